@@ -1,0 +1,352 @@
+"""The form of a spec: validated, frozen models of what a YAML file may say.
+
+A spec is data and can run nothing. `lossproof.specs.load` reads the files and reports errors with file, line and
+field; the words are those of the design's vocabulary (docs/vocabulary.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[-.][a-z0-9]+)*$", max_length=72)]
+DtypeName = Literal[
+    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"
+]
+FloatName = Literal["float16", "bfloat16", "float32", "float64"]
+
+PropertyName = Literal[
+    "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "shape",
+    "dtype", "gradient", "error", "symmetry", "scale", "permutation", "batch", "determinism", "mutation",
+    "configuration", "signature", "training", "example",
+]  # fmt: skip
+
+RegionName = Literal[
+    "ordinary", "parallel", "opposite", "orthogonal", "nearly_orthogonal", "zero", "below_eps", "tiny_norm",
+    "underflow", "overflow", "mixed_scale", "subnormal", "nonfinite", "empty", "length_1", "long",
+]  # fmt: skip
+
+KindName = Literal[
+    "sign", "formula", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "shape", "dtype",
+    "overflow", "underflow", "accuracy", "range", "gradient", "error", "crash", "hang", "mutation",
+    "nondeterminism", "configuration", "training", "documentation",
+]  # fmt: skip
+
+NormRule = Literal[
+    "raw", "plain", "floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product",
+    "add_squared", "threshold",
+]  # fmt: skip
+Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
+Severity = Literal["S1", "S2", "S3", "S4"]
+
+
+class Frozen(BaseModel):
+    """Base of every model: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _versions(text: str) -> str:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier as problem:
+        raise ValueError(f"{text!r} is no version range; write for example '>=2.4,<2.16'") from problem
+    return text
+
+
+class Citation(Frozen):
+    """Where a statement stands: the document, the version it belongs to and the part of it."""
+
+    document: Literal["page", "docstring", "tutorial", "paper"]
+    where: str = Field(description="URL of a page, or full name of the documented object")
+    version: str = Field(description="release that the document belongs to")
+    section: str = Field(description="for example 'Args: axis', 'formula', 'example 2'")
+
+    def __str__(self) -> str:
+        return f"{self.where} ({self.document}, {self.version}): {self.section}"
+
+
+class ArrayParameter(Frozen):
+    """An array argument and what it means to the family."""
+
+    name: str
+    role: Literal["x", "y", "labels", "distances", "weights"]
+    optional: bool = False
+    dtype: DtypeName | None = Field(None, description="documented dtype where it is not that of x and y")
+
+
+class Option(Frozen):
+    """An option, what it means, its documented default and the values worth asking for."""
+
+    name: str
+    role: Literal["axis", "eps", "margin", "reduction", "name", "dtype", "other"]
+    at: Literal["init", "call"] = "call"
+    default: Any = None
+    required: bool = False
+    means: Mapping[str, Reduction] = Field(
+        default_factory=dict,
+        description="for a reduction: documented value -> divisor; None is written 'null'",
+    )
+    ask: tuple[Any, ...] = Field((), description="values to ask with besides the default")
+
+
+class Call(Frozen):
+    """How the API is called. A `class` is constructed with the options `at: init`, and the instance is called."""
+
+    style: Literal["function", "class"]
+    arrays: tuple[ArrayParameter, ...]
+    options: tuple[Option, ...] = ()
+
+    def array(self, role: str) -> ArrayParameter | None:
+        """The array parameter with this role, or None."""
+        return next((a for a in self.arrays if a.role == role), None)
+
+    def option(self, role: str) -> Option | None:
+        """The first option with this role, or None."""
+        return next((o for o in self.options if o.role == role), None)
+
+
+class Semantics(Frozen):
+    """The semantic parameters that the documentation fixes (design, section 3). None: the documentation is silent."""
+
+    score: Literal["similarity", "negated", "distance"] | None = None
+    norm_rule: NormRule | None = None
+    eps: float | None = Field(None, description="fixed eps where it is no option")
+    zero: float | None = Field(None, description="value where a norm is zero, if the documentation fixes one")
+    similar: Literal[0, 1] = 1
+    squared: bool = True
+    half: bool = False
+    reduction: Reduction = Field("none", description="what is done where the API has no such option")
+    weights: Literal["per_sample", "numpy"] | None = Field(
+        None, description="per_sample: right-expanded over the trailing axes; numpy: NumPy broadcasting"
+    )
+    broadcasting: Literal["expand", "normalise", "refused"] | None = None
+    keepdims: bool = Field(False, description="whether the axis stays with length 1 in the documented result")
+    inputs: Literal["any", "unit_norm"] = Field("any", description="documented precondition on x and y")
+    dtypes: tuple[FloatName, ...] = ("float32", "float64", "float16", "bfloat16")
+    compute_dtype: FloatName | Literal["input"] = "input"
+    result_dtype: FloatName | Literal["input"] | None = "input"
+    integers: Literal["refused", "float32", "promote"] | None = None
+    ranks: tuple[int, ...] = Field((1, 2, 3, 4), description="ranks of x and y the documentation allows")
+
+
+class ArrayValues(Frozen):
+    """A literal array of a case. Numbers, or strings such as '0x1p-3', 'nan', 'inf' for exact and special values."""
+
+    values: Any
+    dtype: DtypeName = "float32"
+    form: Literal["tensor", "list"] = "tensor"
+    shape: tuple[int, ...] | None = Field(
+        None, description="only for empty arrays, whose shape a list cannot say"
+    )
+
+
+class Expect(Frozen):
+    """What a case must give: exactly one field is set."""
+
+    printed: Any = Field(None, description="digits as the document prints them: nested lists of strings")
+    oracle: Literal[True] | None = Field(None, description="the exact value of the documented formula")
+    value: Any = Field(None, description="exact value: number, hex string, or nested lists of them")
+    raises: tuple[str, ...] | None = Field(
+        None, description="any one of these classes; [] accepts any exception"
+    )
+    shape: tuple[int, ...] | None = None
+    dtype: DtypeName | None = None
+    returns: str | None = Field(None, description="name of a class that the result is an instance of")
+    data: Any = Field(None, description="what a probe must return; of a mapping, the named entries")
+    aliases: tuple[str, ...] | None = Field(None, description="each resolves and answers as the API does")
+    moves: Literal["closer", "apart"] | None = Field(
+        None, description="a step of gradient descent moves the pair so"
+    )
+    runs: Literal[True] | None = Field(None, description="completes without an error")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Expect:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"exactly one expectation is needed, {len(given)} are given: {', '.join(given) or 'none'}"
+            )
+        return self
+
+
+class Case(Frozen):
+    """Given inputs with what is expected of them, by a slug that never changes."""
+
+    slug: Slug
+    says: str = Field(description="what is asked and why, in one line")
+    property: PropertyName = "example"
+    kind: KindName | None = Field(
+        None, description="kind of a divergence where it is not the property's usual one"
+    )
+    editions: tuple[Slug, ...] = Field((), description="empty: all editions")
+    ask: Literal[
+        "call", "signature", "config", "attribute", "bases", "resolve", "descend", "fit", "strategy", "script"
+    ] = "call"
+    arrays: Mapping[str, ArrayValues] = Field(default_factory=dict)
+    options: Mapping[str, Any] = Field(
+        default_factory=dict, description="options by name, wherever they are given"
+    )
+    arguments: Mapping[str, Any] = Field(default_factory=dict, description="further arguments of a probe")
+    mode: Literal["eager", "compiled", "graph"] | None = None
+    positional: bool = False
+    expect: Expect
+    contradicts: str | None = Field(
+        None, description="the other statement of the same document, where it contradicts itself"
+    )
+
+    @field_validator("arrays", mode="before")
+    @classmethod
+    def _short_form(cls, arrays: Any) -> Any:
+        """A bare nested list is a float32 tensor."""
+        if not isinstance(arrays, Mapping):
+            return arrays
+        return {k: v if isinstance(v, Mapping) else {"values": v} for k, v in arrays.items()}
+
+
+class Decides(Frozen):
+    """A selection of cells that decide a claim: a case, or the cells of a property (and region, dtype, variant)."""
+
+    case: Slug | None = None
+    property: PropertyName | None = None
+    region: RegionName | None = None
+    dtype: DtypeName | None = None
+    variant: str | None = Field(None, description="glob over the variant's slug")
+
+    @model_validator(mode="after")
+    def _case_or_property(self) -> Decides:
+        if (self.case is None) == (self.property is None):
+            raise ValueError("name either a case or a property")
+        return self
+
+
+class Claim(Frozen):
+    """One documented statement that can be checked, in our own words, with its citation and what decides it."""
+
+    slug: Slug
+    says: str
+    cite: Citation
+    editions: tuple[Slug, ...] = Field((), description="empty: all editions")
+    decided_by: tuple[Decides, ...] = Field(min_length=1)
+
+
+class Edition(Frozen):
+    """What the documentation said over a range of versions of `package`."""
+
+    slug: Slug
+    package: str
+    versions: str
+    source: Citation
+    semantics: Semantics
+    call: Call
+    silent: tuple[PropertyName | RegionName, ...] = Field(
+        (), description="properties and regions on which the documentation says nothing"
+    )
+    docstrings: Mapping[str, str] = Field(
+        default_factory=dict, description="version -> SHA-256 of the docstring it was written from"
+    )
+
+    _check_versions = field_validator("versions")(_versions)
+
+
+class Spec(Frozen):
+    """One API: how it is called, its editions, claims and cases."""
+
+    api: str
+    framework: str
+    family: Literal["cosine", "cosine_embedding", "contrastive"]
+    summary: str
+    editions: tuple[Edition, ...] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+    cases: tuple[Case, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Spec:
+        names = {e.slug for e in self.editions}
+        for group in (self.editions, self.claims, self.cases):
+            slugs = [item.slug for item in group]
+            if twice := sorted({s for s in slugs if slugs.count(s) > 1}):
+                raise ValueError(f"slug used twice: {', '.join(twice)}")
+        for item in (*self.claims, *self.cases):
+            if unknown := sorted(set(item.editions) - names):
+                raise ValueError(
+                    f"{item.slug}: unknown edition {', '.join(unknown)}; there are {', '.join(sorted(names))}"
+                )
+        cases = {c.slug for c in self.cases}
+        for claim in self.claims:
+            if unknown := sorted({d.case for d in claim.decided_by if d.case} - cases):
+                raise ValueError(f"claim {claim.slug}: unknown case {', '.join(unknown)}")
+        return self
+
+
+class BehavesAs(Frozen):
+    """What reproduces the wrong answers: other oracle parameters, or a predicate on the inputs, or named cases."""
+
+    parameters: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="semantic parameters in place of the documented ones, e.g. norm_rule, eps, score, reduction",
+    )
+    predicate: Literal[
+        "squared_norm_underflows", "squared_norm_overflows", "product_underflows", "product_overflows",
+        "eps_vanishes", "zero_norm", "integer_input", "empty", "nonfinite",
+    ] | None = None  # fmt: skip
+    cases: tuple[Slug, ...] = ()
+
+    @model_validator(mode="after")
+    def _something(self) -> BehavesAs:
+        if not (self.parameters or self.predicate or self.cases):
+            raise ValueError("name parameters, a predicate or cases")
+        return self
+
+
+class Pinned(Frozen):
+    """The smallest known input that shows a finding, and the answer it got."""
+
+    api: str
+    case: Slug | None = Field(None, description="a case of the spec, in place of arrays and options")
+    arrays: Mapping[str, ArrayValues] = Field(default_factory=dict)
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    answer: Mapping[str, Any] = Field(
+        description="value (hex floats), dtype, shape, error or data as it came back"
+    )
+
+    _short_form = field_validator("arrays", mode="before")(Case._short_form.__func__)  # type: ignore[attr-defined]
+
+
+class KnownFinding(Frozen):
+    """A finding of the ledger: one cause behind diverging cells, looked at by a person."""
+
+    slug: Slug
+    title: str
+    framework: str
+    apis: tuple[str, ...] = Field(min_length=1, description="full names")
+    package: str
+    versions: str
+    kind: KindName
+    severity: Severity
+    properties: tuple[PropertyName, ...] = Field((), description="empty: any")
+    regions: tuple[RegionName, ...] = Field((), description="empty: any")
+    dtypes: tuple[DtypeName, ...] = Field((), description="empty: any")
+    backends: tuple[str, ...] = Field((), description="empty: any")
+    behaves_as: BehavesAs
+    witness: Pinned
+    reason: str
+    upstream: str | None = Field(None, description="link to the framework's own thread, where one exists")
+
+    _check_versions = field_validator("versions")(_versions)
+
+
+class Ledger(Frozen):
+    """A file of known findings."""
+
+    findings: tuple[KnownFinding, ...]
+
+    @model_validator(mode="after")
+    def _unique(self) -> Ledger:
+        slugs = [f.slug for f in self.findings]
+        if twice := sorted({s for s in slugs if slugs.count(s) > 1}):
+            raise ValueError(f"slug used twice: {', '.join(twice)}")
+        return self

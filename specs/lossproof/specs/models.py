@@ -266,11 +266,15 @@ class Spec(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
         names = {e.slug for e in self.editions}
-        for group in (self.editions, self.claims, self.cases):
-            slugs = [item.slug for item in group]
+        for slugs in (
+            [e.slug for e in self.editions],
+            [c.slug for c in self.claims],
+            [c.slug for c in self.cases],
+        ):
             if twice := sorted({s for s in slugs if slugs.count(s) > 1}):
                 raise ValueError(f"slug used twice: {', '.join(twice)}")
-        for item in (*self.claims, *self.cases):
+        restricted: tuple[Claim | Case, ...] = (*self.claims, *self.cases)
+        for item in restricted:
             if unknown := sorted(set(item.editions) - names):
                 raise ValueError(
                     f"{item.slug}: unknown edition {', '.join(unknown)}; there are {', '.join(sorted(names))}"

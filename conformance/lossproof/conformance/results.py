@@ -1,0 +1,98 @@
+"""Result rows: what a run says of every cell, every claim and every cause.
+
+The field names of `Row` are the columns of results.parquet (design, section 6); reports read nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["conforms", "diverges", "undocumented", "unsupported", "broken"]
+Status = Literal["", "new", "known", "changed", "fixed", "carried"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The verdict on one cell. `expected`, `observed` and `witness` are JSON with hex floats, "" where there is none."""
+
+    target: str
+    framework: str
+    version: str
+    companions: str
+    python: str
+    backend: str
+    mode: str
+    api: str
+    property: str
+    region: str
+    dtype: str
+    variant: str
+    verdict: Verdict
+    kind: str = ""
+    severity: str = ""
+    status: Status = ""
+    finding: str = ""
+    claim: str = ""
+    citation: str = ""
+    expected: str = ""
+    observed: str = ""
+    error_ulp: float | None = None
+    error_over_bound: float | None = None
+    grade: str = ""
+    rows: int = 0
+    witness: str = ""
+    reproducer: str = ""
+    upstream: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """The verdict on one claim of one target and the cells that decide it ("property/region/dtype/variant", by ";")."""
+
+    target: str
+    api: str
+    edition: str
+    claim: str
+    says: str
+    citation: str
+    verdict: Verdict
+    findings: str
+    cells: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause behind diverging cells of one target."""
+
+    slug: str
+    title: str
+    target: str
+    framework: str
+    version: str
+    apis: tuple[str, ...]
+    kind: str
+    severity: str
+    status: Status
+    behaves_as: Mapping[str, Any]
+    reason: str
+    upstream: str
+    citation: str
+    witness: Mapping[str, Any]
+    """api, init, arrays {name: {values (nested hex floats), dtype, shape}}, options, mode, probe."""
+    expected: Mapping[str, Any]
+    """one of value (nested hex floats), error, shape, dtype, says; `exact` may give a decimal enclosure."""
+    observed: Mapping[str, Any]
+    """outcome, and value, error, message, shape, dtype or note."""
+    error_ulp: float | None
+    error_over_bound: float | None
+    cells: int
+    properties: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    statements: tuple[str, ...] = field(default=())
+    """for kind documentation: the two statements that contradict each other."""
+    reproducer: str = ""
+    """path of the script inside the run folder"""

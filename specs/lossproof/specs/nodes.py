@@ -1,0 +1,204 @@
+"""YAML as plain data with line numbers.
+
+Only what a spec needs of YAML is read: mappings with text keys, lists, and scalars of YAML 1.2's core schema
+(`1e-8` is a number and `2024-01-01` is text). Tags are refused, so a file can construct nothing; a word that
+YAML 1.1 takes for a boolean and 1.2 for text (`no`, `on`) is refused too, since readers disagree on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from lossproof.specs.problems import Problem, SpecError, field_path
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+MAX_NODES = 100_000
+"""A bound on the size of a document after aliases are expanded."""
+
+_PLAIN = "plain"
+_TEXT = "tag:yaml.org,2002:str"
+_COLLECTIONS = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
+_CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_AMBIGUOUS = re.compile(r"(yes|no|on|off|y|n)\Z", re.IGNORECASE)
+_NUMBERLIKE = re.compile(r"([-+]?0[0-9]+|0x[0-9A-Fa-f]+|0o[0-7]+|0b[01]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+)\Z")
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Composer(_Base):  # type: ignore[misc]
+    """Composes nodes only, and marks plain scalars instead of guessing their type."""
+
+    def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:
+        if kind is ScalarNode:
+            return _PLAIN if implicit[0] else _TEXT
+        return _COLLECTIONS[1] if kind is MappingNode else _COLLECTIONS[0]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML document: its data (dicts, lists, str, int, float, bool, None) and the lines it came from."""
+
+    file: str
+    data: Any
+    root: Node
+
+    def line(self, path: Sequence[str | int], key: bool = False) -> int:
+        """Line, from 1, of the deepest existing node on `path`; `key`: of the key in place of its value."""
+        node, line = self.root, _line(self.root)
+        for part in path:
+            step = _child(node, part)
+            if step is None:
+                continue
+            name, node = step
+            line = _line(name if key or not isinstance(node, ScalarNode) else node)
+        return line
+
+    def has(self, path: Sequence[str | int]) -> bool:
+        """Whether every part of `path` exists."""
+        node = self.root
+        for part in path:
+            step = _child(node, part)
+            if step is None:
+                return False
+            node = step[1]
+        return True
+
+
+def read_document(text: str, file: str) -> Document:
+    """Parse one YAML document.
+
+    Raises:
+        SpecError: with every problem found: bad syntax, a tag, a key given twice, an ambiguous plain word.
+    """
+    loader = _Composer(text)
+    try:
+        root = loader.get_single_node()
+    except yaml.YAMLError as problem:
+        raise SpecError([_syntax(problem, file)]) from problem
+    finally:
+        loader.dispose()
+    if root is None:
+        raise SpecError(
+            [Problem(file, 0, "", "the file is empty", "see docs/adding-an-api.md for a spec to start from")]
+        )
+    builder = _Builder(file)
+    data = builder.build(root, ())
+    if builder.problems:
+        raise SpecError(builder.problems)
+    return Document(file, data, root)
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _child(node: Node, part: str | int) -> tuple[Node, Node] | None:
+    """The node that names a part (the key; the item itself in a list) and the part's node."""
+    if isinstance(node, MappingNode):
+        for name, value in node.value:
+            if name.value == str(part):
+                return name, value
+    elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
+
+
+def _syntax(problem: yaml.YAMLError, file: str) -> Problem:
+    mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
+    reason = getattr(problem, "problem", None) or str(problem).splitlines()[0]
+    context = getattr(problem, "context", None)
+    hint = (
+        "a text with ': ' or ' #' in it, or that starts with a sign such as * & ! % @ `, needs quotes"
+        if mark
+        else ""
+    )
+    return Problem(
+        file, mark.line + 1 if mark else 0, "", f"not YAML: {reason}{f', {context}' if context else ''}", hint
+    )
+
+
+class _Builder:
+    """Turns nodes into data and gathers what is wrong with them."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._open: set[int] = set()
+        self._count = 0
+
+    def build(self, node: Node, path: tuple[str | int, ...]) -> Any:
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise SpecError(
+                [Problem(self.file, _line(node), field_path(path), f"more than {MAX_NODES} nodes")]
+            )
+        if node.tag not in (_PLAIN, _TEXT, *_COLLECTIONS):
+            self._problem(
+                node, path, f"the tag {node.tag!r} is not allowed", "a spec is plain data: remove the tag"
+            )
+            return None
+        if isinstance(node, ScalarNode):
+            return str(node.value) if node.tag == _TEXT else self._plain(node, path)
+        if id(node) in self._open:
+            raise SpecError([Problem(self.file, _line(node), field_path(path), "an alias contains itself")])
+        self._open.add(id(node))
+        try:
+            if isinstance(node, SequenceNode):
+                return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
+            return dict(self._pairs(node, path))
+        finally:
+            self._open.discard(id(node))
+
+    def _pairs(self, node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, int] = {}
+        for name, value in node.value:
+            if not isinstance(name, ScalarNode):
+                self._problem(name, path, "a key must be text")
+                continue
+            key = str(name.value)
+            if name.tag == _PLAIN:
+                resolved = self._plain(name, (*path, key))
+                if not isinstance(resolved, str):
+                    self._problem(name, (*path, key), f"the key {key!r} is not text", f"quote it: '{key}'")
+            if key == "<<":
+                self._problem(name, path, "merge keys are not allowed", "write the fields out")
+            if key in seen:
+                self._problem(name, (*path, key), "key given twice", f"the first one is on line {seen[key]}")
+            seen.setdefault(key, _line(name))
+            yield key, self.build(value, (*path, key))
+
+    def _plain(self, node: Node, path: tuple[str | int, ...]) -> Any:
+        text = str(node.value)
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if _AMBIGUOUS.match(text):
+            hint = f"quote it ('{text}') for text, or write true or false"
+            self._problem(
+                node, path, f"unquoted {text} is a boolean to some YAML readers and text to others", hint
+            )
+            return text
+        if _NUMBERLIKE.match(text) and text not in ("+0", "-0"):
+            hint = f"quote it ('{text}') for text, or write a decimal number"
+            self._problem(
+                node, path, f"unquoted {text} is a different number to different YAML readers", hint
+            )
+            return text
+        if _INT.match(text):
+            return int(text)
+        return float(text) if _FLOAT.match(text) else text
+
+    def _problem(self, node: Node, path: tuple[str | int, ...], message: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.file, _line(node), field_path(path), message, hint))

@@ -32,7 +32,7 @@ _CONSTANTS: dict[str, Any] = {
 }
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
-_AMBIGUOUS = re.compile(r"(yes|no|on|off|y|n)\Z", re.IGNORECASE)
+_AMBIGUOUS = re.compile(r"(yes|no|on|off)\Z", re.IGNORECASE)
 _NUMBERLIKE = re.compile(r"([-+]?0[0-9]+|0x[0-9A-Fa-f]+|0o[0-7]+|0b[01]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+)\Z")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -99,6 +99,11 @@ def read_document(text: str, file: str) -> Document:
     if builder.problems:
         raise SpecError(builder.problems)
     return Document(file, data, root)
+
+
+def ambiguous(text: str) -> bool:
+    """Whether the text, unquoted, would be read as something else than text, or not by all readers alike."""
+    return text in _CONSTANTS or any(p.match(text) for p in (_INT, _FLOAT, _AMBIGUOUS, _NUMBERLIKE))
 
 
 def _line(node: Node) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from lossproof.specs.nodes import Document
 from lossproof.specs.problems import Problem, SpecError, field_path, nearest
+from lossproof.specs.shape import child, model_of
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
@@ -87,24 +87,6 @@ def _fields(model: type[BaseModel], path: Loc) -> list[str]:
     """Names of the fields that the mapping at `path` may have; empty where any key is allowed."""
     at: Any = model
     for part in path:
-        if isinstance(at, type) and issubclass(at, BaseModel):
-            field = at.model_fields.get(str(part))
-            at = _unwrap(field.annotation) if field else None
-        else:
-            at = _unwrap(_item(at))
-    return list(at.model_fields) if isinstance(at, type) and issubclass(at, BaseModel) else []
-
-
-def _unwrap(annotation: Any) -> Any:
-    """`X | None` -> X."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return next((a for a in get_args(annotation) if a is not type(None)), None)
-    return annotation
-
-
-def _item(annotation: Any) -> Any:
-    """Item type of `tuple[X, ...]`, value type of `Mapping[str, X]`."""
-    arguments = get_args(annotation)
-    if not arguments:
-        return None
-    return arguments[0] if get_origin(annotation) is tuple else arguments[-1]
+        at = child(at, part)
+    found = model_of(at)
+    return list(found.model_fields) if found else []

@@ -1,0 +1,162 @@
+"""MLX on the CPU as a target.
+
+Runs inside the worker: Python 3.7 syntax, NumPy and mlx only (see worker.py for the contract).
+"""
+
+import lossproof_worker as worker
+import mlx.core as mx
+import numpy as np
+
+mx.set_default_device(mx.cpu)
+
+NAMES = (
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+)
+NAMES += ("bfloat16", "complex64")
+DTYPES = {name: getattr(mx, name) for name in NAMES if hasattr(mx, name)}
+UNSIGNED = {2: "uint16", 4: "uint32", 8: "uint64"}
+
+
+def version():
+    """The version of the installed mlx."""
+    return str(getattr(mx, "__version__", None) or worker.installed_version("mlx"))
+
+
+def info():
+    """Who answers here."""
+    return {
+        "framework": "mlx",
+        "version": version(),
+        "companions": {},
+        "backend": "mlx",
+        "device": "cpu",
+        "modes": ("eager", "compiled"),
+    }
+
+
+def resolve(api):
+    """The object with that name in this release; `mlx.array` is documented for `mlx.core.array`."""
+    return worker.resolve_name(api)
+
+
+def make(data, dtype, shape, layout):
+    """An array of those bytes; MLX hides strides, so `layout` asks for lazy views that have them."""
+    if dtype == "bool":
+        return laid_out(mx.array(np.frombuffer(data, bool).reshape(shape)), layout)
+    if dtype not in DTYPES:
+        raise worker.Unsupported("mlx {} has no dtype {}".format(version(), dtype))
+    if dtype in ("float16", "bfloat16", "float32", "float64"):
+        # Bits travel as integers: conversion of float arrays may change the dtype or quieten NaNs.
+        size = 2 if dtype.endswith("float16") else int(dtype[-2:]) // 8
+        bits = np.frombuffer(data, UNSIGNED[size])
+        array = mx.array(bits, dtype=DTYPES[UNSIGNED[size]]).view(DTYPES[dtype]).reshape(shape)
+    else:
+        array = mx.array(np.frombuffer(data, dtype).reshape(shape), dtype=DTYPES[dtype])
+    array = laid_out(array, layout)
+    mx.eval(array)
+    return array
+
+
+def laid_out(array, layout):
+    """The same values behind a transposed or a strided view."""
+    if layout == "transposed" and array.ndim > 1:
+        return mx.contiguous(array.transpose()).transpose()
+    if layout == "strided" and array.ndim:
+        return mx.stack([array, mx.zeros_like(array)], axis=-1).flatten(-2)[..., ::2]
+    return array
+
+
+def read(native):
+    """Bytes, dtype and shape of an array; None for anything else. Evaluates what is lazy."""
+    if isinstance(native, (np.ndarray, np.generic)):
+        return worker.from_numpy(native)
+    if not isinstance(native, mx.array):
+        return None
+    mx.eval(native)
+    name = str(native.dtype).split(".")[-1]
+    name = "bool" if name == "bool_" else name
+    shape = tuple(native.shape)
+    if name == "bfloat16":
+        return np.array(mx.contiguous(native).reshape(-1).view(mx.uint16)).tobytes(), name, shape
+    return np.ascontiguousarray(np.array(native)).tobytes(), name, shape
+
+
+def call(api, arrays, options, mode):
+    """The value of the API."""
+    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
+    result = in_mode(function, mode, args, kwargs)
+    if isinstance(result, mx.array):
+        mx.eval(result)  # the work is lazy: its errors belong to the call
+    return result
+
+
+def in_mode(function, mode, args, kwargs):
+    """The result, eagerly or through `mx.compile` with the arrays as its inputs."""
+    if mode == "eager":
+        return function(*args, **kwargs)
+    if mode != "compiled":
+        raise worker.Unsupported("mlx has no mode {}".format(mode))
+    inputs = dict(enumerate(args), **kwargs)
+    arrays = {name: value for name, value in inputs.items() if isinstance(value, mx.array)}
+
+    def body(*values):
+        filled = dict(inputs, **dict(zip(arrays, values)))  # noqa: B905
+        return function(*[filled.pop(index) for index in range(len(args))], **filled)
+
+    return mx.compile(body)(*arrays.values())
+
+
+def grad(api, arrays, options, mode, wrt):
+    """The gradient of the summed value with respect to the array called `wrt`."""
+    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
+    place = list(arrays).index(wrt)
+
+    def total(leaf):
+        if args:
+            return mx.sum(in_mode(function, mode, [*args[:place], leaf, *args[place + 1 :]], kwargs))
+        return mx.sum(in_mode(function, mode, args, dict(kwargs, **{wrt: leaf})))
+
+    return mx.grad(total)(arrays[wrt].value)
+
+
+def probe(name, api, arrays, options, mode):
+    """`fit`: gradient descent on a linear map of `inputs` whose image is compared with `targets` by the loss.
+
+    Arrays and options are those of the same probe in torch_adapter.py.
+    """
+    if name != "fit":
+        raise worker.Unsupported("no probe is called {!r} here".format(name))
+    asked = options["call"]
+    names = asked.get("order", {"predictions": "x1", "targets": "x2"})
+    extra = worker.plain_options(asked.get("extra"), resolve)
+    loss = resolve(api)
+    inputs, targets, weights = (arrays[name].value for name in ("inputs", "targets", "weights"))
+
+    def value(matrix):
+        return mx.mean(
+            loss(**dict({names["predictions"]: inputs @ matrix, names["targets"]: targets}, **extra))
+        )
+
+    history, before = [], cosine(inputs @ weights, targets)
+    for _ in range(asked.get("steps", 10)):
+        current, slope = mx.value_and_grad(value)(weights)
+        weights = weights - asked.get("rate", 0.1) * slope
+        mx.eval(weights)
+        history.append(float(current.item()))
+    return {"losses": history, "cosine_before": before, "cosine_after": cosine(inputs @ weights, targets)}
+
+
+def cosine(predictions, targets):
+    """The mean cosine of the rows, in float64 and without the framework's own cosine."""
+    a, b = (np.array(t).astype(np.float64) for t in (predictions, targets))
+    return float(np.mean((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))))

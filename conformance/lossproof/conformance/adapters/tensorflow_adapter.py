@@ -1,0 +1,155 @@
+"""TensorFlow, tf.keras and TensorFlow Addons as a target, from 1.15 on.
+
+Runs inside the worker: Python 3.7 syntax, NumPy 1.16 and tensorflow only (see worker.py for the contract).
+From TensorFlow 2.16 on `tf.keras` is Keras 3. TensorFlow 1.x answers in graph mode unless asked for eager.
+"""
+
+import importlib.util
+import sys
+
+import lossproof_worker as worker
+import numpy as np
+import tensorflow as tf
+
+ONE = tf.__version__.startswith("1.")
+if ONE:
+    tf.compat.v1.enable_eager_execution()  # graph mode opens a graph of its own, where eager is off again
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
+ALIASES = (("tf", "tensorflow"), ("tfa", "tensorflow_addons"))
+MODES = ("graph", "eager", "compiled") if ONE else ("eager", "compiled", "graph")
+
+
+def info():
+    """Who answers here; `companions` are the packages whose version decides what the documentation says."""
+    companions = {}
+    if [int(part) for part in tf.__version__.split(".")[:2]] >= [
+        2,
+        6,
+    ]:  # before, Keras was a part of TensorFlow
+        companions["keras"] = str(getattr(tf.keras, "__version__", "") or worker.installed_version("keras"))
+    if importlib.util.find_spec("tensorflow_addons") is not None:
+        companions["tensorflow-addons"] = worker.installed_version("tensorflow-addons", "tfa-nightly")
+    return {
+        "framework": "tensorflow",
+        "version": str(tf.__version__),
+        "companions": companions,
+        "backend": "tensorflow",
+        "device": "cpu",
+        "modes": MODES,
+    }
+
+
+def resolve(api):
+    """The object with that name (tf.*, tfa.*, keras.*) in this release."""
+    return worker.resolve_name(api, ALIASES)
+
+
+def numpy_of(data, dtype, shape, layout):
+    """A NumPy array of those bytes, bfloat16 in TensorFlow's own NumPy type."""
+    try:
+        kind = tf.as_dtype(dtype).as_numpy_dtype
+    except TypeError:
+        raise worker.Unsupported("tensorflow has no dtype {}".format(dtype)) from None
+    if dtype == "bfloat16":
+        return worker.lay_out(np.frombuffer(data, np.uint16).reshape(shape).copy().view(kind), layout)
+    return worker.as_numpy(data, dtype, shape, layout)
+
+
+def make(data, dtype, shape, layout):
+    """An eager tensor of those bytes; `layout` is that of the array it copies, as tensors have none."""
+    return tf.constant(numpy_of(data, dtype, shape, layout))
+
+
+def read(native):
+    """Bytes, dtype and shape of a tensor or variable; None for anything else."""
+    if isinstance(native, tf.IndexedSlices):
+        native = tf.convert_to_tensor(native)
+    if isinstance(native, (tf.Tensor, tf.Variable)):
+        native = native.numpy()
+    if not isinstance(native, (np.ndarray, np.generic)):
+        return None
+    return worker.from_numpy(native)
+
+
+def call(api, arrays, options, mode):
+    """The value of the API."""
+    if mode == "graph":
+        return in_graph(api, arrays, options, None)
+    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
+    return in_mode(function, mode)(*args, **kwargs)
+
+
+def grad(api, arrays, options, mode, wrt):
+    """The gradient of the summed value with respect to the array called `wrt`."""
+    if mode == "graph":
+        return in_graph(api, arrays, options, wrt)
+    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
+    leaf = arrays[wrt].value
+    with tf.GradientTape() as tape:
+        tape.watch(leaf)
+        total = tf.reduce_sum(in_mode(function, mode)(*args, **kwargs))
+    return tape.gradient(total, leaf)
+
+
+def in_mode(function, mode):
+    """The function itself, or traced by `tf.function` with the tensors as its inputs."""
+    if mode == "eager":
+        return function
+    if mode != "compiled":
+        raise worker.Unsupported("tensorflow has no mode {}".format(mode))
+
+    def compiled(*args, **kwargs):
+        everything = dict(enumerate(args), **kwargs)
+        tensors = {name: value for name, value in everything.items() if isinstance(value, tf.Tensor)}
+
+        def body(*values):
+            filled = dict(everything, **dict(zip(tensors, values)))  # noqa: B905
+            return function(*[filled.pop(index) for index in range(len(args))], **filled)
+
+        return tf.function(body)(*tensors.values())
+
+    return compiled
+
+
+class Fed(object):
+    """Stands for an input array in a graph."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def in_graph(api, arrays, options, wrt):
+    """Build the call in a graph of its own, with a placeholder for every array, and run it in a session."""
+    with tf.Graph().as_default():
+        fed, feed = {}, {}
+        for name, given in arrays.items():
+            if given.form == "list":
+                fed[name] = given
+                continue
+            holder = tf.compat.v1.placeholder(tf.as_dtype(given.dtype), given.shape, name=name)
+            feed[holder] = numpy_of(given.data, given.dtype, given.shape, given.layout)
+            fed[name] = Fed(holder)
+        function, args, kwargs = worker.prepare(api, fed, options, resolve)
+        returned = function(*args, **kwargs)
+        if wrt:
+            (returned,) = tf.gradients(tf.reduce_sum(returned), fed[wrt].value)
+        return worker.Evaluated(returned, run(returned, feed))
+
+
+def run(fetch, feed):
+    """The value of a graph's tensor after its variables are initialised; what is no tensor stays as it is."""
+    if not isinstance(fetch, (tf.Tensor, tf.Variable, tf.IndexedSlices)):
+        return fetch
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.compat.v1.Session(config=config) as session:
+        session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.local_variables_initializer()])
+        return session.run(fetch, feed)
+
+
+def probe(name, api, arrays, options, mode):
+    """The probes of tensorflow_probes.py, which lies beside this file."""
+    return worker.load_beside(__file__, "tensorflow_probes").probe(
+        sys.modules[__name__], name, api, arrays, options, mode
+    )

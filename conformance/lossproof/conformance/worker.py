@@ -1,0 +1,577 @@
+"""The process that a target runs in: answers one question after another, and outlives whatever the target does.
+
+Started as ``python worker.py --adapter FILE --read-fd R --write-fd W`` by the target's own interpreter: Python 3.7
+or newer with NumPy and the framework, without lossproof. So this file imports the standard library and NumPy only,
+and an adapter, loaded by path, reaches the helpers below through ``import lossproof_worker``.
+
+Wire format, both ways: 8 bytes (little-endian) with the length of a JSON header, the header, then the buffers
+whose lengths the header lists under ``buffers``. Standard output and error belong to the target.
+
+An adapter is a module with
+
+- ``info()``: a dict with framework, version, companions, backend, device and modes, the default mode first;
+- ``resolve(api)``: the object with that name, or `ApiMissing`;
+- ``make(data, dtype, shape, layout)`` and ``read(native)``: bit-exact conversion; ``read`` gives
+  ``(bytes, dtype, shape)``, or None for what is no array; ``make`` raises `Unsupported` for a dtype it lacks;
+- ``call(api, arrays, options, mode)`` and ``grad(api, arrays, options, mode, wrt)``: native results;
+- optionally ``probe(name, api, arrays, options, mode)``: an answer in JSON, `Unsupported` for an unknown name.
+
+``arrays`` is a dict of `Given` by parameter name; ``options`` is a dict of ``init`` (constructor options or None),
+``call`` and ``positional``. Errors whose class is `ApiMissing`, `Unsupported` or `HarnessError` come from this side,
+all others from the target.
+"""
+
+import argparse
+import ast
+import contextlib
+import difflib
+import faulthandler
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import platform
+import re
+import signal
+import struct
+import sys
+import time
+import traceback
+
+import numpy as np
+
+try:
+    import resource
+except ImportError:  # not on this system: no memory limit
+    resource = None
+
+
+class ApiMissing(LookupError):
+    """The API does not exist in this release."""
+
+
+class Unsupported(Exception):
+    """The framework or its adapter has no such dtype, mode or probe."""
+
+
+class HarnessError(Exception):
+    """The question could not be put to the target: the fault is lossproof's."""
+
+
+class Given(object):
+    """An input array: its bytes, and the native object built from them when `value` is first asked for."""
+
+    def __init__(self, adapter, data, dtype, shape, form="tensor", layout="C"):
+        self.adapter, self.data, self.dtype, self.shape = adapter, data, dtype, tuple(shape)
+        self.form, self.layout = form, layout
+        self._native = self._before = None
+
+    @property
+    def value(self):
+        """The native array or nested list, the same object every time."""
+        if self._native is None:
+            if self.form == "list":
+                self._native = as_numpy(self.data, self.dtype, self.shape).tolist()
+                self._before = json.dumps(self._native)
+            else:
+                self._native = self.adapter.make(self.data, self.dtype, self.shape, self.layout)
+        return self._native
+
+    def changed(self):
+        """Whether the bytes, dtype or shape differ from what was given."""
+        if self._native is None:
+            return False
+        if self.form == "list":
+            return json.dumps(self._native, default=repr) != self._before
+        try:
+            found = self.adapter.read(self._native)
+        except Exception:
+            return True
+        return found is None or (found[0], found[1], tuple(found[2])) != (self.data, self.dtype, self.shape)
+
+
+class Evaluated(object):
+    """A result that had to be evaluated (a graph): `value` is what came out, `returned` what the API returned."""
+
+    def __init__(self, returned, value):
+        self.returned, self.value = returned, value
+
+
+# --- helpers for adapters -----------------------------------------------------------------------------------------
+
+
+def as_numpy(data, dtype, shape, layout="C"):
+    """A writable NumPy array of those bytes; bfloat16 as the float32 of the same value."""
+    if dtype == "bfloat16":
+        wide = np.frombuffer(data, "<u2").astype("<u4") << 16
+        return lay_out(wide.view(np.float32).reshape(shape), layout)
+    return lay_out(np.frombuffer(data, np.dtype(dtype)).reshape(shape).copy(), layout)
+
+
+def lay_out(array, layout):
+    """The same values in other strides: `transposed` is Fortran order, `strided` every second element."""
+    if layout == "transposed":
+        return np.asfortranarray(array)
+    if layout == "strided" and array.ndim:
+        wide = np.zeros(array.shape[:-1] + (2 * array.shape[-1],), array.dtype)
+        wide[..., ::2] = array
+        return wide[..., ::2]
+    return array
+
+
+def from_numpy(array):
+    """(bytes, dtype, shape) of a NumPy array or scalar, extension dtypes such as bfloat16 included."""
+    array = np.asarray(array)
+    return array.tobytes(), array.dtype.name, array.shape
+
+
+def resolve_name(dotted, aliases=()):
+    """The object with that dotted name, importing submodules as needed; `aliases` are (short, full) first parts."""
+    parts = dotted.split(".")
+    parts[0] = dict(aliases).get(parts[0], parts[0])
+    try:
+        found = importlib.import_module(parts[0])
+    except ModuleNotFoundError as error:
+        raise ApiMissing("{}: module {!r} is not installed".format(dotted, error.name)) from None
+    for index, part in enumerate(parts[1:], 1):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            try:
+                found = importlib.import_module(".".join(parts[: index + 1]))
+            except ImportError:
+                near = difflib.get_close_matches(part, [n for n in dir(found) if n[:1] != "_"], 3)
+                hint = "; nearest: " + ", ".join(near) if near else ""
+                where = ".".join(parts[:index])
+                raise ApiMissing(
+                    "{} does not exist: {} has no {!r}{}".format(dotted, where, part, hint)
+                ) from None
+    return found
+
+
+def installed_version(*distributions):
+    """The version of the first of these distributions that is installed, else ""."""
+    try:
+        from importlib import metadata
+    except ImportError:  # Python 3.7
+        import pkg_resources
+
+        found = pkg_resources.working_set.by_key
+        return next((found[name].version for name in distributions if name in found), "")
+    for name in distributions:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            pass
+    return ""
+
+
+def plain_options(options, resolve):
+    """Options as Python objects: {"$name": N} is the object called N, {"$tuple": [...]} a tuple."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            if set(value) == {"$name"}:
+                return resolve(value["$name"])
+            if set(value) == {"$tuple"}:
+                return tuple(plain(item) for item in value["$tuple"])
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    return {name: plain(value) for name, value in (options or {}).items()}
+
+
+def prepare(api, arrays, options, resolve):
+    """(function, args, kwargs) of a call: the object is constructed first where `init` is not None."""
+    target = resolve(api)
+    if options["init"] is not None:
+        kind, target = target, target(**plain_options(options["init"], resolve))
+        if options.get("rebuild"):
+            target = kind.from_config(target.get_config())
+    kwargs = plain_options(options["call"], resolve)
+    with harness("make the arrays"):
+        values = [(name, given.value) for name, given in arrays.items()]
+    if options["positional"]:
+        return target, [value for _, value in values], kwargs
+    return target, [], dict(values, **kwargs)
+
+
+@contextlib.contextmanager
+def harness(doing):
+    """Marks what fails inside as lossproof's fault, not the target's."""
+    try:
+        yield
+    except (ApiMissing, Unsupported, HarnessError, MemoryError):
+        raise
+    except Exception as error:
+        message = "could not {}: {}: {}".format(doing, type(error).__name__, error)
+        raise HarnessError(message) from error
+
+
+# --- probes that need no adapter ----------------------------------------------------------------------------------
+
+
+def qualified_name(thing):
+    """Module and qualified name of a class or function; its repr where it has none."""
+    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
+    if name is None:
+        return qualified_name(type(thing))
+    module = getattr(thing, "__module__", None)
+    return name if module in (None, "builtins") else "{}.{}".format(module, name)
+
+
+def jsonable(value):
+    """`value` where JSON has it, containers item by item, else its repr without addresses."""
+    if value is None or isinstance(value, (bool, str)):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def signature_of(thing):
+    """(source, parameters): from `inspect`, else from the first line of the docstring (builtins), else (None, [])."""
+    try:
+        found = list(inspect.signature(thing).parameters.values())
+    except (TypeError, ValueError):
+        found = None
+    # A builtin or wrapper that says only (*args, **kwargs) tells nothing.
+    opaque = found and all(item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD) for item in found)
+    if found is not None and not opaque:
+        return "inspect", [
+            parameter(item.name, item.kind.name, item.default is not item.empty, item.default)
+            for item in found
+        ]
+    first = next(iter((inspect.getdoc(thing) or "").strip().splitlines()), "")
+    text = re.match(r"[\w.]*\((.*)\)", first)
+    try:
+        arguments = ast.parse("def f({}): pass".format(text.group(1))).body[0].args
+    except (AttributeError, SyntaxError):
+        return None, []
+    missing = [None] * (len(arguments.args) - len(arguments.defaults))
+    kinds = [(item, "POSITIONAL_OR_KEYWORD") for item in arguments.args]
+    kinds += [(item, "KEYWORD_ONLY") for item in arguments.kwonlyargs]
+    values = missing + list(arguments.defaults) + list(arguments.kw_defaults)
+    return "docstring", [
+        parameter(item.arg, kind, value is not None, literal(value))
+        for (item, kind), value in zip(kinds, values)
+    ]
+
+
+def parameter(name, kind, has_default, default):
+    """One entry of the `signature` probe; `default` in JSON and, exactly, as its repr."""
+    entry = {"name": name, "kind": kind, "has_default": has_default}
+    if has_default:
+        entry["default"] = jsonable(default)
+        entry["repr"] = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(default))
+    return entry
+
+
+def literal(node):
+    """The value of a default in a text signature, or its repr where it is no literal."""
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except ValueError:
+        return ast.dump(node)
+
+
+def probe_signature(session, question, arrays, options):
+    source, parameters = signature_of(session.adapter.resolve(question["api"]))
+    return {"source": source, "parameters": parameters}
+
+
+def probe_defaults(session, question, arrays, options):
+    _, parameters = signature_of(session.adapter.resolve(question["api"]))
+    return {item["name"]: item["default"] for item in parameters if item["has_default"]}
+
+
+def probe_docstring(session, question, arrays, options):
+    text = session.adapter.resolve(question["api"]).__doc__ or ""
+    return {
+        "text": inspect.cleandoc(text),
+        "sha256": hashlib.sha256(" ".join(text.split()).encode()).hexdigest(),
+    }
+
+
+def probe_bases(session, question, arrays, options):
+    found = session.adapter.resolve(question["api"])
+    return [qualified_name(item) for item in inspect.getmro(found if inspect.isclass(found) else type(found))]
+
+
+def probe_resolve(session, question, arrays, options):
+    try:
+        wanted = session.adapter.resolve(question["api"])
+    except ApiMissing:
+        wanted = None
+    rows = []
+    for name in options["call"]["names"]:
+        try:
+            found = session.adapter.resolve(name)
+            same = found is wanted
+            rows.append({"name": name, "object": qualified_name(found), "same": same, "error": None})
+        except Exception as error:
+            rows.append({"name": name, "object": None, "same": False, "error": str(error)})
+    return rows
+
+
+def probe_attribute(session, question, arrays, options):
+    adapter = session.adapter
+    owner = adapter.resolve(question["api"])
+    if options["init"] is not None:
+        owner = owner(**plain_options(options["init"], adapter.resolve))
+    value = getattr(owner, options["call"]["name"])
+    return {"value": jsonable(value), "type": qualified_name(type(value))}
+
+
+def probe_config(session, question, arrays, options):
+    adapter = session.adapter
+    kind = adapter.resolve(question["api"])
+    config = kind(**plain_options(options["init"], adapter.resolve)).get_config()
+    rebuilt = kind.from_config(dict(config))
+    answer = {
+        "config": jsonable(config),
+        "rebuilt_config": jsonable(rebuilt.get_config()),
+        "class": qualified_name(kind),
+        "rebuilt_class": qualified_name(type(rebuilt)),
+        "answers": None,
+        "same": None,
+    }
+    if arrays:
+        pair = []
+        for rebuild in (False, True):
+            result = adapter.call(question["api"], arrays, dict(options, rebuild=rebuild), question["mode"])
+            result = result.value if isinstance(result, Evaluated) else result
+            data, dtype, shape = adapter.read(result)
+            pair.append({"hex": data.hex(), "dtype": dtype, "shape": list(shape)})
+        answer["answers"], answer["same"] = pair, pair[0] == pair[1]
+    return answer
+
+
+PROBES = {
+    "signature": probe_signature,
+    "defaults": probe_defaults,
+    "docstring": probe_docstring,
+    "bases": probe_bases,
+    "resolve": probe_resolve,
+    "attribute": probe_attribute,
+    "config": probe_config,
+}
+
+
+# --- one question -------------------------------------------------------------------------------------------------
+
+
+class Session(object):
+    """The loop of questions and answers over one adapter and two file descriptors."""
+
+    def __init__(self, adapter, reading, writing):
+        self.adapter, self.reading, self.writing = adapter, reading, writing
+        self.pid = os.getpid()
+
+    def serve(self):
+        """Answer until the other side closes the pipe."""
+        while True:
+            question, buffers = receive(self.reading)
+            if question is None:
+                return
+            answer, value = self.answer(question, buffers)
+            if os.getpid() != self.pid:  # the target forked, and this is the child: one of us must not answer
+                os._exit(0)
+            send(self.writing, answer, value)
+
+    def answer(self, question, buffers):
+        """(header, buffers) of the answer; whatever the target raises is an answer too."""
+        start = time.perf_counter()
+        arrays = {
+            item["name"]: Given(
+                self.adapter, data, item["dtype"], item["shape"], item["form"], item["layout"]
+            )
+            for item, data in zip(question["arrays"], buffers)
+        }
+        answer, value = {"outcome": "value"}, []
+        try:
+            with limits(question.get("memory"), question.get("seconds")):
+                value = self.ask(question, arrays, answer)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt of the target are answers as well
+            answer = {"outcome": "error", "error": describe(error)}
+        answer["changed"] = [name for name, given in arrays.items() if given.changed()]
+        answer["seconds"] = time.perf_counter() - start
+        return answer, value
+
+    def ask(self, question, arrays, answer):
+        """Put the question to the adapter and fill in `answer`; returns the buffers to send."""
+        api, mode, verb = question["api"], question["mode"], question["verb"]
+        options = {
+            "init": question["init"],
+            "call": question["options"],
+            "positional": question["positional"],
+        }
+        if verb == "probe":
+            answer["data"] = self.probe(question, arrays, options)
+            return []
+        if verb == "grad":
+            result = self.adapter.grad(api, arrays, options, mode, question["wrt"])
+        else:
+            result = self.adapter.call(api, arrays, options, mode)
+        returned = result
+        if isinstance(result, Evaluated):
+            returned, result = result.returned, result.value
+        answer["type"] = qualified_name(type(returned))
+        answer["bases"] = [qualified_name(item) for item in inspect.getmro(type(returned))[1:]]
+        found = self.adapter.read(result)
+        if found is None:
+            article = "an" if answer["type"][:1] in "aeiou" else "a"
+            answer["note"] = "returned {}, not an array".format(
+                "None" if returned is None else "{} {}".format(article, answer["type"])
+            )
+            answer["data"] = jsonable(result)
+            return []
+        data, dtype, shape = found
+        answer["value"] = {"dtype": dtype, "shape": list(shape)}
+        return [data]
+
+    def probe(self, question, arrays, options):
+        """A probe of this file, else one of the adapter's own."""
+        name = question["probe"]
+        if name in PROBES:
+            return PROBES[name](self, question, arrays, options)
+        own = getattr(self.adapter, "probe", None)
+        if own is None:
+            raise Unsupported("no probe is called {!r} here".format(name))
+        return jsonable(own(name, question["api"], arrays, options, question["mode"]))
+
+
+def describe(error):
+    """An exception as data; `where` is its innermost line, without the machine's own folders."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = ""
+    if frames:
+        path = frames[-1].filename.replace(os.sep, "/")
+        short = re.sub(r"^.*/(?:site-packages|dist-packages|lib/python[\d.]+)/", "", path)
+        path = short if short != path else os.path.basename(path)
+        where = "{}:{} in {}".format(path, frames[-1].lineno, frames[-1].name)
+    try:
+        message = str(error)
+    except Exception:
+        message = "(the exception cannot be printed)"
+    kind = type(error)
+    return {
+        "type": qualified_name(kind),
+        "bases": [qualified_name(item) for item in inspect.getmro(kind)[1:]],
+        "message": message,
+        "where": where,
+    }
+
+
+@contextlib.contextmanager
+def limits(memory, seconds):
+    """At most `memory` bytes of address space more than now, and an end by the kernel's clock if nobody waits."""
+    if seconds and hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    old = None
+    if memory and resource is not None and os.path.exists("/proc/self/statm"):
+        with open("/proc/self/statm") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        old = resource.getrlimit(resource.RLIMIT_AS)
+        ceiling = used + memory if old[1] == resource.RLIM_INFINITY else min(used + memory, old[1])
+        resource.setrlimit(resource.RLIMIT_AS, (ceiling, old[1]))
+    try:
+        yield
+    finally:
+        if old is not None:
+            resource.setrlimit(resource.RLIMIT_AS, old)
+        if seconds and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+# --- the wire -----------------------------------------------------------------------------------------------------
+
+
+def read_exactly(descriptor, count):
+    """`count` bytes, or None where the other side has closed the pipe."""
+    parts = bytearray()
+    while len(parts) < count:
+        part = os.read(descriptor, min(count - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
+
+
+def receive(descriptor):
+    """(header, buffers) of one message, (None, []) at the end of the conversation."""
+    size = read_exactly(descriptor, 8)
+    text = None if size is None else read_exactly(descriptor, struct.unpack("<Q", size)[0])
+    if text is None:
+        return None, []
+    header = json.loads(text.decode("utf-8"))
+    return header, [read_exactly(descriptor, count) for count in header["buffers"]]
+
+
+def send(descriptor, header, buffers=()):
+    """Write one message."""
+    header["buffers"] = [len(data) for data in buffers]
+    # Lone surrogates can occur in messages of C++ exceptions; ASCII escapes carry them.
+    text = json.dumps(header, ensure_ascii=True, default=repr).encode("ascii")
+    for data in [struct.pack("<Q", len(text)), text] + list(buffers):
+        view = memoryview(data)
+        while len(view):
+            view = view[os.write(descriptor, view[: 1 << 20]) :]
+
+
+def load_beside(path, name):
+    """The module `name` from the folder of the file `path`, loaded once."""
+    file = os.path.join(os.path.dirname(os.path.abspath(path)), name + ".py")
+    return sys.modules.get("lossproof_" + name) or load(file, "lossproof_" + name)
+
+
+def load(path, name="lossproof_adapter"):
+    """The module at that path, under that name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def main():
+    """Load the adapter, introduce it, answer questions, leave without running the framework's exit handlers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--adapter", required=True)
+    parser.add_argument("--read-fd", type=int, required=True)
+    parser.add_argument("--write-fd", type=int, required=True)
+    parser.add_argument("--seconds", type=float, default=0.0, help="end by then if the start has not")
+    arguments = parser.parse_args()
+    sys.modules["lossproof_worker"] = sys.modules[__name__]
+    faulthandler.enable()
+    for descriptor in (arguments.read_fd, arguments.write_fd):
+        os.set_inheritable(descriptor, False)
+    here = os.path.dirname(os.path.abspath(__file__))
+    # The folder of this file must not shadow modules of the target.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    try:
+        with limits(None, arguments.seconds):
+            adapter = load(arguments.adapter)
+            info = dict(adapter.info(), python=platform.python_version(), numpy=np.__version__)
+    except BaseException as error:
+        traceback.print_exc()
+        send(arguments.write_fd, {"outcome": "error", "error": describe(error)})
+        os._exit(3)
+    send(arguments.write_fd, {"outcome": "value", "info": info})
+    Session(adapter, arguments.read_fd, arguments.write_fd).serve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

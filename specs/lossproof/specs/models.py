@@ -229,8 +229,15 @@ class Claim(Frozen):
     slug: Slug
     says: str
     cite: Citation
+    also: Mapping[Slug, Citation] = Field(
+        default_factory=dict, description="edition -> where the statement stands in it, if not at `cite`"
+    )
     editions: tuple[Slug, ...] = Field((), description="empty: all editions")
     decided_by: tuple[Decides, ...] = Field(min_length=1)
+
+    def citation(self, edition: str) -> Citation:
+        """Where the statement stands in that edition."""
+        return self.also.get(edition, self.cite)
 
 
 class Edition(Frozen):
@@ -281,6 +288,8 @@ class Spec(Frozen):
                 )
         cases = {c.slug for c in self.cases}
         for claim in self.claims:
+            if unknown := sorted(set(claim.also) - (set(claim.editions) or names)):
+                raise ValueError(f"claim {claim.slug}: `also` names {', '.join(unknown)}, not among its editions")
             if unknown := sorted({d.case for d in claim.decided_by if d.case} - cases):
                 raise ValueError(f"claim {claim.slug}: unknown case {', '.join(unknown)}")
         return self

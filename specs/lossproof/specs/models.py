@@ -289,7 +289,9 @@ class Spec(Frozen):
         cases = {c.slug for c in self.cases}
         for claim in self.claims:
             if unknown := sorted(set(claim.also) - (set(claim.editions) or names)):
-                raise ValueError(f"claim {claim.slug}: `also` names {', '.join(unknown)}, not among its editions")
+                raise ValueError(
+                    f"claim {claim.slug}: `also` names {', '.join(unknown)}, not among its editions"
+                )
             if unknown := sorted({d.case for d in claim.decided_by if d.case} - cases):
                 raise ValueError(f"claim {claim.slug}: unknown case {', '.join(unknown)}")
         return self
@@ -302,10 +304,22 @@ class BehavesAs(Frozen):
         default_factory=dict,
         description="semantic parameters in place of the documented ones, e.g. norm_rule, eps, score, reduction",
     )
-    predicate: Literal[
-        "squared_norm_underflows", "squared_norm_overflows", "product_underflows", "product_overflows",
-        "eps_vanishes", "zero_norm", "integer_input", "empty", "nonfinite",
-    ] | None = None  # fmt: skip
+    predicate: (
+        Literal[
+            "squared_norm_underflows",
+            "squared_norm_overflows",
+            "product_underflows",
+            "product_overflows",
+            "squared_product_underflows",
+            "squared_product_overflows",
+            "eps_vanishes",
+            "zero_norm",
+            "integer_input",
+            "empty",
+            "nonfinite",
+        ]
+        | None
+    ) = None
     cases: tuple[Slug, ...] = ()
 
     @model_validator(mode="after")

@@ -1,0 +1,76 @@
+"""Predicates on inputs: conditions under which an implementation may leave the range of its dtype on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.subject import Subject
+
+Mask = NDArray[np.bool_]
+
+
+def log2_squared_norms(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    """log2(sum x^2) along an axis without overflow or underflow; -inf for a zero row, NaN for a nonfinite one."""
+    wide = np.abs(values.astype(np.float64))
+    with np.errstate(all="ignore"):
+        top = np.max(wide, axis=axis, keepdims=True, initial=0.0)
+        _, exponent = np.frexp(np.where(np.isfinite(top), top, 1.0))
+        scaled = np.ldexp(wide, -exponent)
+        total = np.sum(scaled * scaled, axis=axis)
+        return np.asarray(np.log2(total) + 2.0 * np.squeeze(exponent, axis=axis))
+
+
+def holds(name: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], compute: str) -> Mask:
+    """For each value of an elementwise result, whether the predicate holds of the inputs it comes from."""
+    by_role = {a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays}
+    core = [by_role[r] for r in ("x", "y", "distances") if r in by_role]
+    if name == "integer_input":
+        return np.asarray(any(str(a.dtype) not in FORMATS for a in core))
+    if name == "empty":
+        return np.asarray(any(a.size == 0 for a in core))
+    format_ = FORMATS[compute]
+    if name == "eps_vanishes":
+        eps = subject.eps(options)
+        return np.asarray(eps is not None and 0 < eps <= format_.smallest / 2)
+    if "distances" in by_role:
+        distance = by_role["distances"].astype(np.float64)
+        if name == "nonfinite":
+            return ~np.isfinite(distance)
+        with np.errstate(all="ignore"):
+            squared = 2.0 * np.log2(np.abs(distance))
+        q = r = squared
+    else:
+        axis = _axis(subject, options)
+        x, y = by_role["x"], by_role["y"]
+        if name == "nonfinite":
+            return ~(np.isfinite(x.astype(np.float64)).all(axis) & np.isfinite(y.astype(np.float64)).all(axis))
+        q, r = log2_squared_norms(x, axis), log2_squared_norms(y, axis)
+    if name == "zero_norm":
+        return np.isneginf(q) | np.isneginf(r)
+    # A sum of d squares loses bits as soon as its terms near the smallest normal number.
+    low, high = format_.emin + format_.precision, format_.emax + 1 - format_.unit
+    with np.errstate(all="ignore"):
+        judged: dict[str, Mask] = {
+            "squared_norm_underflows": _tiny(q, low) | _tiny(r, low),
+            "squared_norm_overflows": (q >= high) | (r >= high),
+            "product_underflows": _tiny((q + r) / 2, low),
+            "product_overflows": (q + r) / 2 >= high,
+            "squared_product_underflows": _tiny(q + r, low),
+            "squared_product_overflows": q + r >= high,
+        }
+    return judged[name]
+
+
+def _tiny(exponent: NDArray[np.float64], low: float) -> Mask:
+    return (exponent < low) & ~np.isneginf(exponent)
+
+
+def _axis(subject: Subject, options: Mapping[str, Any]) -> int:
+    option = subject.option("axis")
+    value = options.get(option.name, option.default) if option else -1
+    return -1 if value is None else int(value)

@@ -1,7 +1,7 @@
 """The tool's side of the pipe: starts a worker, puts questions, survives whatever happens to it.
 
-A worker that dies or hangs costs one answer, `crash` or `hang`; the next question starts a new one. Nothing of
-the framework is imported here.
+A worker that dies or hangs costs one answer, `crash` or `hang`; the next question starts a new one. Nothing
+of the framework is imported here. Needs POSIX process groups and poll (Linux, macOS).
 """
 
 from __future__ import annotations
@@ -298,6 +298,9 @@ class Worker:
         except OSError as error:
             raise CannotStart(f"{self.target.name}: {self.target.python} cannot be run: {error}") from error
         self._process = process
+        if self._closed:  # from another thread, meanwhile
+            self._stop()
+            raise WorkerClosed(f"the worker of {self.target.name} was closed")
         try:
             header, _ = process.exchange((), time.monotonic() + self.start_timeout)
         except _Late:

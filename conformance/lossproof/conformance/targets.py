@@ -22,18 +22,21 @@ from lossproof.specs.frameworks import FrameworkFacts, load_frameworks
 
 ADAPTERS = Path(__file__).with_name("adapters")
 LOOK_SECONDS = 60.0
+OLDEST = (3, 7)
+"""The oldest Python that can run a worker."""
 
 LOOK = """
-import json, platform
+import json, re, sys
 try:
     from importlib import metadata
-    found = {d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]}
+    found = [(d.metadata["Name"], d.version) for d in metadata.distributions()]
 except ImportError:
     import pkg_resources
-    found = {d.project_name.lower(): d.version for d in pkg_resources.working_set}
-print(json.dumps({"python": platform.python_version(), "packages": found}))
+    found = [(d.project_name, d.version) for d in pkg_resources.working_set]
+names = {re.sub("[-_.]+", "-", name).lower(): version for name, version in reversed(found) if name}
+print(json.dumps({"python": sys.version_info[:2], "packages": names}))
 """
-"""Runs in another interpreter, Python 3.7 or newer, and prints its packages."""
+"""Runs in another interpreter and prints the normalised names and versions of its packages."""
 
 
 class UsageError(ValueError):
@@ -122,9 +125,14 @@ def _of_interpreter(python: Path) -> list[Target]:
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     try:
         done = subprocess.run(command, capture_output=True, timeout=LOOK_SECONDS, env=clean, check=False)
-        packages: dict[str, str] = json.loads(done.stdout)["packages"]
-    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{python} does not work as a Python 3.7 or newer: {error}") from error
+        found = json.loads(done.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        raise UsageError(f"{python} does not work as a Python interpreter: {error}") from error
+    if tuple(found["python"]) < OLDEST:
+        raise UsageError(
+            f"{python} is Python {found['python'][0]}.{found['python'][1]}; workers need 3.7 or newer"
+        )
+    packages: dict[str, str] = found["packages"]
     targets = []
     for facts in load_frameworks().values():
         version = next((packages[name] for name in facts.distributions if name in packages), None)

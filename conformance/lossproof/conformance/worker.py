@@ -1,8 +1,9 @@
-"""The process that a target runs in: answers one question after another, and outlives whatever the target does.
+"""The process that a target runs in: answers one question after another and outlives what the target does.
 
-Started as ``python worker.py --adapter FILE --read-fd R --write-fd W`` by the target's own interpreter: Python 3.7
-or newer with NumPy and the framework, without lossproof. So this file imports the standard library and NumPy only,
-and an adapter, loaded by path, reaches the helpers below through ``import lossproof_worker``.
+Started as ``python worker.py --adapter FILE --read-fd R --write-fd W`` by the target's own interpreter:
+Python 3.7 or newer with NumPy and the framework, without lossproof. So this file imports the standard
+library and NumPy, nothing else; adapters and probes, loaded by path, reach its helpers through ``import
+lossproof_worker``.
 
 Wire format, both ways: 8 bytes (little-endian) with the length of a JSON header, the header, then the buffers
 whose lengths the header lists under ``buffers``. Standard output and error belong to the target.
@@ -14,19 +15,17 @@ An adapter is a module with
 - ``make(data, dtype, shape, layout)`` and ``read(native)``: bit-exact conversion; ``read`` gives
   ``(bytes, dtype, shape)``, or None for what is no array; ``make`` raises `Unsupported` for a dtype it lacks;
 - ``call(api, arrays, options, mode)`` and ``grad(api, arrays, options, mode, wrt)``: native results;
-- optionally ``probe(name, api, arrays, options, mode)``: an answer in JSON, `Unsupported` for an unknown name.
+- optionally ``probe(name, api, arrays, options, mode)``: JSON, or `Unsupported` for an unknown name.
 
-``arrays`` is a dict of `Given` by parameter name; ``options`` is a dict of ``init`` (constructor options or None),
-``call`` and ``positional``. Errors whose class is `ApiMissing`, `Unsupported` or `HarnessError` come from this side,
-all others from the target.
+``arrays`` is a dict of `Given` by parameter name; ``options`` is a dict of ``init`` (constructor options or
+None), ``call`` and ``positional``. Errors of class `ApiMissing`, `Unsupported` or `HarnessError` (module
+lossproof_worker) come from this side, all others from the target.
 """
 
 import argparse
-import ast
 import contextlib
 import difflib
 import faulthandler
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -48,16 +47,25 @@ except ImportError:  # not on this system: no memory limit
     resource = None
 
 
-class ApiMissing(LookupError):
+LARGEST_FILE = 1 << 30
+
+
+class ApiMissing(LookupError):  # noqa: N818
     """The API does not exist in this release."""
 
+    __module__ = "lossproof_worker"
 
-class Unsupported(Exception):
+
+class Unsupported(Exception):  # noqa: N818
     """The framework or its adapter has no such dtype, mode or probe."""
+
+    __module__ = "lossproof_worker"
 
 
 class HarnessError(Exception):
     """The question could not be put to the target: the fault is lossproof's."""
+
+    __module__ = "lossproof_worker"
 
 
 class Given(object):
@@ -93,13 +101,13 @@ class Given(object):
 
 
 class Evaluated(object):
-    """A result that had to be evaluated (a graph): `value` is what came out, `returned` what the API returned."""
+    """A result that had to be evaluated (a graph): `value` came out of what the API `returned`."""
 
     def __init__(self, returned, value):
         self.returned, self.value = returned, value
 
 
-# --- helpers for adapters -----------------------------------------------------------------------------------------
+# --- helpers for adapters ---------------------------------------------------------------------------------
 
 
 def as_numpy(data, dtype, shape, layout="C"):
@@ -115,7 +123,7 @@ def lay_out(array, layout):
     if layout == "transposed":
         return np.asfortranarray(array)
     if layout == "strided" and array.ndim:
-        wide = np.zeros(array.shape[:-1] + (2 * array.shape[-1],), array.dtype)
+        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
         wide[..., ::2] = array
         return wide[..., ::2]
     return array
@@ -128,7 +136,7 @@ def from_numpy(array):
 
 
 def resolve_name(dotted, aliases=()):
-    """The object with that dotted name, importing submodules as needed; `aliases` are (short, full) first parts."""
+    """The object with that dotted name; `aliases` are (short, full) first parts of names."""
     parts = dotted.split(".")
     parts[0] = dict(aliases).get(parts[0], parts[0])
     try:
@@ -144,10 +152,8 @@ def resolve_name(dotted, aliases=()):
             except ImportError:
                 near = difflib.get_close_matches(part, [n for n in dir(found) if n[:1] != "_"], 3)
                 hint = "; nearest: " + ", ".join(near) if near else ""
-                where = ".".join(parts[:index])
-                raise ApiMissing(
-                    "{} does not exist: {} has no {!r}{}".format(dotted, where, part, hint)
-                ) from None
+                message = "{} does not exist: {} has no {!r}{}"
+                raise ApiMissing(message.format(dotted, ".".join(parts[:index]), part, hint)) from None
     return found
 
 
@@ -210,7 +216,7 @@ def harness(doing):
         raise HarnessError(message) from error
 
 
-# --- probes that need no adapter ----------------------------------------------------------------------------------
+# --- names and values as data -------------------------------------------------------------------------------
 
 
 def qualified_name(thing):
@@ -235,143 +241,14 @@ def jsonable(value):
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-def signature_of(thing):
-    """(source, parameters): from `inspect`, else from the first line of the docstring (builtins), else (None, [])."""
-    try:
-        found = list(inspect.signature(thing).parameters.values())
-    except (TypeError, ValueError):
-        found = None
-    # A builtin or wrapper that says only (*args, **kwargs) tells nothing.
-    opaque = found and all(item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD) for item in found)
-    if found is not None and not opaque:
-        return "inspect", [
-            parameter(item.name, item.kind.name, item.default is not item.empty, item.default)
-            for item in found
-        ]
-    first = next(iter((inspect.getdoc(thing) or "").strip().splitlines()), "")
-    text = re.match(r"[\w.]*\((.*)\)", first)
-    try:
-        arguments = ast.parse("def f({}): pass".format(text.group(1))).body[0].args
-    except (AttributeError, SyntaxError):
-        return None, []
-    missing = [None] * (len(arguments.args) - len(arguments.defaults))
-    kinds = [(item, "POSITIONAL_OR_KEYWORD") for item in arguments.args]
-    kinds += [(item, "KEYWORD_ONLY") for item in arguments.kwonlyargs]
-    values = missing + list(arguments.defaults) + list(arguments.kw_defaults)
-    return "docstring", [
-        parameter(item.arg, kind, value is not None, literal(value))
-        for (item, kind), value in zip(kinds, values)
-    ]
-
-
-def parameter(name, kind, has_default, default):
-    """One entry of the `signature` probe; `default` in JSON and, exactly, as its repr."""
-    entry = {"name": name, "kind": kind, "has_default": has_default}
-    if has_default:
-        entry["default"] = jsonable(default)
-        entry["repr"] = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(default))
-    return entry
-
-
-def literal(node):
-    """The value of a default in a text signature, or its repr where it is no literal."""
-    try:
-        return None if node is None else ast.literal_eval(node)
-    except ValueError:
-        return ast.dump(node)
-
-
-def probe_signature(session, question, arrays, options):
-    source, parameters = signature_of(session.adapter.resolve(question["api"]))
-    return {"source": source, "parameters": parameters}
-
-
-def probe_defaults(session, question, arrays, options):
-    _, parameters = signature_of(session.adapter.resolve(question["api"]))
-    return {item["name"]: item["default"] for item in parameters if item["has_default"]}
-
-
-def probe_docstring(session, question, arrays, options):
-    text = session.adapter.resolve(question["api"]).__doc__ or ""
-    return {
-        "text": inspect.cleandoc(text),
-        "sha256": hashlib.sha256(" ".join(text.split()).encode()).hexdigest(),
-    }
-
-
-def probe_bases(session, question, arrays, options):
-    found = session.adapter.resolve(question["api"])
-    return [qualified_name(item) for item in inspect.getmro(found if inspect.isclass(found) else type(found))]
-
-
-def probe_resolve(session, question, arrays, options):
-    try:
-        wanted = session.adapter.resolve(question["api"])
-    except ApiMissing:
-        wanted = None
-    rows = []
-    for name in options["call"]["names"]:
-        try:
-            found = session.adapter.resolve(name)
-            same = found is wanted
-            rows.append({"name": name, "object": qualified_name(found), "same": same, "error": None})
-        except Exception as error:
-            rows.append({"name": name, "object": None, "same": False, "error": str(error)})
-    return rows
-
-
-def probe_attribute(session, question, arrays, options):
-    adapter = session.adapter
-    owner = adapter.resolve(question["api"])
-    if options["init"] is not None:
-        owner = owner(**plain_options(options["init"], adapter.resolve))
-    value = getattr(owner, options["call"]["name"])
-    return {"value": jsonable(value), "type": qualified_name(type(value))}
-
-
-def probe_config(session, question, arrays, options):
-    adapter = session.adapter
-    kind = adapter.resolve(question["api"])
-    config = kind(**plain_options(options["init"], adapter.resolve)).get_config()
-    rebuilt = kind.from_config(dict(config))
-    answer = {
-        "config": jsonable(config),
-        "rebuilt_config": jsonable(rebuilt.get_config()),
-        "class": qualified_name(kind),
-        "rebuilt_class": qualified_name(type(rebuilt)),
-        "answers": None,
-        "same": None,
-    }
-    if arrays:
-        pair = []
-        for rebuild in (False, True):
-            result = adapter.call(question["api"], arrays, dict(options, rebuild=rebuild), question["mode"])
-            result = result.value if isinstance(result, Evaluated) else result
-            data, dtype, shape = adapter.read(result)
-            pair.append({"hex": data.hex(), "dtype": dtype, "shape": list(shape)})
-        answer["answers"], answer["same"] = pair, pair[0] == pair[1]
-    return answer
-
-
-PROBES = {
-    "signature": probe_signature,
-    "defaults": probe_defaults,
-    "docstring": probe_docstring,
-    "bases": probe_bases,
-    "resolve": probe_resolve,
-    "attribute": probe_attribute,
-    "config": probe_config,
-}
-
-
-# --- one question -------------------------------------------------------------------------------------------------
+# --- one question -----------------------------------------------------------------------------------------
 
 
 class Session(object):
     """The loop of questions and answers over one adapter and two file descriptors."""
 
-    def __init__(self, adapter, reading, writing):
-        self.adapter, self.reading, self.writing = adapter, reading, writing
+    def __init__(self, adapter, probes, reading, writing):
+        self.adapter, self.probes, self.reading, self.writing = adapter, probes, reading, writing
         self.pid = os.getpid()
 
     def serve(self):
@@ -398,7 +275,7 @@ class Session(object):
         try:
             with limits(question.get("memory"), question.get("seconds")):
                 value = self.ask(question, arrays, answer)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt of the target are answers as well
+        except BaseException as error:  # SystemExit and KeyboardInterrupt of the target too
             answer = {"outcome": "error", "error": describe(error)}
         answer["changed"] = [name for name, given in arrays.items() if given.changed()]
         answer["seconds"] = time.perf_counter() - start
@@ -437,10 +314,10 @@ class Session(object):
         return [data]
 
     def probe(self, question, arrays, options):
-        """A probe of this file, else one of the adapter's own."""
+        """A probe that any target answers, else one of the adapter's own."""
         name = question["probe"]
-        if name in PROBES:
-            return PROBES[name](self, question, arrays, options)
+        if name in self.probes:
+            return self.probes[name](self.adapter, question, arrays, options)
         own = getattr(self.adapter, "probe", None)
         if own is None:
             raise Unsupported("no probe is called {!r} here".format(name))
@@ -448,16 +325,13 @@ class Session(object):
 
 
 def describe(error):
-    """An exception as data; `where` is its innermost line, without the machine's own folders."""
+    """An exception as data, without the machine's own folders; `where` is the innermost line it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     where = ""
     if frames:
-        path = frames[-1].filename.replace(os.sep, "/")
-        short = re.sub(r"^.*/(?:site-packages|dist-packages|lib/python[\d.]+)/", "", path)
-        path = short if short != path else os.path.basename(path)
-        where = "{}:{} in {}".format(path, frames[-1].lineno, frames[-1].name)
+        where = "{}:{} in {}".format(portable(frames[-1].filename), frames[-1].lineno, frames[-1].name)
     try:
-        message = str(error)
+        message = portable(str(error))
     except Exception:
         message = "(the exception cannot be printed)"
     kind = type(error)
@@ -469,9 +343,15 @@ def describe(error):
     }
 
 
+def portable(text):
+    """The text with absolute paths of source files cut down to what is the same on every machine."""
+    text = re.sub(r"[^\s'\"(]*/(?:site-packages|dist-packages|lib/python\d[\d.]*)/", "", text)
+    return re.sub(r"(?<![^\s'\"(])/[^\s'\"(]*/(?=[\w.-]+\.(?:py|so)\b)", "", text)
+
+
 @contextlib.contextmanager
 def limits(memory, seconds):
-    """At most `memory` bytes of address space more than now, and an end by the kernel's clock if nobody waits."""
+    """At most `memory` bytes more than now, and an end by the kernel's clock if nobody waits any longer."""
     if seconds and hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -491,7 +371,7 @@ def limits(memory, seconds):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-# --- the wire -----------------------------------------------------------------------------------------------------
+# --- the wire ---------------------------------------------------------------------------------------------
 
 
 def read_exactly(descriptor, count):
@@ -520,7 +400,7 @@ def send(descriptor, header, buffers=()):
     header["buffers"] = [len(data) for data in buffers]
     # Lone surrogates can occur in messages of C++ exceptions; ASCII escapes carry them.
     text = json.dumps(header, ensure_ascii=True, default=repr).encode("ascii")
-    for data in [struct.pack("<Q", len(text)), text] + list(buffers):
+    for data in [struct.pack("<Q", len(text)), text, *buffers]:
         view = memoryview(data)
         while len(view):
             view = view[os.write(descriptor, view[: 1 << 20]) :]
@@ -542,7 +422,7 @@ def load(path, name="lossproof_adapter"):
 
 
 def main():
-    """Load the adapter, introduce it, answer questions, leave without running the framework's exit handlers."""
+    """Load the adapter, introduce it, answer questions, leave without the framework's exit handlers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--read-fd", type=int, required=True)
@@ -556,8 +436,11 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     # The folder of this file must not shadow modules of the target.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
-    if resource is not None:
+    if resource is not None:  # neither cores of crashes nor a flood of output may fill the disk
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (LARGEST_FILE, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        )
     try:
         with limits(None, arguments.seconds):
             adapter = load(arguments.adapter)
@@ -566,8 +449,9 @@ def main():
         traceback.print_exc()
         send(arguments.write_fd, {"outcome": "error", "error": describe(error)})
         os._exit(3)
+    probes = load(os.path.join(here, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
     send(arguments.write_fd, {"outcome": "value", "info": info})
-    Session(adapter, arguments.read_fd, arguments.write_fd).serve()
+    Session(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -43,8 +43,8 @@ def fit(adapter, api, arrays, options):
     """compile() and fit() with the API as loss, in batches that hold all rows.
 
     `arrays` are `inputs` (n, k), `targets` (n, d), `weights` (k, d) and perhaps `sample_weight`; options:
-    `steps`, `rate`, and `loss`, a string that is passed to compile() in place of the API's object. Returns the
-    losses and the mean cosine of predictions and targets before and after.
+    `steps`, `rate`, and `loss`, a string that is passed to compile() in place of the API's object. Returns
+    the losses and the mean cosine of predictions and targets before and after.
     """
     asked = options["call"]
     inputs, targets, sample_weight = numbers(arrays, "inputs", "targets", "sample_weight")
@@ -125,8 +125,8 @@ def graph_script(adapter, api, arrays, options):
     """A TensorFlow 1 script: two variables, l2_normalize or not, one loss, one session.
 
     `arrays` are `labels` and `predictions`; options: `axis` of the normalisation, and others for the loss.
-    Returns the result for the inputs as they are (`as_given`) and normalised (`normalised`), with dtype, shape
-    and static rank.
+    Returns the result for the inputs as they are (`as_given`) and normalised (`normalised`), with dtype,
+    shape and static rank.
     """
     extra = dict(options["call"])
     axis = extra.get("axis", 1)

@@ -106,9 +106,10 @@ def probe(name, api, arrays, options, mode):
 def fit(api, arrays, call_options, init):
     """Plain gradient descent on a linear map of `inputs` whose image is compared with `targets` by the loss.
 
-    `arrays` are `inputs` (n, k), `targets` (n, d), `weights` (k, d) and others for the loss; options: `steps`,
-    `rate`, `order` (which of the loss's parameters takes the predictions and which the targets), `extra` (other
-    options of the call). Returns the losses and the mean cosine of predictions and targets before and after.
+    `arrays` are `inputs` (n, k), `targets` (n, d), `weights` (k, d) and others for the loss; options:
+    `steps`, `rate`, `order` (which of the loss's parameters takes the predictions and which the targets),
+    `extra` (other options of the call). Returns the losses and the mean cosine of predictions and targets
+    before and after.
     """
     steps, rate = call_options.get("steps", 10), call_options.get("rate", 0.1)
     names = call_options.get("order", {"predictions": "x1", "targets": "x2"})

@@ -1,4 +1,4 @@
-"""Facts of a framework: how it is found, which adapter speaks for it, how a standalone script in it is written."""
+"""Facts of a framework: how it is found, its adapter, how a standalone script in it is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Mode(BaseModel):
-    """How a reproducer script runs in one mode; both are jinja2 templates, see the head of any of the YAML files."""
+    """How a reproducer script runs in one mode: jinja2 templates, see the head of the YAML files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,7 +21,7 @@ class Mode(BaseModel):
 
 
 class Reproducer(BaseModel):
-    """Snippets of a standalone script in the framework's own words; the head of each YAML file explains them."""
+    """Snippets of a standalone script in the framework's own words, see the head of the YAML files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,9 +35,10 @@ class Reproducer(BaseModel):
 class FrameworkFacts(BaseModel):
     """One framework, as its YAML file states it.
 
-    `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a file name
-    in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it, `prefixes` the first parts of
-    its APIs' names, and `editions` maps a prefix to the package whose version decides what the documentation said.
+    `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
+    file name in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it,
+    `prefixes` the first parts of its APIs' names, and `editions` maps a prefix to the package whose version
+    decides what the documentation said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,1 +1,43 @@
-"""Placeholder docstring: replaced by the package's own."""
+"""What is true: exact values of documented formulas, with proof.
+
+    from lossproof import oracle
+    e = oracle.cosine(x, y)
+    e.lower, e.upper, e.rounded("float32"), oracle.bound(e, "float32", "G2"), oracle.within(answer, e,
+    tolerance)
+
+The oracle knows no framework, no spec and no report. docs/oracle.md is its manual, docs/bounds.md its
+mathematics.
+"""
+
+from lossproof.oracle.bounds import GRADES, bound
+from lossproof.oracle.contrastive import contrastive
+from lossproof.oracle.cosine import BROADCASTS, SCORES, cosine, cosine_embedding
+from lossproof.oracle.enclosure import Alternative, Enclosure
+from lossproof.oracle.errors import UnsupportedInput
+from lossproof.oracle.formats import FLOAT_DTYPES
+from lossproof.oracle.judge import error_bounds, error_unit, excess, grade, ulp_error, within
+from lossproof.oracle.reduction import REDUCTIONS, reduce
+from lossproof.oracle.rules import NORM_RULES
+
+__all__ = [
+    "BROADCASTS",
+    "FLOAT_DTYPES",
+    "GRADES",
+    "NORM_RULES",
+    "REDUCTIONS",
+    "SCORES",
+    "Alternative",
+    "Enclosure",
+    "UnsupportedInput",
+    "bound",
+    "contrastive",
+    "cosine",
+    "cosine_embedding",
+    "error_bounds",
+    "error_unit",
+    "excess",
+    "grade",
+    "reduce",
+    "ulp_error",
+    "within",
+]

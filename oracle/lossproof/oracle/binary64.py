@@ -1,0 +1,165 @@
+"""Stage 1: float64 numbers with a proven error bound (midpoint and radius).
+
+With u = 2^-53, one operation rounds by at most u |result| unless it underflows. Radii are computed in
+float64 too, a few operations each, so they are inflated by GROW = 1 + 2^-48, which covers 31 roundings;
+TINY = 2^-1000 covers every underflow. Numbers that are exactly zero stay exactly zero: orthogonal one-hot
+rows are decided here.
+
+Dot products: for any order of summation and with or without fused operations, |P' - P| <= gamma_d sum |a
+b|, with gamma_d = d u / (1 - d u) (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002,
+section 3.1, (3.5)), and sum |a b| <= sqrt(Q R) by Cauchy-Schwarz, so no second pass is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+from lossproof.oracle.formats import Float, FloatFormat, Mask, cast
+from lossproof.oracle.reals import Real
+from lossproof.oracle.rows import Block
+
+U = 2.0**-53
+GROW = 1.0 + 2.0**-48
+TINY = 2.0**-1000
+SAFE = 2.0**400
+"""Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could underflow or overflow."""
+
+
+@dataclass(frozen=True)
+class Ball:
+    """The value lies within `rad` of `mid`; an infinite or NaN rad says that nothing is known."""
+
+    mid: Float
+    rad: Float
+
+    def __add__(self, other: Ball) -> Ball:
+        mid = self.mid + other.mid
+        rad = (self.rad + other.rad + U * np.abs(mid)) * GROW  # sums do not underflow
+        exact = (self.rad == 0) & (other.rad == 0) & ((self.mid == 0) | (other.mid == 0))
+        return Ball(mid, np.where(exact, 0.0, rad))
+
+    def __neg__(self) -> Ball:
+        return Ball(-self.mid, self.rad)
+
+    def __sub__(self, other: Ball) -> Ball:
+        return self + (-other)
+
+    def __mul__(self, other: Ball) -> Ball:
+        a, b = np.abs(self.mid), np.abs(other.mid)
+        mid = self.mid * other.mid
+        rad = (a * other.rad + self.rad * (b + other.rad) + U * np.abs(mid)) * GROW + TINY
+        zero = ((a == 0) & (self.rad == 0)) | ((b == 0) & (other.rad == 0))
+        return Ball(mid, np.where(zero, 0.0, rad))
+
+    def __truediv__(self, other: Ball) -> Ball:
+        least = np.abs(other.mid) * (1 - 2 * U) - other.rad
+        mid = self.mid / other.mid
+        # |a/b - a'/b'| <= (|a - a'| + |a'/b'| |b - b'|) / |b|
+        rad = ((self.rad + np.abs(mid) * other.rad * GROW) / least + U * np.abs(mid)) * GROW + TINY
+        zero = (self.mid == 0) & (self.rad == 0)
+        return Ball(mid, np.where(least > 0, np.where(zero, 0.0, rad), np.inf))
+
+
+class Binary64:
+    """The arithmetic of balls."""
+
+    name = "float64"
+    block_elements = 1 << 16
+
+    def number(self, values: Float) -> Ball:
+        values = np.asarray(values, dtype=np.float64)
+        return Ball(values, np.zeros_like(values))
+
+    def rational(self, values: list[fmpq]) -> Ball:
+        low, high = (np.array(ends) for ends in zip(*(Real(v).bounds() for v in values), strict=True))
+        return Ball(low, (high - low) * GROW)
+
+    def dots(self, block: Block) -> tuple[Ball, Ball, Ball]:
+        x, y, d = block.x, block.y, block.length
+        with np.errstate(all="ignore"):
+            if x.shape[1] == y.shape[1]:
+                p = np.einsum("ij,ij->i", x, y)
+            else:
+                p = np.einsum("ij,ij->i", *np.broadcast_arrays(x, y))
+            q = np.einsum("ij,ij->i", x, x)
+            r = np.einsum("ij,ij->i", y, y)
+            gamma = d * U / (1 - d * U) * GROW
+            spread = gamma * np.sqrt(q) * np.sqrt(r) * (np.sqrt(block.repeats) * (1 + gamma) * GROW) + TINY
+            rows = np.flatnonzero(p == 0)
+            if rows.size:  # all products zero: P is zero, and not merely near it
+                apart = ~((x[rows] != 0) & (y[rows] != 0)).any(axis=1)
+                spread[rows[apart]] = 0.0
+            return Ball(p, spread), _squared_norm(q, gamma, x), _squared_norm(r, gamma, y)
+
+    def sqrt(self, a: Ball) -> Ball:
+        mid = np.sqrt(np.maximum(a.mid, 0.0))
+        # |sqrt a - sqrt a'| = |a - a'| / (sqrt a + sqrt a') <= r / sqrt a', and <= sqrt r in any case
+        rad = np.minimum(a.rad / mid, np.sqrt(a.rad) * GROW + TINY)
+        rad = np.where(mid > 0, rad, np.sqrt(a.rad) * GROW + TINY)
+        zero = (a.mid == 0) & (a.rad == 0)
+        return Ball(mid, np.where(zero, 0.0, (rad + U * mid) * GROW + TINY))
+
+    def maximum(self, a: Ball, b: Ball) -> Ball:
+        a_least, b_least = a.mid - a.rad * GROW, b.mid - b.rad * GROW
+        a_most, b_most = a.mid + a.rad * GROW, b.mid + b.rad * GROW
+        rad = np.where(a_least * (1 - U) > b_most, a.rad, np.where(b_least * (1 - U) > a_most, b.rad, 0.0))
+        sure = (a_least * (1 - U) > b_most) | (b_least * (1 - U) > a_most)
+        return Ball(np.maximum(a.mid, b.mid), np.where(sure, rad, np.maximum(a.rad, b.rad)))
+
+    def less(self, a: Ball, b: Ball) -> tuple[Mask, Mask]:
+        gap = b.mid - a.mid
+        slack = (a.rad + b.rad + U * np.abs(gap)) * GROW
+        exact = (a.rad == 0) & (b.rad == 0)
+        return gap > 0, (np.abs(gap) > slack) | exact
+
+    def where(self, mask: Mask, a: Ball, b: Ball) -> Ball:
+        return Ball(np.where(mask, a.mid, b.mid), np.where(mask, a.rad, b.rad))
+
+    def unknown(self, mask: Mask, a: Ball) -> Ball:
+        return Ball(a.mid, np.where(mask, np.inf, a.rad))
+
+    def sum(self, a: Ball) -> Ball:
+        n = a.mid.size
+        mid, size, rad = a.mid.sum(), np.abs(a.mid).sum(), a.rad.sum()
+        gamma = n * U / (1 - n * U)
+        # the sums of radii and sizes are themselves sums of n non-negative terms
+        rad = (rad + gamma * size) * (1 + 2 * gamma) * GROW
+        return Ball(np.array([mid]), np.array([rad]))
+
+    def take(self, a: Ball, index: object) -> Ball:
+        return Ball(a.mid[index], a.rad[index])  # type: ignore[index]
+
+    def join(self, parts: list[Ball]) -> Ball:
+        return Ball(np.concatenate([p.mid for p in parts]), np.concatenate([p.rad for p in parts]))
+
+    def bounds(self, a: Ball) -> tuple[Float, Float]:
+        with np.errstate(all="ignore"):
+            low = np.where(a.rad == 0, a.mid, np.nextafter(a.mid - a.rad, -np.inf))
+            high = np.where(a.rad == 0, a.mid, np.nextafter(a.mid + a.rad, np.inf))
+        return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+
+    def rounded(self, a: Ball, fmt: FloatFormat) -> tuple[Float, Mask]:
+        low, high = self.bounds(a)
+        first = cast(low, fmt).astype(np.float64)
+        last = cast(high, fmt).astype(np.float64)
+        settled = np.isfinite(low) & np.isfinite(high)
+        return first, settled & (first == last) & ((first != 0) | (low >= 0) | (high <= 0))
+
+    def within(self, a: Ball, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:
+        with np.errstate(all="ignore"):
+            gap = np.abs(answer - a.mid)
+            blur = (a.rad + 2 * U * (gap + tolerance)) * GROW
+            blur = np.where((a.rad == 0) & (gap == 0), 0.0, blur)
+            inside, outside = gap + blur <= tolerance, gap - blur > tolerance
+        return inside, inside | outside
+
+
+def _squared_norm(q: Float, gamma: float, x: Float) -> Ball:
+    """A sum of squares: relative error gamma; exactly zero for a row of zeros; unknown outside the safe range."""
+    ball = Ball(q, np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW) + TINY, np.inf))
+    rows = np.flatnonzero(q == 0)
+    if rows.size:
+        ball.rad[rows[~x[rows].any(axis=1)]] = 0.0
+    return ball

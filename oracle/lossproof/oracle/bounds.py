@@ -1,0 +1,227 @@
+"""How far an honest native computation may be from the exact value: the bounds of DESIGN section 4.
+
+Model: every operation of a format with unit roundoff u returns (exact)(1 + delta), |delta| <= u, unless it
+underflows; a product that underflows may come out as 0, an error of at most eta, the smallest normal
+number. With gamma_k = k u / (1 - k u) and any order of summation (Higham 2002, section 3.1):
+
+    |P' - P| <= gamma_d sum |a b| + d eta,   Q' = Q (1 + theta_d),   R' = R (1 + theta_d)
+
+so D' = D (1 + theta_{d+4}): two square roots, a product of them, an eps that is off by u, and taking a
+maximum or adding eps >= 0 never increases a relative error. Dividing, with kappa = sum |a b| / D,
+
+    |c' - c| <= gamma_{d+8} / (1 - gamma_{d+8}) (kappa + |c|) + eta (d/D + ...) + ulp/2.
+
+gamma / (1 - gamma) = k u / (1 - 2 k u) is what `growth` computes; its first-order part is the u (d + 8) of
+DESIGN, and it is infinite where it proves nothing (2 k u >= 1). Normalising the rows first and then
+multiplying rounds each factor once more (2 of the 8), and each normalised element and each product of them
+may be flushed: eta (d + 2 sqrt(d) + 1) with the result's own underflow. The long form of every derivation
+is in docs/bounds.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from lossproof.oracle.enclosure import LADDER, Enclosure
+from lossproof.oracle.errors import choice
+from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of
+
+if TYPE_CHECKING:
+    from lossproof.oracle.contrastive import ContrastiveProblem
+    from lossproof.oracle.cosine import CosineProblem
+    from lossproof.oracle.reduction import TotalProblem, WeightedProblem
+
+GRADES = ("G0", "G1", "G2", "G3")
+"""G0 correctly rounded, G1 careful summation, G2 any order, G3 accumulated in float16 or bfloat16 itself."""
+NARROW = ("float16", "bfloat16")
+EXTRA = 8
+"""Roundings beyond the d of a dot product: the 8 of u (d + 8)."""
+_UP = 1 + 2.0**-40
+"""The bounds are computed in float64: a hundred or so roundings, and then some."""
+
+
+def growth(count: float | Float, u: float) -> Float:
+    """k u / (1 - 2 k u): what k roundings can do to a quotient, second-order terms included; inf where 2 k u >= 1."""
+    k = np.asarray(count, dtype=np.float64) * u
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(2 * k < 1, k / np.maximum(1 - 2 * k, 1e-300), np.inf))
+
+
+def bound(e: Enclosure, dtype: object, grade: str) -> Float:
+    """The native bound of e's values in `dtype` for a grade; float64, NaN where there is no value.
+
+    G0 is half an ulp of the exact value. G3 exists for float16 and bfloat16 only (ValueError otherwise).
+    """
+    fmt = format_of(dtype)
+    choice("grade", grade, GRADES)
+    if grade == "G3" and fmt.name not in NARROW:
+        raise ValueError(f"grade 'G3' is for {' and '.join(NARROW)}; for {fmt.name} use G0, G1 or G2")
+    out = flat_bound(e, fmt, grade).reshape(e.shape)
+    return out
+
+
+def flat_bound(e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
+    """`bound`, flat."""
+    zero = np.zeros(e.problem.size)
+    main = zero if grade == "G0" else e.problem.bound(fmt, grade)
+    # Where the exponent is in doubt, an ulp that changes nothing in the sum may stand for it.
+    negligible = main * 2.0**-20
+    half = 0.5 * e.exponent_limits(fmt, negligible)
+    return np.where(e.valued, main * (1.0 if grade == "G0" else _UP) + half, np.nan)
+
+
+def rounding(size: Float, count: int, fmt: FloatFormat, grade: str) -> Float:
+    """What sums of `count` products, and the operations around them, may lose of `size`."""
+    with np.errstate(invalid="ignore"):
+        if grade == "G1":
+            out = fmt.u * (2 * np.sqrt(count) + EXTRA) * size
+        elif grade == "G2" and fmt.name in NARROW:
+            single = FORMATS["float32"].u
+            out = (growth(4, fmt.u) + growth(count + EXTRA, single)) * size
+        else:
+            out = growth(count + EXTRA, fmt.u) * size
+    return np.where(size == 0, 0.0, out)
+
+
+def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
+    """Upper bounds of kappa = sum |a b| / D and of 1/D, flat; 0 where D vanishes or there is no value."""
+    kappa, inverse = np.zeros(problem.size), np.zeros(problem.size)
+    left = np.flatnonzero(~problem.undefined & ~problem.gone)
+    for arithmetic in LADDER:
+        for rows in problem.row_blocks(arithmetic.block_elements, left):
+            c, D2 = problem.cosines(arithmetic, problem.pairs.block(rows).absolute(), rows)
+            with np.errstate(all="ignore"):
+                k_low, kappa[rows] = arithmetic.bounds(c)
+                one = arithmetic.number(np.ones(len(rows)))
+                i_low, inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(D2))
+        sharp = (kappa[left] < np.inf) & (inverse[left] < np.inf)
+        left = left[~sharp]
+        if not left.size:
+            break
+    return kappa, inverse
+
+
+def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
+    """E for c, -c, 1 - c and the embedding loss, without the final half ulp."""
+    d, u = problem.pairs.length, fmt.u
+    kappa, inverse = conditioning(problem)
+    c = np.minimum(kappa, _magnitude(problem))
+    with np.errstate(invalid="ignore", over="ignore"):
+        out = rounding(kappa + c, d, fmt, grade)
+        if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
+            flushed = fmt.eta * (d * inverse + d + 2 * np.sqrt(d) + 1)
+            out = out + np.where(kappa == 0, 0.0, flushed)  # without a nonzero product there is none to flush
+    if problem.similar is None:
+        return out + u if problem.score == "distance" else out
+    # max(0, c - margin): the margin is rounded, the subtraction is exact up to the final half ulp, and max
+    # is 1-Lipschitz; where c - margin is so far below 0 that rounding cannot lift it, the answer is exactly
+    # 0.
+    m = abs(problem.margin)
+    hinge = out + u * m * (1 + u) + u * out
+    gap = _signed(problem) - problem.margin
+    hinge = np.where(gap < 0, np.maximum(0.0, hinge + gap * (1 - 2 * u)), hinge)
+    return np.where(problem.similar, out + u, hinge)
+
+
+def _magnitude(problem: CosineProblem) -> Float:
+    """An upper bound of |c|, flat."""
+    return np.abs(_signed(problem))
+
+
+def _signed(problem: CosineProblem) -> Float:
+    """c as far as float64 knows it, the end of larger magnitude, flat; it goes into small terms only."""
+    low, high = problem.similarity_limits()
+    return np.where(np.abs(low) > np.abs(high), low, high)
+
+
+def near_threshold(problem: CosineProblem, fmt: FloatFormat) -> tuple[Mask, Mask]:
+    """Where the norm of x, and of y, is so near eps that rounding may carry it across: within growth(d + 8)."""
+    eps, slack = problem.measure.eps, growth(problem.pairs.length + EXTRA, fmt.u)
+    out = []
+    for q in problem.squared_norms():
+        low, high = np.sqrt(q[0]), np.sqrt(q[1])
+        near: Mask = (low * (1 - 2.0**-40) <= eps * (1 + slack)) & (
+            high * (1 + 2.0**-40) >= eps * (1 - slack)
+        )
+        out.append(near & ~problem.undefined)
+    return out[0], out[1]
+
+
+def contrastive_bound(problem: ContrastiveProblem, fmt: FloatFormat, grade: str) -> Float:
+    """The bound of one contrastive cost; no sum is involved, so all grades but G0 agree.
+
+    t = d or max(margin - d, 0). The margin and the difference are rounded: |t' - t| <= tau = u (|margin| +
+    t), 0 for t = d. Squaring: |t'^2 - t^2| <= 2 t tau + tau^2, rounded once more, and multiplied by a label
+    that is 0 or 1, added to 0 and halved without error, so 2 u t^2 covers it; eta if the square underflows.
+    """
+    u, d, m = fmt.u, np.where(problem.undefined, 0.0, problem.distances), problem.margin
+    gap = m - d
+    tau = u * (abs(m) + np.abs(gap)) * (1 + u)
+    tau = np.where(gap < 0, np.maximum(0.0, tau + gap), tau)
+    t = np.where(problem.similar, d, np.maximum(gap, 0.0))
+    tau = np.where(problem.similar, 0.0, tau)
+    if problem.squared:
+        out = (
+            (2 * np.abs(t) * tau + tau * tau) * (1 + 2 * u)
+            + 2 * u * t * t
+            + np.where((t == 0) & (tau == 0), 0.0, fmt.eta)
+        )
+    else:
+        out = tau + u * np.abs(t)
+    return out * (0.5 if problem.half else 1.0) * _UP
+
+
+def weighted_bound(problem: WeightedProblem, fmt: FloatFormat, grade: str) -> Float:
+    """w e: |w| E, the rounding of w to the dtype and of the product; eta if it underflows."""
+    inner = flat_bound(problem.inner, fmt, grade)[problem.index]
+    size = np.abs(problem.weights) * magnitude(problem.inner)[problem.index]
+    with np.errstate(invalid="ignore"):
+        product = growth(2, fmt.u) * size + np.where(size == 0, 0.0, fmt.eta)
+        return np.asarray(np.abs(problem.weights) * inner * (1 + 3 * fmt.u) + product)
+
+
+def total_bound(problem: TotalProblem, fmt: FloatFormat, grade: str) -> Float:
+    """sum E_i / divisor + u (n + 3) sum |w e| / divisor, E_i that of the weighted elements.
+
+    n - 1 additions, the division, and a divisor that is rounded once; mean_by_weight sums its divisor as
+    well, a relative error of gamma_n sum |w| / |sum w|.
+    """
+    if problem.hollow or problem.undefined[0] or problem.nan[0]:
+        return np.zeros(1)
+    n = problem.inner.problem.size
+    divisor = abs(float(np.max(np.abs(problem.divisor.bounds()))))
+    terms = float(np.sum(flat_bound(problem.inner, fmt, grade)))
+    sizes = np.array([float(np.sum(magnitude(problem.inner)))])
+    count = rounding_count(n, fmt, grade)
+    with np.errstate(invalid="ignore", over="ignore"):
+        out = (terms * (1 + count) + count * sizes) / divisor
+        if problem.reduction == "mean_by_weight":
+            spread = count * float(np.sum(np.abs(problem.weights))) / divisor
+            share = spread / (1 - spread) if spread < 1 else np.inf
+            total = (sizes + terms) / divisor
+            out = out + np.where(total == 0, 0.0, share * total)
+    return np.asarray(out)
+
+
+def rounding_count(n: int, fmt: FloatFormat, grade: str) -> float:
+    """The relative error of a sum of n terms, its division included."""
+    if grade == "G1":
+        return fmt.u * (2 * float(np.sqrt(n)) + 3)
+    if grade == "G2" and fmt.name in NARROW:
+        return float(growth(4, fmt.u) + growth(n + 3, FORMATS["float32"].u))
+    return float(growth(n + 3, fmt.u))
+
+
+def magnitude(e: Enclosure) -> Float:
+    """An upper bound of |value|, flat; 0 where there is none."""
+    out = np.zeros(e.problem.size)
+
+    def ask(arithmetic: Any, numbers: Any, rows: Any) -> Mask:
+        low, high = arithmetic.bounds(numbers)
+        out[rows] = np.maximum(np.abs(low), np.abs(high))
+        decided: Mask = np.isfinite(out[rows])
+        return decided
+
+    e.climb(ask)
+    return out

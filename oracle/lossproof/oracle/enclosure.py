@@ -1,0 +1,182 @@
+"""Enclosures: what the oracle hands out, and the ladder that sharpens them row by row.
+
+An enclosure asks its problem (a formula and its inputs) to be evaluated in the first arithmetic of the
+ladder, and in a later one only for the rows that the question at hand leaves undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+from lossproof.oracle.arithmetic import Arithmetic
+from lossproof.oracle.binary64 import Binary64
+from lossproof.oracle.exact import Exact
+from lossproof.oracle.formats import Float, FloatFormat, Mask, cast, format_of, ulp
+from numpy.typing import NDArray
+
+LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), Exact())
+"""Cheapest first. The last one decides everything that can be decided."""
+
+Rows = NDArray[np.intp]
+Ask = Callable[[Arithmetic[Any], Any, Rows], Mask]
+"""Puts a question to the numbers of some rows, keeps the answers, and returns where it is decided."""
+
+
+class Problem(Protocol):
+    """A formula with its inputs: one exact value for each of `size` rows."""
+
+    shape: tuple[int, ...]
+    size: int
+    undefined: Mask
+    """Flat: where the formula has no value."""
+    nan: Mask
+    """Flat: where the documented value is NaN."""
+
+    def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
+        """The numbers of these rows."""
+        ...
+
+    def bound(self, fmt: FloatFormat, grade: str) -> Float:
+        """The native bound without the final half ulp, flat, as bounds.py derives it."""
+        ...
+
+    def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
+        """Where the formula jumps and rounding in `fmt` may cross the jump: the values on the other side."""
+        ...
+
+
+class Enclosure:
+    """The exact value of a documented formula, row by row, known as sharply as has been asked for so far.
+
+    `lower` and `upper` are float64 arrays of shape `shape` that enclose it, at most 2 units in the last
+    place apart. Where the formula has no value (`undefined`: 0/0, or an input that is not finite) they are
+    NaN; where the documented value itself is NaN (`nan`) they are NaN as well, and only a NaN answer is
+    right.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.shape = problem.shape
+        self._lock = Lock()
+        self._first: Any = None
+        self._limits: tuple[Float, Float] | None = None
+
+    @property
+    def undefined(self) -> Mask:
+        """Where the formula has no value."""
+        return self.problem.undefined.reshape(self.shape)
+
+    @property
+    def nan(self) -> Mask:
+        """Where the documented value is NaN."""
+        return self.problem.nan.reshape(self.shape)
+
+    @property
+    def valued(self) -> Mask:
+        """Flat: where there is a number to speak of."""
+        mask: Mask = ~(self.problem.undefined | self.problem.nan)
+        return mask
+
+    @property
+    def lower(self) -> Float:
+        """The largest known float64 at or below the value."""
+        return self._enclose()[0].reshape(self.shape)
+
+    @property
+    def upper(self) -> Float:
+        """The smallest known float64 at or above the value."""
+        return self._enclose()[1].reshape(self.shape)
+
+    def alternatives(self, dtype: object) -> tuple[Alternative, ...]:
+        """The values on the other side of a jump that rounding in `dtype` may cross, each with the rows it is for."""
+        return self.problem.alternatives(format_of(dtype))
+
+    def rounded(self, dtype: object) -> NDArray[Any]:
+        """The value rounded once to `dtype`, ties to even; NaN where undefined, NaN or undecided."""
+        values, decided = self._rounded(format_of(dtype))
+        values = np.where(decided, values, np.nan)
+        return cast(values, format_of(dtype)).reshape(self.shape)
+
+    def undecided(self, dtype: object) -> Mask:
+        """Where the value could not be rounded to `dtype` within the stated limit of refinement."""
+        _, decided = self._rounded(format_of(dtype))
+        return (~decided & self.valued).reshape(self.shape)
+
+    def climb(self, ask: Ask, among: Mask | None = None) -> None:
+        """Put a question to each stage of the ladder in turn, about the rows (flat mask) that are still undecided."""
+        wanted = self.valued if among is None else self.valued & among
+        for stage, arithmetic in enumerate(LADDER):
+            if stage == 0:
+                if wanted.all() and wanted.size:
+                    rows = np.arange(self.problem.size)
+                    decided = ask(arithmetic, self._stage_one(), rows)
+                    rows = rows[~decided]
+                else:
+                    rows = np.flatnonzero(wanted)
+                    if rows.size:
+                        decided = ask(arithmetic, arithmetic.take(self._stage_one(), rows), rows)
+                        rows = rows[~decided]
+            elif rows.size:
+                decided = ask(arithmetic, self.problem.evaluate(arithmetic, rows), rows)
+                rows = rows[~decided]
+
+    def exponent_limits(self, fmt: FloatFormat, negligible: Float) -> Float:
+        """The ulp in `fmt` of the value, flat; where it is unknown but at most `negligible`, that of an upper bound."""
+        out = np.full(self.problem.size, np.nan)
+
+        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
+            low, high = arithmetic.bounds(numbers)
+            least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
+            most = np.maximum(np.abs(low), np.abs(high))
+            small, large = ulp(least, fmt), ulp(most, fmt)
+            out[rows] = small if arithmetic is LADDER[-1] else large
+            decided: Mask = (small == large) | (large <= negligible[rows])
+            return decided
+
+        self.climb(ask)
+        return out
+
+    def _stage_one(self) -> Any:
+        with self._lock:
+            if self._first is None:
+                self._first = self.problem.evaluate(LADDER[0], slice(None))
+            return self._first
+
+    def _enclose(self) -> tuple[Float, Float]:
+        if self._limits is None:
+            lower, upper = np.full(self.problem.size, np.nan), np.full(self.problem.size, np.nan)
+
+            def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
+                low, high = arithmetic.bounds(numbers)
+                lower[rows], upper[rows] = low, high
+                with np.errstate(all="ignore"):
+                    decided: Mask = (low == high) | (np.nextafter(np.nextafter(low, np.inf), np.inf) >= high)
+                return decided
+
+            self.climb(ask)
+            lower.flags.writeable = upper.flags.writeable = False
+            self._limits = lower, upper
+        return self._limits
+
+    def _rounded(self, fmt: FloatFormat) -> tuple[Float, Mask]:
+        values, settled = np.full(self.problem.size, np.nan), np.zeros(self.problem.size, dtype=bool)
+
+        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
+            values[rows], decided = arithmetic.rounded(numbers, fmt)
+            settled[rows] = decided
+            return decided
+
+        self.climb(ask)
+        return values, settled
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another value that is as right, for the rows in `mask` (of the enclosure's shape)."""
+
+    mask: Mask
+    enclosure: Enclosure

@@ -1,0 +1,133 @@
+"""The four binary formats that answers come in: constants, the caster and the unit in the last place.
+
+The caster works on bit patterns with integers. A float64 that travels through float32 on its way to
+bfloat16 is rounded twice, which is how the casts of several libraries go wrong; here every value is rounded
+once, to nearest, ties to even, with subnormals and overflow as IEEE 754-2019 (section 4.3.1) says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FloatFormat:
+    """A binary format: p bits of significand, normal exponents emin..emax, `width` bits in all."""
+
+    name: str
+    precision: int
+    emin: int
+    emax: int
+    width: int
+
+    @property
+    def u(self) -> float:
+        """The unit roundoff 2^-p."""
+        return math.ldexp(1.0, -self.precision)
+
+    @property
+    def eta(self) -> float:
+        """The smallest normal number."""
+        return math.ldexp(1.0, self.emin)
+
+    @property
+    def quantum(self) -> int:
+        """The exponent of the smallest subnormal number."""
+        return self.emin - self.precision + 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype; bfloat16 is that of ml_dtypes."""
+        return np.dtype(ml_dtypes.bfloat16) if self.name == "bfloat16" else np.dtype(self.name)
+
+
+FORMATS = {
+    "float16": FloatFormat("float16", 11, -14, 15, 16),
+    "bfloat16": FloatFormat("bfloat16", 8, -126, 127, 16),
+    "float32": FloatFormat("float32", 24, -126, 127, 32),
+    "float64": FloatFormat("float64", 53, -1022, 1023, 64),
+}
+FLOAT_DTYPES = tuple(FORMATS)
+"""The names of the dtypes that values can be rounded to and judged in."""
+
+
+def format_of(dtype: object) -> FloatFormat:
+    """The format named by a string or a NumPy dtype; ValueError says which there are."""
+    name = dtype if isinstance(dtype, str) else str(np.dtype(dtype))  # type: ignore[call-overload]
+    if name not in FORMATS:
+        raise ValueError(f"dtype {name!r} is not a float format of the oracle; allowed: {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def cast(values: Float, fmt: FloatFormat) -> NDArray[Any]:
+    """Round float64 values to `fmt`, to nearest, ties to even, in integers; NaN stays NaN."""
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    if fmt.name == "float64":
+        return values.copy()
+    bits = values.view(np.uint64)
+    field = ((bits >> np.uint64(52)) & np.uint64(0x7FF)).astype(np.int64)
+    fraction = bits & np.uint64((1 << 52) - 1)
+    significand = np.where(field > 0, fraction | np.uint64(1 << 52), fraction)
+    exponent = np.maximum(field, 1) - 1023  # value = significand * 2^(exponent - 52)
+    dropped = 53 - fmt.precision + np.maximum(fmt.emin - exponent, 0)
+    # 2^53 > significand, so 54 dropped bits already leave less than a half.
+    drop = np.minimum(dropped, 54).astype(np.uint64)
+    kept = significand >> drop
+    rest = significand & ((np.uint64(1) << drop) - np.uint64(1))
+    half = np.uint64(1) << (drop - np.uint64(1))
+    up = (rest > half) | ((rest == half) & ((kept & np.uint64(1)) == 1))
+    # `kept` holds the leading bit of a normal number, which adds one to the exponent field; a carry out of
+    # rounding moves on to the next binade, or from the subnormal to the normal numbers, by itself.
+    base = np.maximum(exponent - fmt.emin, 0).astype(np.uint64) << np.uint64(fmt.precision - 1)
+    infinity = np.uint64((fmt.emax - fmt.emin + 2) << (fmt.precision - 1))
+    magnitude = np.minimum(base + kept + up, infinity)
+    magnitude = np.where(np.isnan(values), infinity | np.uint64(1 << (fmt.precision - 2)), magnitude)
+    out = magnitude | ((bits >> np.uint64(63)) << np.uint64(fmt.width - 1))
+    unsigned = np.uint16 if fmt.width == 16 else np.uint32
+    return out.astype(unsigned).view(fmt.dtype)
+
+
+def round_integer(n: int, exponent: int, fmt: FloatFormat, sticky: bool = False) -> float:
+    """Round n * 2^exponent to `fmt`; with `sticky` the value lies strictly between n and n + 1 units.
+
+    n is negative for negative values and then counts the floor, so the open interval is always (n, n + 1).
+    Returned as the float64 that holds it, infinities included. ValueError if a sticky n has too few bits to
+    decide.
+    """
+    if n < 0:
+        # -(|n|) or, with the sticky bit, between |n| - 1 and |n| in magnitude.
+        return -round_integer(-n - 1 if sticky else -n, exponent, fmt, sticky)
+    top = exponent + n.bit_length() - 1
+    quantum = max(top - fmt.precision + 1, fmt.quantum)
+    drop = quantum - exponent
+    if drop <= 0:
+        if sticky:
+            raise ValueError(f"{n.bit_length()} bits are too few to round to {fmt.name}")
+        kept = n << -drop
+    else:
+        kept, rest, half = n >> drop, n & ((1 << drop) - 1), 1 << (drop - 1)
+        if rest > half or (rest == half and (sticky or kept & 1)):
+            kept += 1
+    if kept and quantum + kept.bit_length() - 1 > fmt.emax:
+        return math.inf
+    return math.ldexp(float(kept), quantum)
+
+
+def ulp(values: Float, fmt: FloatFormat) -> Float:
+    """The spacing of `fmt` at each value: 2^(e - p + 1) for 2^e <= |v| < 2^(e + 1), never below the
+    smallest subnormal.
+
+    Beyond the largest finite number the spacing goes on growing as if there were no largest exponent.
+    """
+    _, e = np.frexp(values)
+    exponent = np.where(values == 0, fmt.emin, e - 1)
+    return np.asarray(np.ldexp(1.0, np.maximum(exponent, fmt.emin) - fmt.precision + 1))

@@ -1,0 +1,122 @@
+"""Pairs of rows: the arrays that were given, checked, copied, and handed out a block at a time as float64.
+
+float16, bfloat16, float32, float64 and integers up to 2^53 are float64 numbers, so nothing is rounded here.
+The arrays are copied in their own dtype, since enclosures are refined long after the call returned and a
+caller may have written into them by then.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from lossproof.oracle.errors import UnsupportedInput
+from lossproof.oracle.formats import FORMATS, Float, Mask
+from numpy.typing import ArrayLike, NDArray
+
+LARGEST_INTEGER = 1 << 53
+Array = NDArray[Any]
+
+
+def checked(name: str, values: ArrayLike) -> Array:
+    """A private copy of `values` in its own dtype; UnsupportedInput if that is no float format and no integer."""
+    array = np.asarray(values)
+    if str(array.dtype) in FORMATS:
+        return array.copy(order="C")
+    if array.dtype.kind in "iu":
+        if array.size and (int(array.max()) > LARGEST_INTEGER or int(array.min()) < -LARGEST_INTEGER):
+            raise UnsupportedInput(f"{name} holds integers beyond 2^53; the oracle takes integers up to 2^53")
+        return array.astype(np.float64)
+    raise UnsupportedInput(
+        f"{name} has dtype {array.dtype}; the oracle takes {', '.join(FORMATS)} and integers (not bool, not complex)"
+    )
+
+
+def real_parameter(name: str, value: object, minimum: float = -math.inf) -> float:
+    """A finite number as the float it is; ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ValueError(f"{name}={value!r} is no number; a finite real number is allowed")
+    number = float(value)
+    if not math.isfinite(number) or number < minimum or number != value:
+        least = "" if minimum == -math.inf else f", at least {minimum:g}"
+        raise ValueError(f"{name}={value!r}; a finite float64{least}, is allowed")
+    return number
+
+
+@dataclass(frozen=True)
+class Block:
+    """n pairs of rows as float64: `x` and `y` have one length each.
+
+    One of them has length 1 while the other has length d where rows are normalised before they are broadcast;
+    a product then repeats the single element, but its norm does not.
+    """
+
+    x: Float
+    y: Float
+
+    @property
+    def length(self) -> int:
+        """d, the number of products in a dot product."""
+        return max(self.x.shape[1], self.y.shape[1]) if min(self.x.shape[1], self.y.shape[1]) else 0
+
+    @property
+    def repeats(self) -> int:
+        """How many times longer the broadcast rows are: sum |a b| <= sqrt(repeats sum a^2 sum b^2)."""
+        return self.length // max(min(self.x.shape[1], self.y.shape[1]), 1)
+
+    def absolute(self) -> Block:
+        """The rows of absolute values."""
+        return Block(np.abs(self.x), np.abs(self.y))
+
+
+class Pairs:
+    """All pairs of rows of two arrays, flattened in C order over the broadcast leading axes."""
+
+    def __init__(self, x: Array, y: Array, axis: int, expand: bool) -> None:
+        x, y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
+        self.shape = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        self.size = math.prod(self.shape)
+        dx, dy = x.shape[-1], y.shape[-1]
+        self.length = np.broadcast_shapes((dx,), (dy,))[0]
+        if expand:
+            dx = dy = self.length
+        # Wide numbers can leave the range of float64 when squared; narrow ones cannot.
+        self.wide = "float64" in (str(x.dtype), str(y.dtype))
+        self._x = _Side(x, self.shape, dx)
+        self._y = _Side(y, self.shape, dy)
+
+    def block(self, rows: NDArray[np.intp] | slice) -> Block:
+        """The pairs with these flat indices."""
+        return Block(self._x.rows(rows), self._y.rows(rows))
+
+
+class _Side:
+    """The rows of one of the two arrays, as the broadcast shape counts them."""
+
+    def __init__(self, array: Array, shape: tuple[int, ...], length: int) -> None:
+        self._shape = shape
+        self._view = np.broadcast_to(array, (*shape, length))
+        plain = self._view.flags.c_contiguous or array.shape == self._view.shape
+        self._flat = self._view.reshape(math.prod(shape), length) if plain else None
+
+    def rows(self, rows: NDArray[np.intp] | slice) -> Float:
+        if self._flat is not None:
+            return np.ascontiguousarray(self._flat[rows], dtype=np.float64)
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(math.prod(self._shape)))
+        index = np.unravel_index(rows, self._shape) if self._shape else ()
+        picked = self._view[index] if self._shape else np.repeat(self._view[None], len(rows), axis=0)
+        return np.ascontiguousarray(picked, dtype=np.float64)
+
+
+def both_zero_norms(block: Block) -> Mask:
+    """Where the row of x or the row of y is all zeros."""
+    return ~block.x.any(axis=1) | ~block.y.any(axis=1)
+
+
+def finite_rows(block: Block) -> Mask:
+    """Where every element of both rows is finite."""
+    finite: Mask = np.isfinite(block.x).all(axis=1) & np.isfinite(block.y).all(axis=1)
+    return finite

@@ -20,6 +20,7 @@ is in docs/bounds.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,12 +49,14 @@ def growth(count: float | Float, u: float) -> Float:
         return np.asarray(np.where(2 * k < 1, k / np.maximum(1 - 2 * k, 1e-300), np.inf))
 
 
-def bound(e: Enclosure, dtype: object, grade: str) -> Float:
+def bound(e: Enclosure, dtype: object, grade: str, flush: bool = True) -> Float:
     """The native bound of e's values in `dtype` for a grade; float64, NaN where there is no value.
 
     G0 is half an ulp of the exact value. G3 exists for float16 and bfloat16 only (ValueError otherwise).
+    `flush=False` takes back the eta terms: where whole sums of squares underflow they would excuse any answer, and
+    underflow is to be judged as such.
     """
-    fmt = format_of(dtype)
+    fmt = replace(format_of(dtype), flushes=flush)
     choice("grade", grade, GRADES)
     if grade == "G3" and fmt.name not in NARROW:
         raise ValueError(f"grade 'G3' is for {' and '.join(NARROW)}; for {fmt.name} use G0, G1 or G2")
@@ -110,7 +113,7 @@ def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     with np.errstate(invalid="ignore", over="ignore"):
         out = rounding(kappa + c, d, fmt, grade)
         if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
-            flushed = fmt.eta * (d * inverse + d + 2 * np.sqrt(d) + 1)
+            flushed = fmt.eta * (d * inverse + d + 2 * np.sqrt(d) + 1) if fmt.flushes else 0.0
             out = out + np.where(kappa == 0, 0.0, flushed)  # without a nonzero product there is none to flush
     if problem.similar is None:
         return out + u if problem.score == "distance" else out

@@ -28,6 +28,8 @@ class FloatFormat:
     emin: int
     emax: int
     width: int
+    flushes: bool = True
+    """Whether a product that underflows may come out as 0: `eta` is then the error allowed for it, else 0."""
 
     @property
     def u(self) -> float:
@@ -36,8 +38,8 @@ class FloatFormat:
 
     @property
     def eta(self) -> float:
-        """The smallest normal number."""
-        return math.ldexp(1.0, self.emin)
+        """What a flushed product may lose: the smallest normal number, or 0 in a format that does not flush."""
+        return math.ldexp(1.0, self.emin) if self.flushes else 0.0
 
     @property
     def quantum(self) -> int:

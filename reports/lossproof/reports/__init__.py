@@ -1,1 +1,52 @@
-"""Placeholder docstring: replaced by the package's own."""
+"""What people read: tables, pages and scripts made from result rows. Reads results only, knows no framework.
+
+Importing this package costs next to nothing: each name below is loaded from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lossproof.reports import terminal
+    from lossproof.reports.columns import CLAIM_COLUMNS, COLUMNS
+    from lossproof.reports.errors import NoRun, OutRefused, ReportError, WriteFailed
+    from lossproof.reports.folder import Run, check_out, read_run, render, write_run
+    from lossproof.reports.scripts import reproducer
+    from lossproof.reports.terminal import summary_json
+
+__all__ = [
+    "CLAIM_COLUMNS",
+    "COLUMNS",
+    "NoRun",
+    "OutRefused",
+    "ReportError",
+    "Run",
+    "WriteFailed",
+    "check_out",
+    "read_run",
+    "render",
+    "reproducer",
+    "summary_json",
+    "terminal",
+    "write_run",
+]
+
+_HOMES = {
+    "columns": ("CLAIM_COLUMNS", "COLUMNS"),
+    "errors": ("NoRun", "OutRefused", "ReportError", "WriteFailed"),
+    "folder": ("Run", "check_out", "read_run", "render", "write_run"),
+    "scripts": ("reproducer",),
+    "terminal": ("summary_json",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module (PEP 562)."""
+    if name == "terminal":
+        return importlib.import_module("lossproof.reports.terminal")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"lossproof.reports.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

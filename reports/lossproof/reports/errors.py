@@ -1,0 +1,25 @@
+"""Errors that a person reads: what happened, why, and what to do."""
+
+from __future__ import annotations
+
+
+class ReportError(Exception):
+    """A run folder cannot be read or written. `what`, `why` and `todo` are one sentence each."""
+
+    def __init__(self, what: str, why: str, todo: str) -> None:
+        super().__init__(f"{what}: {why}. {todo}.")
+        self.what = what
+        self.why = why
+        self.todo = todo
+
+
+class NoRun(ReportError):
+    """The path holds no complete run."""
+
+
+class OutRefused(ReportError):
+    """Writing there would delete files that no run wrote."""
+
+
+class WriteFailed(ReportError):
+    """The run folder could not be written (full disk, no permission); nothing was left behind."""

@@ -1,0 +1,131 @@
+"""report.html: one file that needs nothing else, readable without scripts, safe with hostile text.
+
+Everything shown is escaped by jinja2. A content security policy allows the page's own style and its own
+small filter script (by their digests) and nothing else, so that text could do no harm even if it were not escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lossproof.reports import view, words
+from lossproof.reports.columns import SEVERITIES, VERDICTS
+from lossproof.reports.folder import Run
+from lossproof.reports.numbers import exact, measure, pretty
+from lossproof.reports.templating import environment, source
+
+
+def html(run: Run) -> str:
+    """The page of a run, as text (UTF-8 declared). The same run gives the same text."""
+    from markupsafe import Markup
+
+    style, script = source("report.css"), source("report.js")
+    page = environment(escape=True).get_template("report.html.j2")
+    return page.render(
+        **context(run),
+        style=Markup(style),
+        script=Markup(script),
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+        link=link,
+    )
+
+
+def context(run: Run) -> dict[str, Any]:
+    """What both report templates show."""
+    return {
+        "run": run,
+        "facts": view.facts(run),
+        "cells": view.totals(run.results["verdict"].tolist()),
+        "claim_totals": view.totals(run.claims["verdict"].tolist()),
+        "matrices": view.matrices(run),
+        "findings": [card(run, finding) for finding in run.findings],
+        "fresh": len(view.fresh(run.findings)),
+        "claims": run.claims.to_dict("records"),
+        "undocumented": view.undocumented(run),
+        "verdicts": VERDICTS,
+        "severities": SEVERITIES,
+        "words": words,
+    }
+
+
+def card(run: Run, finding: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding with everything that is worked out of it for reading."""
+    expected, observed = words.both(finding)
+    script = str(finding["reproducer"]).removeprefix("reproducers/")
+    return {
+        **finding,
+        "anchor": view.anchor(finding),
+        "says": finding["expected"].get("says") or "",
+        "want": expected,
+        "got": observed,
+        "exact": finding["expected"].get("exact"),
+        "ulp": measure(finding["error_ulp"]),
+        "ratio": measure(finding["error_over_bound"]),
+        "behaviour": words.behaves_as(finding["behaves_as"]),
+        "call": call(finding["witness"], finding["apis"]),
+        "inputs": inputs(finding["witness"]),
+        "hex": hexes(finding),
+        "script": script if script in run.scripts else "",
+        "script_text": run.scripts.get(script, ""),
+        "where": {
+            name: ", ".join(words.label(str(item)) for item in finding[name])
+            for name in ("properties", "regions", "dtypes")
+        },
+    }
+
+
+def call(witness: Mapping[str, Any], apis: Any) -> str:
+    """The call of a witness, as one writes it: `F(x1, x2, dim=1)` or `C(axis=0)(y_true, y_pred)`."""
+    api = str(witness.get("api") or (apis[0] if apis else ""))
+    arrays = list(witness.get("arrays") or {})
+    options = [f"{name}={_option(value)}" for name, value in (witness.get("options") or {}).items()]
+    made = witness.get("init")
+    constructed = "" if made is None else f"({', '.join(f'{k}={_option(v)}' for k, v in made.items())})"
+    if probe := witness.get("probe"):
+        return f"{probe} of {api}{constructed}" + (f" with {', '.join(options)}" if options else "")
+    return f"{api}{constructed}({', '.join([*arrays, *options])})"
+
+
+def inputs(witness: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(name, values in short decimals, dtype and shape) of the arrays of a witness."""
+    rows = []
+    for name, given in (witness.get("arrays") or {}).items():
+        dtype, shape = str(given.get("dtype") or "float32"), given.get("shape")
+        about = dtype if shape is None else f"{dtype}, shape {words.shape(shape)}"
+        rows.append((str(name), pretty(given.get("values"), dtype), about))
+    return rows
+
+
+def hexes(finding: Mapping[str, Any], most: int = 4000) -> list[tuple[str, str]]:
+    """(name, exact values) of a witness' arrays, of what was expected and of what came back."""
+    given = [
+        (str(name), array.get("values")) for name, array in (finding["witness"].get("arrays") or {}).items()
+    ]
+    given += [(name, finding[name].get("value")) for name in ("expected", "observed")]
+    texts = [(name, exact(value)) for name, value in given if value is not None]
+    return [(name, text if len(text) <= most else text[:most] + " ...") for name, text in texts]
+
+
+def link(text: object) -> str:
+    """The address in `text` if it begins with one of the web; "" otherwise (javascript: and the like are none)."""
+    found = re.match(r"https?://[^\s<>\"']+", str(text))
+    return found.group(0).rstrip(".,;:)") if found else ""
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, Mapping) and set(value) == {"$name"}:
+        return str(value["$name"])
+    return (
+        pretty(value) if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+    )
+
+
+def _digest(text: str) -> str:
+    """The digest of an inline element as a content security policy names it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,183 @@
+"""What every rendering shows, counted and put in order once: verdicts, matrices, undocumented behaviours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lossproof.reports import words
+from lossproof.reports.columns import PROPERTIES, VERDICTS
+from lossproof.reports.folder import Run
+
+_WORST = ("broken", "diverges", "undocumented", "unsupported", "conforms")
+
+
+@dataclass(frozen=True)
+class Square:
+    """One API and one property of a matrix: the worst verdict of its cells, and how many cells have which."""
+
+    verdict: str
+    counts: Mapping[str, int]
+    fresh: bool
+    """whether a diverging cell is new or changed"""
+    finding: str
+
+    @property
+    def sign(self) -> str:
+        """One character that says the verdict without colour."""
+        return words.VERDICT_SIGNS[self.verdict]
+
+    @property
+    def text(self) -> str:
+        """The counts in words: "3 of 40 cells diverge"."""
+        total = sum(self.counts.values())
+        parts = [f"{n} {verdict}" for verdict in VERDICTS if (n := self.counts.get(verdict, 0))]
+        return f"{words.count(total, 'cell')}: {', '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """APIs x properties of one target; None where a property means nothing for an API."""
+
+    target: str
+    about: str
+    properties: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Square | None, ...]], ...]
+
+
+def verdicts(run: Run) -> dict[str, dict[str, Counter[str]]]:
+    """target -> API -> how many cells have which verdict."""
+    found: dict[str, dict[str, Counter[str]]] = {}
+    columns = (run.results[name].tolist() for name in ("target", "api", "verdict"))
+    for target, api, verdict in zip(*columns, strict=True):
+        found.setdefault(target, {}).setdefault(api, Counter())[verdict] += 1
+    return found
+
+
+def totals(verdict_column: Sequence[str]) -> dict[str, int]:
+    """How many have which verdict, every verdict named, in their order."""
+    counted = Counter(verdict_column)
+    return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def matrices(run: Run) -> tuple[Matrix, ...]:
+    """One matrix per target, in the order of the table."""
+    names = ("target", "api", "property", "verdict", "status", "finding")
+    squares: dict[str, dict[str, dict[str, list[tuple[str, str, str]]]]] = {}
+    for target, api, prop, verdict, status, finding in zip(
+        *(run.results[n].tolist() for n in names), strict=True
+    ):
+        squares.setdefault(target, {}).setdefault(api, {}).setdefault(prop, []).append(
+            (verdict, status, finding)
+        )
+    about = _about(run)
+    order = {finding["slug"]: rank for rank, finding in enumerate(run.findings)}
+    result = []
+    for target, apis in squares.items():
+        seen = {prop for props in apis.values() for prop in props}
+        properties = tuple(p for p in PROPERTIES if p in seen) + tuple(sorted(seen - set(PROPERTIES)))
+        rows = tuple(
+            (api, tuple(_square(props[p], order) if p in props else None for p in properties))
+            for api, props in apis.items()
+        )
+        result.append(Matrix(target, about.get(target, ""), properties, rows))
+    return tuple(result)
+
+
+def _square(cells: list[tuple[str, str, str]], order: Mapping[str, int]) -> Square:
+    counts = Counter(verdict for verdict, _, _ in cells)
+    worst = next((verdict for verdict in _WORST if counts[verdict]), "broken")
+    diverging = [(status, finding) for verdict, status, finding in cells if verdict == "diverges"]
+    slugs = sorted({slug for _, slug in diverging if slug in order}, key=lambda slug: order[slug])
+    fresh = any(status in ("new", "changed") for status, _ in diverging)
+    return Square(worst, counts, fresh, slugs[0] if slugs else "")
+
+
+def _about(run: Run) -> dict[str, str]:
+    """What each target is, from its first row: "torch 2.13.0, Python 3.11, cpu, eager"."""
+    if run.results.empty:
+        return {}
+    found = {}
+    for row in run.results.drop_duplicates("target").to_dict("records"):
+        parts = [
+            f"{row['framework']} {row['version']}",
+            row["companions"],
+            row["python"] and f"Python {row['python']}",
+        ]
+        found[str(row["target"])] = ", ".join(str(p) for p in [*parts, row["backend"], row["mode"]] if p)
+    return found
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What an API does where its documentation is silent: one property and region, over dtypes and variants."""
+
+    target: str
+    api: str
+    property: str
+    region: str
+    dtypes: str
+    cells: int
+    observed: tuple[str, ...]
+
+
+def undocumented(run: Run, most: int = 3) -> tuple[Behaviour, ...]:
+    """The undocumented cells gathered by target, API, property and region, with up to `most` different answers."""
+    names = ("target", "api", "property", "region", "dtype", "observed", "verdict")
+    groups: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
+    for *key, dtype, observed, verdict in zip(*(run.results[n].tolist() for n in names), strict=True):
+        if verdict == "undocumented":
+            target, api, prop, region = key
+            groups.setdefault((target, api, prop, region), []).append((dtype, observed))
+    result = []
+    for (target, api, prop, region), cells in groups.items():
+        answers = list(dict.fromkeys(words.cell_answer(observed) for _, observed in cells if observed))
+        shown = tuple(answers[:most]) + (
+            (f"and {len(answers) - most} other answers",) if len(answers) > most else ()
+        )
+        dtypes = ", ".join(dict.fromkeys(dtype for dtype, _ in cells))
+        result.append(Behaviour(target, api, prop, region, dtypes, len(cells), shown))
+    return tuple(result)
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """The facts of run.json as (name, text), the ones that people look for first."""
+    first = (
+        "lossproof",
+        "version",
+        "command",
+        "started",
+        "seconds",
+        "seed",
+        "digest",
+        "specs",
+        "platform",
+        "python",
+    )
+    names = [n for n in first if n in run.run] + sorted(
+        n for n in run.run if n not in first and n != "complete"
+    )
+    return [(words.label(name), text) for name in names if (text := _fact(run.run[name]))]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{words.label(str(k))} {text}" for k, v in value.items() if (text := _fact(v)))
+    if isinstance(value, (list, tuple)):
+        between = "; " if any(isinstance(item, (Mapping, list)) for item in value) else ", "
+        return between.join(text for item in value if (text := _fact(item)))
+    return (
+        "" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    )
+
+
+def fresh(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The findings that nobody has looked at: new or changed."""
+    return [finding for finding in findings if finding["status"] in ("new", "changed")]
+
+
+def anchor(finding: Mapping[str, Any]) -> str:
+    """The fragment of a finding in the pages; a slug may occur once per target."""
+    return f"{finding['slug']}--{finding['target']}"

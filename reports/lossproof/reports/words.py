@@ -1,0 +1,202 @@
+"""What a report says in words: verdicts, severities, expectations, answers, and what a wrong answer behaves as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from lossproof.reports.numbers import is_number, pretty
+
+VERDICT_SIGNS: Final = {
+    "conforms": "✓", "diverges": "✗", "undocumented": "?", "unsupported": "–", "broken": "!",
+}  # fmt: skip
+
+VERDICT_WORDS: Final = {
+    "conforms": "does what the documentation says",
+    "diverges": "does something else",
+    "undocumented": "the documentation is silent; what happens is recorded",
+    "unsupported": "refused with a clear error",
+    "broken": "could not be judged: the harness failed, or the answer does not come back the same",
+}
+
+SEVERITY_WORDS: Final = {
+    "S1": "silently wrong value, shape or gradient on ordinary input",
+    "S2": "zero vectors, NaN, tiny norms, dtype, missing or wrong errors, nondeterminism, changed inputs",
+    "S3": "only at the extremes of the dtype",
+    "S4": "documentation, range excess, notes on accuracy",
+}
+
+STATUS_WORDS: Final = {
+    "new": "not in the ledger",
+    "known": "in the ledger, and it still answers as pinned there",
+    "changed": "in the ledger, but its witness answers otherwise, still wrong",
+    "fixed": "in the ledger, and no longer diverges",
+    "carried": "explained by a ledger finding of another version",
+}
+
+_RULES: Final = {
+    "raw": "does not normalise: the plain dot product",
+    "plain": "divides by |x| |y| without any floor",
+    "floor_norm": "floors each norm: max(|x|, {eps})",
+    "floor_squared_norm": "floors each squared norm: max(sum x^2, {eps})",
+    "floor_product": "floors the product of the norms: max(|x| |y|, {eps})",
+    "floor_squared_product": "floors the product of the squared norms: max(|x|^2 |y|^2, {eps})",
+    "add_squared": "adds to each squared norm: sum x^2 + {eps}",
+    "threshold": "treats a norm below {eps} as 1",
+}
+_SCORES: Final = {
+    "similarity": "returns the similarity c", "negated": "returns the negated similarity -c",
+    "distance": "returns the distance 1 - c",
+}  # fmt: skip
+_REDUCTIONS: Final = {
+    "none": "does not reduce", "sum": "sums", "mean": "divides the sum by the number of elements",
+    "mean_by_weight": "divides the weighted sum by the sum of the weights",
+    "mean_by_nonzero": "divides the weighted sum by the number of nonzero weights",
+}  # fmt: skip
+_PREDICATES: Final = {
+    "squared_norm_underflows": "wherever a squared norm underflows in the dtype",
+    "squared_norm_overflows": "wherever a squared norm overflows in the dtype",
+    "product_underflows": "wherever the product of the norms underflows in the dtype",
+    "product_overflows": "wherever the product of the norms overflows in the dtype",
+    "eps_vanishes": "wherever eps becomes 0 in the dtype",
+    "zero_norm": "wherever a norm is zero",
+    "integer_input": "for integer input",
+    "empty": "for empty input",
+    "nonfinite": "for NaN or infinite input",
+}
+
+
+def label(name: str) -> str:
+    """A property, region or kind as a word: "zero_vector" -> "zero vector"."""
+    return name.replace("_", " ")
+
+
+def behaves_as(behaviour: Mapping[str, Any]) -> str:
+    """What reproduces the wrong answers, in words; "" where nothing is known."""
+    parts: list[str] = []
+    parameters = dict(behaviour.get("parameters") or {})
+    eps = parameters.pop("eps", None)
+    if (rule := parameters.pop("norm_rule", None)) is not None:
+        phrase = _RULES.get(str(rule), f"norm rule {rule}")
+        parts.append(phrase.format(eps="eps" if eps is None else _scalar(eps)))
+    elif eps is not None:
+        parts.append(f"eps is {_scalar(eps)}")
+    if (score := parameters.pop("score", None)) is not None:
+        parts.append(_SCORES.get(str(score), f"score {score}"))
+    if (reduction := parameters.pop("reduction", None)) is not None:
+        parts.append(_REDUCTIONS.get(str(reduction), f"reduction {reduction}"))
+    if "zero" in parameters:
+        zero = parameters.pop("zero")
+        parts.append(
+            "undefined for a zero vector" if zero is None else f"a zero vector gives {_scalar(zero)}"
+        )
+    parts += [f"{label(str(name))} is {_scalar(value)}" for name, value in parameters.items()]
+    if predicate := behaviour.get("predicate"):
+        parts.append(_PREDICATES.get(str(predicate), label(str(predicate))))
+    if cases := behaviour.get("cases"):
+        parts.append(f"in {'case' if len(cases) == 1 else 'cases'} {', '.join(map(str, cases))}")
+    known = {"parameters", "predicate", "cases"}
+    parts += [f"{label(str(k))}: {_scalar(v)}" for k, v in behaviour.items() if k not in known and v]
+    return "; ".join(parts)
+
+
+def expected(expectation: Mapping[str, Any], dtype: str = "float64") -> str:
+    """What the documentation calls for, in one line: a value, an error, a shape, a dtype, or a statement."""
+    parts: list[str] = []
+    if expectation.get("value") is not None:
+        parts.append(pretty(expectation["value"], dtype))
+    if "error" in expectation and expectation["error"] is not None:
+        parts.append(_error_expected(expectation["error"]))
+    if expectation.get("shape") is not None:
+        parts.append(f"shape {shape(expectation['shape'])}")
+    if expectation.get("dtype"):
+        parts.append(f"dtype {expectation['dtype']}")
+    if "data" in expectation:
+        parts.append(data(expectation["data"]))
+    if not parts and expectation.get("exact") is not None:
+        parts.append(_scalar(expectation["exact"]))
+    if not parts and expectation.get("says"):
+        parts.append(str(expectation["says"]))
+    return ", ".join(parts)
+
+
+def observed(answer: Mapping[str, Any], dtype: str = "float64") -> str:
+    """What came back, in one line."""
+    outcome = str(answer.get("outcome") or "")
+    if outcome == "error" or (not outcome and answer.get("error")):
+        message = str(answer.get("message") or "").strip()
+        return f"raises {answer.get('error') or 'an error'}{f': {_first_line(message)}' if message else ''}"
+    if outcome in ("crash", "hang"):
+        note = str(answer.get("note") or "").strip()
+        return {"crash": "crashes", "hang": "hangs"}[outcome] + (f" ({_first_line(note)})" if note else "")
+    parts: list[str] = []
+    if answer.get("value") is not None:
+        parts.append(pretty(answer["value"], str(answer.get("dtype") or dtype)))
+    if "data" in answer and answer["data"] is not None:
+        parts.append(data(answer["data"]))
+    if answer.get("shape") is not None and answer.get("value") is None:
+        parts.append(f"shape {shape(answer['shape'])}")
+    if answer.get("dtype") and answer.get("value") is None:
+        parts.append(f"dtype {answer['dtype']}")
+    if answer.get("note"):
+        parts.append(_first_line(str(answer["note"])))
+    return ", ".join(parts) or outcome
+
+
+def both(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """Expected and observed of a finding, told apart: shape or dtype are named where the values do not differ."""
+    want, got = finding["expected"], finding["observed"]
+    dtype = str(got.get("dtype") or "float64")
+    left, right = expected(want, dtype), observed(got, dtype)
+    if want.get("value") is None and str(got.get("outcome") or "value") == "value":
+        if want.get("shape") is not None and got.get("shape") is not None:
+            right = f"shape {shape(got['shape'])}"
+        elif want.get("dtype") and got.get("dtype"):
+            right = f"dtype {got['dtype']}"
+        elif "error" in want and not right.startswith("raises"):
+            right = f"no error; {right}" if right and right != "value" else "no error"
+    return left, right
+
+
+def cell_answer(text: str) -> str:
+    """The `observed` or `expected` column of a row (JSON, or plain text) as one line."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return _first_line(text)
+    if isinstance(answer, Mapping):
+        is_answer = "outcome" in answer or "message" in answer
+        return observed(answer) if is_answer else expected(answer) or data(answer)
+    return pretty(answer) if isinstance(answer, list) or is_number(answer) else str(answer)
+
+
+def shape(sizes: Sequence[Any]) -> str:
+    """A shape as Python writes it: (), (3,), (2, 4)."""
+    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+
+
+def data(value: Any) -> str:
+    """What a probe returned, as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 finding", "2 findings"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _error_expected(names: Any) -> str:
+    names = [names] if isinstance(names, str) else list(names)
+    return f"raises {' or '.join(map(str, names))}" if names else "raises an error"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, (list, tuple)) or is_number(value):
+        return pretty(value)
+    return str(value) if isinstance(value, (str, bool)) or value is None else data(value)
+
+
+def _first_line(text: str, most: int = 200) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -42,8 +42,9 @@ import traceback
 import numpy as np
 
 try:
+    import fcntl
     import resource
-except ImportError:  # not on this system: no memory limit
+except ImportError:  # not on this system: no limits
     resource = None
 
 
@@ -120,7 +121,7 @@ def as_numpy(data, dtype, shape, layout="C"):
 
 def lay_out(array, layout):
     """The same values in other strides: `transposed` is Fortran order, `strided` every second element."""
-    if layout == "transposed":
+    if layout == "transposed" and array.ndim > 1:
         return np.asfortranarray(array)
     if layout == "strided" and array.ndim:
         wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
@@ -273,7 +274,7 @@ class Session(object):
         }
         answer, value = {"outcome": "value"}, []
         try:
-            with limits(question.get("memory"), question.get("seconds")):
+            with limits(self.reading, question.get("memory"), question.get("seconds")):
                 value = self.ask(question, arrays, answer)
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the target too
             answer = {"outcome": "error", "error": describe(error)}
@@ -350,8 +351,14 @@ def portable(text):
 
 
 @contextlib.contextmanager
-def limits(memory, seconds):
-    """At most `memory` bytes more than now, and an end by the kernel's clock if nobody waits any longer."""
+def limits(descriptor, memory, seconds):
+    """At most `memory` bytes more than now, and an end by the kernel if nobody waits any longer.
+
+    Code that never returns to Python cannot look whether the tool still lives. So the kernel ends this
+    process by SIGIO when the last writer of the pipe at `descriptor` has gone (Linux), by SIGALRM after
+    `seconds`.
+    """
+    orphan_signal(descriptor, True)
     if seconds and hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -369,6 +376,16 @@ def limits(memory, seconds):
             resource.setrlimit(resource.RLIMIT_AS, old)
         if seconds and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
+        orphan_signal(descriptor, False)
+
+
+def orphan_signal(descriptor, wanted):
+    """Ask for SIGIO, which ends the process, at any event of the pipe: nothing is written during a call."""
+    if not sys.platform.startswith("linux"):
+        return
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC if wanted else flags & ~os.O_ASYNC)
 
 
 # --- the wire ---------------------------------------------------------------------------------------------
@@ -442,7 +459,7 @@ def main():
             resource.RLIMIT_FSIZE, (LARGEST_FILE, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
         )
     try:
-        with limits(None, arguments.seconds):
+        with limits(arguments.read_fd, None, arguments.seconds):
             adapter = load(arguments.adapter)
             info = dict(adapter.info(), python=platform.python_version(), numpy=np.__version__)
     except BaseException as error:

@@ -1,0 +1,102 @@
+"""How targets are written and found."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from lossproof.conformance.targets import ADAPTERS, NotInstalled, UsageError, facts_of, installed, parse
+from lossproof.specs.frameworks import FrameworkFacts, load_frameworks
+
+
+def test_the_frameworks_are_torch_tensorflow_and_mlx_at_least() -> None:
+    assert {"torch", "tensorflow", "mlx"} <= set(load_frameworks())
+
+
+@pytest.mark.parametrize("facts", load_frameworks().values(), ids=lambda facts: facts.name)
+def test_facts_name_an_adapter_that_exists(facts: FrameworkFacts) -> None:
+    assert (ADAPTERS / facts.adapter).is_file()
+
+
+@pytest.mark.parametrize("facts", load_frameworks().values(), ids=lambda facts: facts.name)
+def test_the_snippets_of_a_framework_make_a_script(facts: FrameworkFacts) -> None:
+    text = "[[float.fromhex('0x1.8p+0'), 2]]"
+    words = {"values": text, "dtype": "float32", "shape": "(1, 2)", "seed": 7}
+    words |= {"function": "f", "arguments": "x, axis=1"}
+    snippets = facts.reproducer
+    for mode in snippets.modes.values():
+        parts = [
+            snippets.imports,
+            mode.setup,
+            snippets.seed,
+            f"x = {snippets.array}",
+            f"result = {mode.call}",
+        ]
+        source = "\n".join([*parts, f"print({snippets.to_list})"])
+        script = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(source).render(words)
+        ast.parse(script)
+        assert text in script
+
+
+def test_an_unknown_framework_is_a_usage_error_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match=r"unknown framework 'pytorch'.*torch"):
+        parse("pytorch")
+    with pytest.raises(UsageError, match="tensorflow"):
+        facts_of("tensorflwo")
+
+
+def test_a_framework_that_is_not_installed_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(NotInstalled, match=r'mlx is not installed here.*pip install "lossproof\[mlx\]"'):
+        parse("mlx")
+    assert installed() == []
+
+
+def test_finding_targets_imports_no_framework() -> None:
+    code = (
+        "import sys; from lossproof.conformance.targets import installed; installed();"
+        "print([n for n in ('torch', 'tensorflow', 'mlx.core', 'keras') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_path_that_is_no_interpreter_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        parse(str(tmp_path / "python"))
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho nonsense\n")
+    script.chmod(0o755)
+    with pytest.raises(UsageError, match="does not work as a Python"):
+        parse(str(script))
+
+
+def fake_interpreter(tmp_path: Path, version: str, packages: str) -> str:
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\necho \'{{"python": {version}, "packages": {packages}}}\'\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_an_interpreter_is_asked_for_its_frameworks(tmp_path: Path) -> None:
+    path = fake_interpreter(
+        tmp_path, "[3, 8]", '{"tensorflow-cpu": "2.4.0", "torch": "1.12.1", "numpy": "1.19"}'
+    )
+    targets = parse(path)
+    assert [target.name for target in targets] == ["tensorflow==2.4.0", "torch==1.12.1"]
+    assert all(target.python == Path(path) for target in targets)
+
+
+def test_an_interpreter_without_a_framework_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalled, match="none of mlx, tensorflow, torch"):
+        parse(fake_interpreter(tmp_path, "[3, 12]", "{}"))
+
+
+def test_an_interpreter_that_is_too_old_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Python 3\.6; workers need 3\.7"):
+        parse(fake_interpreter(tmp_path, "[3, 6]", '{"torch": "1.0"}'))

@@ -1,7 +1,7 @@
 """The form of a spec: validated, frozen models of what a YAML file may say.
 
-A spec is data and can run nothing. `lossproof.specs.load` reads the files and reports errors with file, line and
-field; the words are those of the design's vocabulary (docs/vocabulary.md).
+A spec is data and can run nothing. `lossproof.specs.load` reads the files and reports errors with file, line
+and field; the words are those of the design's vocabulary (docs/vocabulary.md).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Option(Frozen):
 
 
 class Call(Frozen):
-    """How the API is called. A `class` is constructed with the options `at: init`, and the instance is called."""
+    """How the API is called. A `class` is constructed with the options `at: init`, then the instance is called."""
 
     style: Literal["function", "class"]
     arrays: tuple[ArrayParameter, ...]
@@ -110,7 +110,7 @@ class Call(Frozen):
 
 
 class Semantics(Frozen):
-    """The semantic parameters that the documentation fixes (design, section 3). None: the documentation is silent."""
+    """The semantic parameters that the documentation fixes (design, section 3). None: it is silent."""
 
     score: Literal["similarity", "negated", "distance"] | None = None
     norm_rule: NormRule | None = None
@@ -134,7 +134,7 @@ class Semantics(Frozen):
 
 
 class ArrayValues(Frozen):
-    """A literal array of a case. Numbers, or strings such as '0x1p-3', 'nan', 'inf' for exact and special values."""
+    """A literal array of a case. Numbers, or strings such as '0x1p-3', 'nan' and 'inf' for special values."""
 
     values: Any
     dtype: DtypeName = "float32"
@@ -208,7 +208,7 @@ class Case(Frozen):
 
 
 class Decides(Frozen):
-    """A selection of cells that decide a claim: a case, or the cells of a property (and region, dtype, variant)."""
+    """Cells that decide a claim: those of a case, or of a property (and region, dtype, variant)."""
 
     case: Slug | None = None
     property: PropertyName | None = None
@@ -224,20 +224,22 @@ class Decides(Frozen):
 
 
 class Claim(Frozen):
-    """One documented statement that can be checked, in our own words, with its citation and what decides it."""
+    """One documented statement that can be checked, in our own words, with what decides it."""
 
     slug: Slug
     says: str
     cite: Citation
-    also: Mapping[Slug, Citation] = Field(
-        default_factory=dict, description="edition -> where the statement stands in it, if not at `cite`"
+    also: Mapping[Slug, Citation | str] = Field(
+        default_factory=dict,
+        description="edition -> where the statement stands in it, if not at `cite`; a text is a section of its source",
     )
     editions: tuple[Slug, ...] = Field((), description="empty: all editions")
     decided_by: tuple[Decides, ...] = Field(min_length=1)
 
-    def citation(self, edition: str) -> Citation:
+    def citation(self, edition: Edition) -> Citation:
         """Where the statement stands in that edition."""
-        return self.also.get(edition, self.cite)
+        found = self.also.get(edition.slug, self.cite)
+        return edition.source.model_copy(update={"section": found}) if isinstance(found, str) else found
 
 
 class Edition(Frozen):
@@ -298,11 +300,11 @@ class Spec(Frozen):
 
 
 class BehavesAs(Frozen):
-    """What reproduces the wrong answers: other oracle parameters, or a predicate on the inputs, or named cases."""
+    """What reproduces the wrong answers: other oracle parameters, a predicate on the inputs, or cases."""
 
     parameters: Mapping[str, Any] = Field(
         default_factory=dict,
-        description="semantic parameters in place of the documented ones, e.g. norm_rule, eps, score, reduction",
+        description="semantic parameters in place of the documented ones, e.g. norm_rule, eps, score",
     )
     predicate: (
         Literal[

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lossproof.specs.models import Edition, Spec
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
+
+from lossproof.specs.models import Edition, Spec
 
 
 def covers(versions: str, version: str) -> bool:

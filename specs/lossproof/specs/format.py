@@ -17,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
+from yaml.nodes import MappingNode, Node, ScalarNode
+
 from lossproof.specs.models import (
     BehavesAs,
     Call,
@@ -32,10 +37,6 @@ from lossproof.specs.models import (
 from lossproof.specs.nodes import ambiguous, read_document
 from lossproof.specs.problems import Problem, SpecError
 from lossproof.specs.shape import child, model_of, root_model
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
-from yaml.nodes import MappingNode, Node, ScalarNode
 
 WIDTH = 100
 _BLOCK = (Spec, Edition, Semantics, Call, Claim, Case, Ledger, KnownFinding, Pinned, BehavesAs)

@@ -10,11 +10,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import BaseModel
+
 from lossproof.specs.models import Ledger, Spec
 from lossproof.specs.nodes import read_document
 from lossproof.specs.problems import Problem, SpecError
 from lossproof.specs.validate import validate
-from pydantic import BaseModel
 
 M = TypeVar("M", bound=BaseModel)
 _SUFFIXES = (".yaml", ".yml")

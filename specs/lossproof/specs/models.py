@@ -94,7 +94,7 @@ class Option(Frozen):
 
 
 class Call(Frozen):
-    """How the API is called. A `class` is constructed with the options `at: init`, then the instance is called."""
+    """How the API is called. A `class` is constructed with the options `at: init`, then called."""
 
     style: Literal["function", "class"]
     arrays: tuple[ArrayParameter, ...]
@@ -231,7 +231,7 @@ class Claim(Frozen):
     cite: Citation
     also: Mapping[Slug, Citation | str] = Field(
         default_factory=dict,
-        description="edition -> where the statement stands in it, if not at `cite`; a text is a section of its source",
+        description="edition -> where it is stated there, if not at `cite`; a text: a section of its source",
     )
     editions: tuple[Slug, ...] = Field((), description="empty: all editions")
     decided_by: tuple[Decides, ...] = Field(min_length=1)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from lossproof.specs.problems import Problem, SpecError, field_path
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from lossproof.specs.problems import Problem, SpecError, field_path
 
 MAX_NODES = 100_000
 """A bound on the size of a document after aliases are expanded."""

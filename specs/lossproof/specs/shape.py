@@ -6,8 +6,9 @@ import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from lossproof.specs.models import Ledger, Spec
 from pydantic import BaseModel
+
+from lossproof.specs.models import Ledger, Spec
 
 
 def root_model(data: Any) -> type[Spec] | type[Ledger]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 from lossproof.specs.nodes import Document
 from lossproof.specs.problems import Problem, SpecError, field_path, nearest
 from lossproof.specs.shape import child, model_of
-from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 Loc = Sequence[str | int]

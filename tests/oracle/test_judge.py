@@ -1,0 +1,132 @@
+"""Verdicts: within, ulp_error, excess and grade, decided rigorously and alike."""
+
+from __future__ import annotations
+
+import time
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lossproof import oracle
+
+from . import reference, samples
+
+TYPES = samples.DTYPES
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("region", ["ordinary", "parallel", "ties", "nearly_orthogonal", "one_hot"])
+def test_within_is_exact_at_the_edge(dtype, region):
+    """The largest tolerance that fails and the smallest that holds are neighbouring floats."""
+    x, y = samples.rows(region, dtype, 8, 4, seed=2)
+    e = oracle.cosine(x, y, norm_rule="floor_product", eps=1e-9)
+    exact = [reference.cosine(a, b, "floor_product", 1e-9) for a, b in zip(x, y, strict=True)]
+    for shift in (0, 1, -3):
+        nearest = e.rounded(dtype).astype(np.float64)
+        answer = (nearest * (1 + shift * 2.0**-7)).astype(TYPES[dtype])
+        errors = [abs(mpmath.mpf(float(a)) - v) for a, v in zip(answer, exact, strict=True)]
+        near = np.array([float(v) for v in errors])
+        for step in (-2, -1, 0, 1, 2):
+            limit = near.copy()
+            for _ in range(abs(step)):
+                limit = np.nextafter(limit, np.inf if step > 0 else 0)
+            expected = [v <= mpmath.mpf(float(t)) for v, t in zip(errors, limit, strict=True)]
+            assert oracle.within(answer, e, limit).tolist() == expected
+
+
+def test_within_refuses_what_is_not_finite():
+    e = oracle.cosine(np.eye(3), np.eye(3))
+    assert oracle.within([np.nan, np.inf, -np.inf], e, np.inf).tolist() == [False] * 3
+    assert oracle.within([1.0, 1.0, 5.0], e, [0.0, np.nan, np.inf]).tolist() == [True, False, True]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    row=st.lists(st.tuples(st.integers(-40, 40), st.integers(-40, 40)), min_size=1, max_size=4),
+    scale=st.integers(-30, 30),
+    ulps=st.integers(-3, 3),
+    dtype=st.sampled_from(["float16", "bfloat16", "float32", "float64"]),
+)
+def test_errors_in_ulp(row, scale, ulps, dtype):
+    x = np.array([[a for a, _ in row]], dtype=np.float64) * 2.0**scale
+    y = np.array([[b for _, b in row]], dtype=np.float64)
+    c = reference.cosine(x[0], y[0])
+    e = oracle.cosine(x, y)
+    if c is None:
+        assert e.undefined[0]
+        return
+    spacing = float(reference.ulp(c, dtype))
+    answer = (e.rounded(dtype).astype(np.float64) + ulps * spacing).astype(TYPES[dtype])
+    error = abs(mpmath.mpf(float(answer[0])) - c)
+    unit, near = oracle.error_unit(e, dtype)
+    u = 2.0 ** -reference.PRECISION[dtype][0]
+    assert near[0] == (abs(c) < 2.0 ** -((reference.PRECISION[dtype][0] + 1) // 2))
+    assert unit[0] == (u if near[0] else spacing)
+    told = oracle.ulp_error(answer, e)[0]
+    assert abs(told - float(error / mpmath.mpf(float(unit[0])))) <= 1e-3 * told
+    excess = oracle.excess(answer, e, dtype, "G0")[0]
+    assert (excess <= 1) == (error <= reference.ulp(c, dtype) / 2)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_grades_are_what_the_bounds_say(dtype):
+    x, y = samples.rows("ordinary", dtype, 16, 12, seed=4)
+    e = oracle.cosine(x, y)
+    names = ["G0", "G1", "G2", "G3"] if dtype in ("float16", "bfloat16") else ["G0", "G1", "G2"]
+    nearest = e.rounded(dtype)
+    assert (oracle.grade(nearest, e, dtype) == "G0").all()
+    for factor in (0.9, 1.1):
+        for name in names[1:]:
+            answer = nearest.astype(np.float64) + factor * oracle.bound(e, dtype, name)
+            told = oracle.grade(answer, e, dtype)
+            for n in names:
+                fits = oracle.within(answer, e, oracle.bound(e, dtype, n))
+                better = np.isin(told, names[: names.index(n) + 1])
+                assert (fits <= better).all()
+                assert ((oracle.excess(answer, e, dtype, n) <= 1) == fits).all()
+    assert (oracle.grade(nearest.astype(np.float64) + 3, e, dtype) == "none").all()
+
+
+def test_an_infinity_is_right_where_the_value_rounds_to_it():
+    x = np.full((2, 4), 200, np.float16)
+    e = oracle.cosine(x, x, norm_rule="raw")
+    assert np.isinf(e.rounded("float16")).all()
+    assert oracle.grade([np.inf, -np.inf], e, "float16").tolist() == ["G0", "none"]
+    assert oracle.ulp_error(np.float16([np.inf, -np.inf]), e).tolist() == [0, np.inf]
+    assert not oracle.within(np.float16([np.inf, np.inf]), e, 1.0).any()
+
+
+def test_correct_rounding_is_g0_among_subnormals_and_at_powers_of_two():
+    tiny = np.array([[2.0**-1074, 0.0]])
+    e = oracle.cosine(tiny, np.array([[1.5, 1.0]]), norm_rule="raw")
+    assert oracle.grade(e.rounded("float64"), e, "float64")[0] == "G0"
+    e = oracle.cosine(np.array([[1.0, 2.0**-13]]), np.array([[1.0, 0.0]]))  # a little below 1
+    for dtype in TYPES:
+        assert oracle.grade(e.rounded(dtype), e, dtype)[0] == "G0"
+
+
+@pytest.mark.parametrize("length", [64, 4096])
+def test_a_judged_batch_is_cheap(length):
+    """64 rows of float32 are decided in the first stage; the best of a few runs, so that a busy machine is no failure."""
+    g = np.random.default_rng(1)
+    x, y = g.standard_normal((2, 64, length)).astype(np.float32)
+    e = oracle.cosine(x, y)
+    answer, limit = e.rounded("float32"), oracle.bound(e, "float32", "G2")
+    best = np.inf
+    for _ in range(5):
+        start = time.perf_counter()
+        assert oracle.within(answer, e, limit).all()
+        best = min(best, time.perf_counter() - start)
+    assert best < 2e-3
+
+
+def test_a_question_leaves_no_trace():
+    """Bounds and verdicts do not depend on what was asked before."""
+    x, y = samples.rows("nearly_orthogonal", "float64", 32, 8)
+    fresh, used = oracle.cosine(x, y), oracle.cosine(x, y)
+    used.rounded("float64"), used.lower, oracle.grade(used.rounded("float32"), used, "float32")  # noqa: B018
+    for name in ("G0", "G1", "G2"):
+        assert oracle.bound(fresh, "float64", name).tobytes() == oracle.bound(used, "float64", name).tobytes()
+    assert fresh.lower.tobytes() == used.lower.tobytes()

@@ -73,11 +73,17 @@ def card(run: Run, finding: Mapping[str, Any]) -> dict[str, Any]:
         "hex": hexes(finding),
         "script": script if script in run.scripts else "",
         "script_text": run.scripts.get(script, ""),
-        "where": {
-            name: ", ".join(words.label(str(item)) for item in finding[name])
-            for name in ("properties", "regions", "dtypes")
-        },
+        "where": where(finding),
     }
+
+
+def where(finding: Mapping[str, Any]) -> str:
+    """Properties; regions; dtypes of the cells that the finding explains, in one line."""
+    parts = (
+        ", ".join(words.label(str(item)) for item in finding[name] if str(item) not in ("", "-"))
+        for name in ("properties", "regions", "dtypes")
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def call(witness: Mapping[str, Any], apis: Any) -> str:

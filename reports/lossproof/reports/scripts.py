@@ -50,7 +50,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "expected": finding["expected"],
         "observed": finding["observed"],
         "comments": _comments(finding),
-        "imports": _imports(api, snippets),
+        "imports": _imports([api, *(options.get("names") or [])], snippets),
         "setup": str(modes[mode].get("setup") or "").strip(),
         "arrays": arrays,
         "api": api,
@@ -187,7 +187,8 @@ def _keywords(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{_name(name)}={python(value)}" for name, value in options.items())
 
 
-def _imports(api: str, snippets: Mapping[str, Any]) -> str:
+def _imports(names: Sequence[str], snippets: Mapping[str, Any]) -> str:
+    """The framework's imports, and those of other first parts of the names used ("keras" beside "tf")."""
     text = str(snippets["imports"]).strip()
     bound = {
         (alias.asname or alias.name).split(".")[0]
@@ -195,8 +196,11 @@ def _imports(api: str, snippets: Mapping[str, Any]) -> str:
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for alias in node.names
     }
-    root = api.split(".")[0]
-    return text if root in bound else f"{text}\n{_IMPORTED_AS.get(root, f'import {root}')}"
+    lines = [text]
+    for root in dict.fromkeys(_dotted(name).split(".")[0] for name in names):
+        if root not in bound:
+            lines.append(_IMPORTED_AS.get(root, f"import {root}"))
+    return "\n".join(lines)
 
 
 def _comments(finding: Mapping[str, Any]) -> list[str]:

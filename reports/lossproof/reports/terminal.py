@@ -1,8 +1,9 @@
-"""What the terminal shows of a run: verdicts per target and API, findings worst first, where the report is."""
+"""What the terminal shows of a run: verdicts by target and API, findings worst first, where the report is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -11,42 +12,27 @@ from lossproof.reports.columns import SEVERITIES, VERDICTS
 from lossproof.reports.folder import Run
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
     from rich.text import Text
 
 MOST_FINDINGS = 15
 _STYLES = {
-    "conforms": "green",
-    "diverges": "red",
-    "undocumented": "blue",
-    "unsupported": "dim",
-    "broken": "bold magenta",
-}
+    "conforms": "green", "diverges": "red", "undocumented": "blue", "unsupported": "dim", "broken": "bold magenta",
+}  # fmt: skip
 _HEADS = {
-    "conforms": "conforms",
-    "diverges": "diverges",
-    "undocumented": "undoc.",
-    "unsupported": "unsupp.",
-    "broken": "broken",
-}
+    "conforms": "conform", "diverges": "diverge", "undocumented": "undoc", "unsupported": "unsup", "broken": "broken",
+}  # fmt: skip
+"""Short enough that the longest API name fits beside five counts in 80 columns."""
 _SEVERITY_STYLES = {"S1": "bold red", "S2": "red", "S3": "yellow", "S4": "dim"}
-_STATUS_STYLES = {
-    "new": "bold red",
-    "changed": "bold yellow",
-    "known": "dim",
-    "carried": "dim",
-    "fixed": "green",
-}
+_STATUS_STYLES = {"new": "bold red", "changed": "bold yellow", "known": "dim", "carried": "dim", "fixed": "green"}
 
 
 def summary(run: Run) -> Group:
-    """The verdict table, at most 15 findings, and the closing lines, for printing with rich."""
+    """The verdict tables, at most 15 findings, and the closing lines, for printing with rich."""
     from rich.console import Group
-    from rich.text import Text
 
-    parts: list[Any] = [_verdicts(run), Text(), *_findings(run), *_closing(run)]
-    return Group(*parts)
+    return Group(*_verdicts(run), *_findings(run), *_closing(run))
 
 
 def show(run: Run, stream: TextIO | None = None) -> None:
@@ -57,19 +43,23 @@ def show(run: Run, stream: TextIO | None = None) -> None:
 
 
 def summary_json(run: Run) -> dict[str, Any]:
-    """The summary as JSON data, for --json: counts by target and API, claims, findings, what is new, paths."""
+    """The summary as JSON data, for --json.
+
+    `verdicts` counts cells by target, API and verdict, `cells` and `claims` by verdict; `findings` are those
+    of findings.json, `new` the slugs of the new and changed ones; `path` and `report` say where things lie.
+    """
     return {
         "path": str(run.path),
         "report": str(Path(run.path) / "report.html"),
         "run": dict(run.run),
         "verdicts": {
-            target: {api: view.totals(list(counts.elements())) for api, counts in apis.items()}
+            target: {api: {verdict: counts[verdict] for verdict in VERDICTS} for api, counts in apis.items()}
             for target, apis in view.verdicts(run).items()
         },
         "cells": view.totals(run.results["verdict"].tolist()),
         "claims": view.totals(run.claims["verdict"].tolist()),
         "findings": [dict(finding) for finding in run.findings],
-        "new": [finding["slug"] for finding in view.fresh(run.findings)],
+        "new": _new_slugs(run),
     }
 
 
@@ -78,104 +68,105 @@ def plain(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
-def _verdicts(run: Run) -> Table:
-    from rich import box
-    from rich.table import Table
+def _verdicts(run: Run) -> list[RenderableType]:
     from rich.text import Text
 
     counted = view.verdicts(run)
-    shown = [
-        v
-        for v in VERDICTS
-        if v in ("conforms", "diverges") or any(c[v] for a in counted.values() for c in a.values())
-    ]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    table.add_column("cells by verdict", overflow="fold")
-    for verdict in shown:
-        table.add_column(_HEADS[verdict], justify="right", no_wrap=True)
-    about = {matrix.target: matrix.about for matrix in view.matrices(run)}
-    for target, apis in counted.items():
-        described = about.get(target, "")
-        head = plain(target) if not described else f"{plain(target)} ({plain(described)})"
-        table.add_row(Text(head, style="bold"))
-        for api, counts in apis.items():
-            numbers = [
-                Text(f"{counts[v]:,}" if counts[v] else ".", style=_STYLES[v] if counts[v] else "dim")
-                for v in shown
-            ]
-            table.add_row(Text("  " + plain(api)), *numbers)
     if not counted:
-        table.add_row(Text("no cells", style="dim"))
+        return [Text("No cell was judged.\n")]
+    always = ("conforms", "diverges")
+    found = {verdict for apis in counted.values() for counts in apis.values() for verdict in counts}
+    shown = [verdict for verdict in VERDICTS if verdict in always or verdict in found]
+    about = view.about(run)
+    width = max(len(plain(api)) for apis in counted.values() for api in apis)
+    parts: list[RenderableType] = []
+    for target, apis in counted.items():
+        described = plain(about[target])
+        name = plain(target)
+        parts.append(Text.assemble((name, "bold"), (f"  {described}" if described != name else "", "dim")))
+        parts += [_target_table(apis, shown, width), Text()]
+    return parts
+
+
+def _target_table(apis: Mapping[str, Counter[str]], shown: Sequence[str], width: int) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("cells", overflow="fold", min_width=min(width, 41) + 1)
+    for verdict in shown:
+        table.add_column(_HEADS[verdict], justify="right", no_wrap=True, min_width=len(_HEADS[verdict]))
+    for api, counts in apis.items():
+        numbers = [
+            Text(f"{n:,}", style=_STYLES[verdict]) if (n := counts[verdict]) else Text(".", style="dim")
+            for verdict in shown
+        ]
+        table.add_row(Text(plain(api)), *numbers)
     return table
 
 
-def _findings(run: Run) -> list[Text]:
+def _findings(run: Run) -> list[RenderableType]:
+    from rich.padding import Padding
     from rich.text import Text
 
-    gathered = _by_slug(run)
-    lines: list[Text] = []
+    gathered = _gathered(run)
+    parts: list[RenderableType] = []
     for finding, targets in gathered[:MOST_FINDINGS]:
         severity, status = plain(finding["severity"]), plain(finding["status"])
-        head = Text.assemble(
-            (severity, _SEVERITY_STYLES.get(severity, "")), " ",
-            (status.ljust(8), _STATUS_STYLES.get(status, "")),
-            (plain(finding["slug"]), "bold"), f"  {words.label(plain(finding['kind']))}",
-            (f"  on {', '.join(map(plain, targets))}" if len(targets) > 1 else "", "dim"),
-            no_wrap=True, overflow="ellipsis",
-        )  # fmt: skip
-        expected, observed = (plain(text) for text in words.both(finding))
-        comparison = (
-            f"expected {_cut(expected, 60)}, observed {_cut(observed, 60)}" if expected or observed else ""
-        )
-        lines += [head, Text(f"   {plain(finding['title'])}"), Text(f"   {comparison}", style="dim")]
-    if len(gathered) > MOST_FINDINGS:
-        lines.append(
-            Text(
-                f"and {words.count(len(gathered) - MOST_FINDINGS, 'finding')} more in the report", style="dim"
-            )
-        )
-    if lines:
-        lines.append(Text())
-    return lines
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append(f"{severity} ", style=_SEVERITY_STYLES.get(severity, ""))
+        head.append(f"{status:<8}", style=_STATUS_STYLES.get(status, ""))
+        head.append(plain(finding["slug"]), style="bold")
+        head.append(f"  {words.label(plain(finding['kind']))}")
+        if len(targets) > 1:
+            head.append(f"  on {', '.join(map(plain, targets))}", style="dim")
+        parts += [head, Padding(Text(_in_words(finding)), (0, 0, 0, 3))]
+    if (more := len(gathered) - MOST_FINDINGS) > 0:
+        parts.append(Text(f"and {words.count(more, 'finding')} more in the report", style="dim"))
+    return [*parts, Text()] if parts else []
 
 
-def _by_slug(run: Run) -> list[tuple[Mapping[str, Any], list[str]]]:
-    """Findings worst first; one that several targets share, with the same status, is listed once."""
+def _in_words(finding: Mapping[str, Any]) -> str:
+    """What a finding does, and the expected and observed answer to its witness: a line or two."""
+    expected, observed = (_cut(plain(text), 44) for text in words.both(finding))
+    title = _cut(plain(finding["title"]).rstrip("."), 110)
+    return f"{title}: expected {expected}, got {observed}" if expected and observed else title
+
+
+def _gathered(run: Run) -> list[tuple[Mapping[str, Any], list[str]]]:
+    """Findings worst first, with their targets; one that several targets share, with one status, is listed once."""
     gathered: dict[tuple[str, str], tuple[Mapping[str, Any], list[str]]] = {}
     for finding in run.findings:
         gathered.setdefault((finding["slug"], finding["status"]), (finding, []))[1].append(finding["target"])
     return list(gathered.values())
 
 
-def _closing(run: Run) -> list[Text]:
+def _closing(run: Run) -> list[RenderableType]:
     from rich.text import Text
 
     claims = view.totals(run.claims["verdict"].tolist())
-    said = ", ".join(f"{n} {verdict}" for verdict, n in claims.items() if n)
-    by_severity = ", ".join(
-        f"{n} {severity}"
-        for severity in SEVERITIES
-        if (n := sum(f["severity"] == severity for f in run.findings))
-    )
-    found = len(_by_slug(run))
-    lines = [
-        Text(f"Claims    {said or 'none'}"),
-        Text(f"Findings  {found}{f' ({by_severity})' if by_severity else ''}"),
+    said = ", ".join(f"{n} {_HEADS[verdict]}" for verdict, n in claims.items() if n)
+    gathered = _gathered(run)
+    severities = Counter(finding["severity"] for finding, _ in gathered if finding["status"] != "fixed")
+    by_severity = ", ".join(f"{severities[s]} {s}" for s in SEVERITIES if severities[s])
+    lines: list[RenderableType] = [
+        Text(f"claims    {said or 'none'}"),
+        Text(f"findings  {sum(severities.values())}{f': {by_severity}' if by_severity else ''}"),
     ]
-    slugs = list(dict.fromkeys(plain(f["slug"]) for f in view.fresh(run.findings)))
-    if slugs:
-        more = f" and {len(slugs) - 5} more" if len(slugs) > 5 else ""
-        lines.append(Text(f"New       {len(slugs)}: {', '.join(slugs[:5])}{more}", style="bold red"))
-    else:
-        lines.append(
-            Text("New       nothing" + (": every finding is in the ledger" if found else ""), style="green")
-        )
     if broken := int((run.results["verdict"] == "broken").sum()):
-        lines.append(
-            Text(f"Broken    {words.count(broken, 'cell')} could not be judged", style="bold magenta")
-        )
-    lines.append(Text(f"Report    {Path(run.path) / 'report.html'}", overflow="fold"))
+        lines.append(Text(f"broken    {words.count(broken, 'cell')} could not be judged", style="bold magenta"))
+    if slugs := _new_slugs(run):
+        more = f" and {len(slugs) - 5} more" if len(slugs) > 5 else ""
+        lines.append(Text(f"new       {len(slugs)}: {', '.join(slugs[:5])}{more}", style="bold red"))
+    else:
+        known = "; every finding is in the ledger" if severities else ""
+        lines.append(Text(f"new       nothing{known}", style="green"))
+    lines.append(Text(f"report    {Path(run.path) / 'report.html'}", overflow="fold"))
     return lines
+
+
+def _new_slugs(run: Run) -> list[str]:
+    return list(dict.fromkeys(plain(finding["slug"]) for finding in view.fresh(run.findings)))
 
 
 def _cut(text: str, most: int) -> str:

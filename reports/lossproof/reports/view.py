@@ -11,12 +11,13 @@ from lossproof.reports import words
 from lossproof.reports.columns import PROPERTIES, VERDICTS
 from lossproof.reports.folder import Run
 
-_WORST = ("broken", "diverges", "undocumented", "unsupported", "conforms")
+_WORST = ("broken", "diverges", "conforms", "undocumented", "unsupported")
+"""What a square shows of its cells: the first of these that occurs. One judged cell says more than a silent one."""
 
 
 @dataclass(frozen=True)
 class Square:
-    """One API and one property of a matrix: the worst verdict of its cells, and how many cells have which."""
+    """One API and one property of a matrix: the verdict that matters most, and how many cells have which."""
 
     verdict: str
     counts: Mapping[str, int]
@@ -31,7 +32,7 @@ class Square:
 
     @property
     def text(self) -> str:
-        """The counts in words: "3 of 40 cells diverge"."""
+        """The counts in words: "40 cells: 37 conforms, 3 diverges"."""
         total = sum(self.counts.values())
         parts = [f"{n} {verdict}" for verdict in VERDICTS if (n := self.counts.get(verdict, 0))]
         return f"{words.count(total, 'cell')}: {', '.join(parts)}"
@@ -72,7 +73,7 @@ def matrices(run: Run) -> tuple[Matrix, ...]:
         squares.setdefault(target, {}).setdefault(api, {}).setdefault(prop, []).append(
             (verdict, status, finding)
         )
-    about = _about(run)
+    described = about(run)
     order = {finding["slug"]: rank for rank, finding in enumerate(run.findings)}
     result = []
     for target, apis in squares.items():
@@ -82,7 +83,7 @@ def matrices(run: Run) -> tuple[Matrix, ...]:
             (api, tuple(_square(props[p], order) if p in props else None for p in properties))
             for api, props in apis.items()
         )
-        result.append(Matrix(target, about.get(target, ""), properties, rows))
+        result.append(Matrix(target, described.get(target, ""), properties, rows))
     return tuple(result)
 
 
@@ -95,7 +96,7 @@ def _square(cells: list[tuple[str, str, str]], order: Mapping[str, int]) -> Squa
     return Square(worst, counts, fresh, slugs[0] if slugs else "")
 
 
-def _about(run: Run) -> dict[str, str]:
+def about(run: Run) -> dict[str, str]:
     """What each target is, from its first row: "torch 2.13.0, Python 3.11, cpu, eager"."""
     if run.results.empty:
         return {}

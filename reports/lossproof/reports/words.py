@@ -13,11 +13,11 @@ VERDICT_SIGNS: Final = {
 }  # fmt: skip
 
 VERDICT_WORDS: Final = {
-    "conforms": "does what the documentation says",
-    "diverges": "does something else",
-    "undocumented": "the documentation is silent; what happens is recorded",
+    "conforms": "as documented",
+    "diverges": "not as documented",
+    "undocumented": "documentation is silent; recorded",
     "unsupported": "refused with a clear error",
-    "broken": "could not be judged: the harness failed, or the answer does not come back the same",
+    "broken": "could not be judged",
 }
 
 SEVERITY_WORDS: Final = {

@@ -60,7 +60,7 @@ def _versions(text: str) -> str:
 class Citation(Frozen):
     """Where a statement stands: the document, the version it belongs to and the part of it."""
 
-    document: Literal["page", "docstring", "tutorial", "paper"]
+    document: Literal["page", "docstring", "tutorial", "paper"] = Field(description="what it stands in")
     where: str = Field(description="URL of a page, or full name of the documented object")
     version: str = Field(description="release that the document belongs to")
     section: str = Field(description="for example 'Args: axis', 'formula', 'example 2'")
@@ -72,20 +72,24 @@ class Citation(Frozen):
 class ArrayParameter(Frozen):
     """An array argument and what it means to the family."""
 
-    name: str
-    role: Literal["x", "y", "labels", "distances", "weights"]
-    optional: bool = False
+    name: str = Field(description="name of the parameter")
+    role: Literal["x", "y", "labels", "distances", "weights"] = Field(
+        description="x is the first vector or the true one, y the second or the predicted one"
+    )
+    optional: bool = Field(False, description="whether a call may leave it out")
     dtype: DtypeName | None = Field(None, description="documented dtype where it is not that of x and y")
 
 
 class Option(Frozen):
     """An option, what it means, its documented default and the values worth asking for."""
 
-    name: str
-    role: Literal["axis", "eps", "margin", "reduction", "name", "dtype", "other"]
-    at: Literal["init", "call"] = "call"
-    default: Any = None
-    required: bool = False
+    name: str = Field(description="name of the parameter")
+    role: Literal["axis", "eps", "margin", "reduction", "name", "dtype", "other"] = Field(
+        description="what it means to the family; `other` where it means nothing to it"
+    )
+    at: Literal["init", "call"] = Field("call", description="init: given to the constructor of a class")
+    default: Any = Field(None, description="documented default")
+    required: bool = Field(False, description="whether it has no default")
     means: Mapping[str, Reduction] = Field(
         default_factory=dict,
         description="for a reduction: documented value -> divisor; None is written 'null'",
@@ -96,9 +100,9 @@ class Option(Frozen):
 class Call(Frozen):
     """How the API is called. A `class` is constructed with the options `at: init`, then called."""
 
-    style: Literal["function", "class"]
-    arrays: tuple[ArrayParameter, ...]
-    options: tuple[Option, ...] = ()
+    style: Literal["function", "class"] = Field(description="class: constructed, then called")
+    arrays: tuple[ArrayParameter, ...] = Field(description="in the order of the signature")
+    options: tuple[Option, ...] = Field((), description="in the order of the signature")
 
     def array(self, role: str) -> ArrayParameter | None:
         """The array parameter with this role, or None."""
@@ -112,33 +116,41 @@ class Call(Frozen):
 class Semantics(Frozen):
     """The semantic parameters that the documentation fixes (design, section 3). None: it is silent."""
 
-    score: Literal["similarity", "negated", "distance"] | None = None
-    norm_rule: NormRule | None = None
+    score: Literal["similarity", "negated", "distance"] | None = Field(
+        None, description="of the family cosine: c, -c or 1 - c"
+    )
+    norm_rule: NormRule | None = Field(None, description="what divides the dot product, see the table below")
     eps: float | None = Field(None, description="fixed eps where it is no option")
     zero: float | None = Field(None, description="value where a norm is zero, if the documentation fixes one")
-    similar: Literal[0, 1] = 1
-    squared: bool = True
-    half: bool = False
+    similar: Literal[0, 1] = Field(1, description="of the family contrastive: the label of a similar pair")
+    squared: bool = Field(True, description="of the family contrastive: whether the terms are squared")
+    half: bool = Field(False, description="of the family contrastive: whether the terms are halved")
     reduction: Reduction = Field("none", description="what is done where the API has no such option")
     weights: Literal["per_sample", "numpy"] | None = Field(
         None, description="per_sample: right-expanded over the trailing axes; numpy: NumPy broadcasting"
     )
-    broadcasting: Literal["expand", "normalise", "refused"] | None = None
+    broadcasting: Literal["expand", "normalise", "refused"] | None = Field(
+        None, description="expand: to the common shape, then take norms; normalise: the other way round"
+    )
     keepdims: bool = Field(False, description="whether the axis stays with length 1 in the documented result")
     inputs: Literal["any", "unit_norm"] = Field("any", description="documented precondition on x and y")
-    dtypes: tuple[FloatName, ...] = ("float32", "float64", "float16", "bfloat16")
-    compute_dtype: FloatName | Literal["input"] = "input"
-    result_dtype: FloatName | Literal["input"] | None = "input"
-    integers: Literal["refused", "float32", "promote"] | None = None
+    dtypes: tuple[FloatName, ...] = Field(
+        ("float32", "float64", "float16", "bfloat16"), description="dtypes worth asking for"
+    )
+    compute_dtype: FloatName | Literal["input"] = Field("input", description="dtype computed in")
+    result_dtype: FloatName | Literal["input"] | None = Field("input", description="dtype of the result")
+    integers: Literal["refused", "float32", "promote"] | None = Field(
+        None, description="what becomes of integer inputs"
+    )
     ranks: tuple[int, ...] = Field((1, 2, 3, 4), description="ranks of x and y the documentation allows")
 
 
 class ArrayValues(Frozen):
     """A literal array of a case. Numbers, or strings such as '0x1p-3', 'nan' and 'inf' for special values."""
 
-    values: Any
-    dtype: DtypeName = "float32"
-    form: Literal["tensor", "list"] = "tensor"
+    values: Any = Field(description="nested lists, or one number")
+    dtype: DtypeName = Field("float32", description="dtype of the array")
+    form: Literal["tensor", "list"] = Field("tensor", description="list: given as nested Python lists")
     shape: tuple[int, ...] | None = Field(
         None, description="only for empty arrays, whose shape a list cannot say"
     )
@@ -153,8 +165,8 @@ class Expect(Frozen):
     raises: tuple[str, ...] | None = Field(
         None, description="any one of these classes; [] accepts any exception"
     )
-    shape: tuple[int, ...] | None = None
-    dtype: DtypeName | None = None
+    shape: tuple[int, ...] | None = Field(None, description="shape of the result")
+    dtype: DtypeName | None = Field(None, description="dtype of the result")
     returns: str | None = Field(None, description="name of a class that the result is an instance of")
     data: Any = Field(None, description="what a probe must return; of a mapping, the named entries")
     aliases: tuple[str, ...] | None = Field(None, description="each resolves and answers as the API does")
@@ -176,24 +188,26 @@ class Expect(Frozen):
 class Case(Frozen):
     """Given inputs with what is expected of them, by a slug that never changes."""
 
-    slug: Slug
+    slug: Slug = Field(description="its name for ever")
     says: str = Field(description="what is asked and why, in one line")
-    property: PropertyName = "example"
+    property: PropertyName = Field("example", description="what is asserted")
     kind: KindName | None = Field(
         None, description="kind of a divergence where it is not the property's usual one"
     )
     editions: tuple[Slug, ...] = Field((), description="empty: all editions")
     ask: Literal[
         "call", "signature", "config", "attribute", "bases", "resolve", "descend", "fit", "strategy", "script"
-    ] = "call"
-    arrays: Mapping[str, ArrayValues] = Field(default_factory=dict)
+    ] = Field("call", description="how it is asked, see the table below")  # fmt: skip
+    arrays: Mapping[str, ArrayValues] = Field(
+        default_factory=dict, description="by parameter; a bare nested list is a float32 tensor"
+    )
     options: Mapping[str, Any] = Field(
         default_factory=dict, description="options by name, wherever they are given"
     )
     arguments: Mapping[str, Any] = Field(default_factory=dict, description="further arguments of a probe")
-    mode: Literal["eager", "compiled", "graph"] | None = None
-    positional: bool = False
-    expect: Expect
+    mode: Literal["eager", "compiled", "graph"] | None = Field(None, description="none: that of the target")
+    positional: bool = Field(False, description="give the arrays by position")
+    expect: Expect = Field(description="what must come of it")
     contradicts: str | None = Field(
         None, description="the other statement of the same document, where it contradicts itself"
     )
@@ -210,10 +224,10 @@ class Case(Frozen):
 class Decides(Frozen):
     """Cells that decide a claim: those of a case, or of a property (and region, dtype, variant)."""
 
-    case: Slug | None = None
-    property: PropertyName | None = None
-    region: RegionName | None = None
-    dtype: DtypeName | None = None
+    case: Slug | None = Field(None, description="the cell of this case")
+    property: PropertyName | None = Field(None, description="the cells of this property")
+    region: RegionName | None = Field(None, description="only those of this region")
+    dtype: DtypeName | None = Field(None, description="only those of this dtype")
     variant: str | None = Field(None, description="glob over the variant's slug")
 
     @model_validator(mode="after")
@@ -226,15 +240,15 @@ class Decides(Frozen):
 class Claim(Frozen):
     """One documented statement that can be checked, in our own words, with what decides it."""
 
-    slug: Slug
-    says: str
-    cite: Citation
+    slug: Slug = Field(description="its name for ever")
+    says: str = Field(description="the statement, in your own words, in one line")
+    cite: Citation = Field(description="where it stands")
     also: Mapping[Slug, Citation | str] = Field(
         default_factory=dict,
         description="edition -> where it is stated there, if not at `cite`; a text: a section of its source",
     )
     editions: tuple[Slug, ...] = Field((), description="empty: all editions")
-    decided_by: tuple[Decides, ...] = Field(min_length=1)
+    decided_by: tuple[Decides, ...] = Field(min_length=1, description="the cells that decide it")
 
     def citation(self, edition: Edition) -> Citation:
         """Where the statement stands in that edition."""
@@ -245,12 +259,12 @@ class Claim(Frozen):
 class Edition(Frozen):
     """What the documentation said over a range of versions of `package`."""
 
-    slug: Slug
-    package: str
-    versions: str
-    source: Citation
-    semantics: Semantics
-    call: Call
+    slug: Slug = Field(description="its name for ever")
+    package: str = Field(description="distribution whose version counts")
+    versions: str = Field(description="range of versions, such as '>=2.4,<2.16'")
+    source: Citation = Field(description="the document that the edition was written from")
+    semantics: Semantics = Field(description="what the documentation fixes")
+    call: Call = Field(description="how the API is called")
     silent: tuple[PropertyName | RegionName, ...] = Field(
         (), description="properties and regions on which the documentation says nothing"
     )
@@ -264,13 +278,13 @@ class Edition(Frozen):
 class Spec(Frozen):
     """One API: how it is called, its editions, claims and cases."""
 
-    api: str
-    framework: str
-    family: Literal["cosine", "cosine_embedding", "contrastive"]
-    summary: str
-    editions: tuple[Edition, ...] = Field(min_length=1)
-    claims: tuple[Claim, ...] = ()
-    cases: tuple[Case, ...] = ()
+    api: str = Field(description="full name, as the documentation writes it; also the name of the file")
+    framework: str = Field(description="name of a file in `specs/lossproof/specs/frameworks`")
+    family: Literal["cosine", "cosine_embedding", "contrastive"] = Field(description="its definition")
+    summary: str = Field(description="what the API gives, in one line of your own")
+    editions: tuple[Edition, ...] = Field(min_length=1, description="at most one for a version")
+    claims: tuple[Claim, ...] = Field((), description="what the documentation states")
+    cases: tuple[Case, ...] = Field((), description="given inputs with what they must give")
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
@@ -334,10 +348,10 @@ class BehavesAs(Frozen):
 class Pinned(Frozen):
     """The smallest known input that shows a finding, and the answer it got."""
 
-    api: str
+    api: str = Field(description="full name")
     case: Slug | None = Field(None, description="a case of the spec, in place of arrays and options")
-    arrays: Mapping[str, ArrayValues] = Field(default_factory=dict)
-    options: Mapping[str, Any] = Field(default_factory=dict)
+    arrays: Mapping[str, ArrayValues] = Field(default_factory=dict, description="by parameter")
+    options: Mapping[str, Any] = Field(default_factory=dict, description="by name")
     answer: Mapping[str, Any] = Field(
         description="value (hex floats), dtype, shape, error or data as it came back"
     )
@@ -348,21 +362,21 @@ class Pinned(Frozen):
 class KnownFinding(Frozen):
     """A finding of the ledger: one cause behind diverging cells, looked at by a person."""
 
-    slug: Slug
-    title: str
-    framework: str
+    slug: Slug = Field(description="its name for ever")
+    title: str = Field(description="the cause, in one line")
+    framework: str = Field(description="name of the framework")
     apis: tuple[str, ...] = Field(min_length=1, description="full names")
-    package: str
-    versions: str
-    kind: KindName
-    severity: Severity
+    package: str = Field(description="distribution whose version counts")
+    versions: str = Field(description="range of versions that show it")
+    kind: KindName = Field(description="what is wrong")
+    severity: Severity = Field(description="S1 silent wrong values on ordinary input, to S4 notes")
     properties: tuple[PropertyName, ...] = Field((), description="empty: any")
     regions: tuple[RegionName, ...] = Field((), description="empty: any")
     dtypes: tuple[DtypeName, ...] = Field((), description="empty: any")
     backends: tuple[str, ...] = Field((), description="empty: any")
-    behaves_as: BehavesAs
-    witness: Pinned
-    reason: str
+    behaves_as: BehavesAs = Field(description="what reproduces the wrong answers")
+    witness: Pinned = Field(description="what is asked first, and answered as pinned")
+    reason: str = Field(description="why it comes to that, and what it means to a user")
     upstream: str | None = Field(None, description="link to the framework's own thread, where one exists")
 
     _check_versions = field_validator("versions")(_versions)

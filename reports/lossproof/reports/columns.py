@@ -1,4 +1,4 @@
-"""The columns of the tables and the closed vocabularies of their values (a contract: other programs read them)."""
+"""The columns of the tables and the closed vocabularies of their values: other programs rely on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final
 COLUMNS: Final = (
     "target", "framework", "version", "companions", "python", "backend", "mode", "api", "property", "region",
     "dtype", "variant", "verdict", "kind", "severity", "status", "finding", "claim", "citation", "expected",
-    "observed", "error_ulp", "error_over_bound", "grade", "rows", "witness", "reproducer", "upstream", "seconds",
+    "observed", "error_ulp", "error_over_bound", "grade", "rows", "witness", "reproducer", "upstream",
+    "seconds",
 )  # fmt: skip
 """Columns of results.parquet, results.csv and divergences.csv, in order."""
 
@@ -42,7 +43,7 @@ PROPERTIES: Final = (
 
 FINDING_FIELDS: Final = (
     "slug", "title", "target", "framework", "version", "apis", "kind", "severity", "status", "behaves_as",
-    "reason", "upstream", "citation", "witness", "expected", "observed", "error_ulp", "error_over_bound", "cells",
-    "properties", "regions", "dtypes", "statements", "reproducer",
+    "reason", "upstream", "citation", "witness", "expected", "observed", "error_ulp", "error_over_bound",
+    "cells", "properties", "regions", "dtypes", "statements", "reproducer",
 )  # fmt: skip
 """The fields of a finding in findings.json, in order."""

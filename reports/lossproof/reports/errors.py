@@ -13,13 +13,13 @@ class ReportError(Exception):
         self.todo = todo
 
 
-class NoRun(ReportError):
+class NoRun(ReportError):  # noqa: N818 - named for what is the case
     """The path holds no complete run."""
 
 
-class OutRefused(ReportError):
+class OutRefused(ReportError):  # noqa: N818 - named for what is the case
     """Writing there would delete files that no run wrote."""
 
 
-class WriteFailed(ReportError):
+class WriteFailed(ReportError):  # noqa: N818 - named for what is the case
     """The run folder could not be written (full disk, no permission); nothing was left behind."""

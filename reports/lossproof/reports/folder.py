@@ -43,8 +43,8 @@ class Run:
 def check_out(out: Path) -> None:
     """Raise OutRefused if a run could not be written to `out` without deleting somebody's files.
 
-    Ask before a run starts, so that five minutes of work are not lost at its end. A missing folder, an empty one
-    and a run folder (which a new run replaces) are accepted.
+    Ask before a run starts, so that five minutes of work are not lost at its end. A missing folder, an empty
+    one and a run folder (which a new run replaces) are accepted.
     """
     out = Path(os.path.realpath(out))
     if not out.exists():
@@ -80,7 +80,8 @@ def write_run(
 
     `rows`, `claims`, `findings`: mappings with the fields of the result rows, in any order. `run`: facts
     for run.json (JSON data). `scripts`: file name -> text of a reproducer; `logs`: file name -> text of a
-    target's log. The same input gives the same bytes. A complete run that is there already is replaced in one step.
+    target's log. The same input gives the same bytes. A complete run that is there already is replaced in one
+    step.
 
     Raises OutRefused (see `check_out`), WriteFailed (full disk, no permission), ValueError (wrong columns, a
     finding without a needed field, a file name that is none).
@@ -171,7 +172,7 @@ def read_run(path: Path) -> Run:
 
 
 def render(path: Path) -> tuple[Path, Path]:
-    """Write report.md and report.html of the run folder at `path` again, each in one step. Raises NoRun, WriteFailed."""
+    """Write report.md and report.html of a run folder again, each in one step. Raises NoRun, WriteFailed."""
     run = read_run(path)
     pages = _pages(run)
     try:
@@ -187,7 +188,7 @@ def render(path: Path) -> tuple[Path, Path]:
 
 
 def sort_findings(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Worst first: by severity, then what is new before what is known, then by how many cells, then by slug."""
+    """Worst first: by severity, the new before the known, then by how many cells, by slug; fixed ones last."""
 
     def rank(values: tuple[str, ...], value: Any) -> int:
         return values.index(value) if value in values else len(values)
@@ -235,7 +236,7 @@ def _says_complete(path: Path) -> bool:
 
 
 def _json_safe(value: Any) -> Any:
-    """JSON data with clean text; nonfinite floats become "nan", "inf", "-inf", which JSON has no numbers for."""
+    """JSON data with clean text; nonfinite floats, which JSON lacks, become "nan", "inf", "-inf"."""
     if isinstance(value, Mapping):
         return {tables.clean(str(key)): _json_safe(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -1,7 +1,8 @@
 """report.html: one file that needs nothing else, readable without scripts, safe with hostile text.
 
 Everything shown is escaped by jinja2. A content security policy allows the page's own style and its own
-small filter script (by their digests) and nothing else, so that text could do no harm even if it were not escaped.
+small filter script (by their digests) and nothing else, so that text could do no harm even if it were not
+escaped.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def hexes(finding: Mapping[str, Any], most: int = 4000) -> list[tuple[str, str]]
 
 
 def link(text: object) -> str:
-    """The address in `text` if it begins with one of the web; "" otherwise (javascript: and the like are none)."""
+    """The web address that `text` begins with; "" otherwise (javascript: and the like are none)."""
     found = re.match(r"https?://[^\s<>\"']+", str(text))
     return found.group(0).rstrip(".,;:)") if found else ""
 

@@ -93,7 +93,7 @@ def _short_hex(x: float) -> str:
 
 
 def nested(value: Any, show: Callable[[Any], str], most: int = 0) -> str:
-    """Nested lists in brackets with `show` for each leaf; beyond `most` items a list is cut with "..." (0: never).
+    """Nested lists in brackets with `show` for each leaf; lists are cut beyond `most` items (0: never).
 
     Where nothing is cut the text is a Python expression; a long constant list is written `[x] * n`.
     """

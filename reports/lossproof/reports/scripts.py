@@ -1,8 +1,9 @@
 """One standalone script per finding, in the framework's own words.
 
-A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what the
-documentation calls for and what comes back, and exits 1 while they differ, 0 once they agree. It is put together from
-two small templates: how the question is asked (templates/reproducer/ask/) and how the answer is judged (judge/).
+A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what
+the documentation calls for and what comes back, and exits 1 while they differ, 0 once they agree. It is put
+together from two small templates: how the question is asked (templates/reproducer/ask/) and how the answer is
+judged (judge/).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ast
 import keyword
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lossproof.reports import words
@@ -19,8 +20,8 @@ from lossproof.reports.numbers import expression, is_number, leaves, nested, num
 from lossproof.reports.templating import environment
 
 PROBES = (
-    "signature", "defaults", "config", "attribute", "resolve", "bases", "docstring", "descend", "fit", "strategy",
-    "metric_in_compile", "graph_script",
+    "signature", "defaults", "config", "attribute", "resolve", "bases", "docstring", "descend", "fit",
+    "strategy", "metric_in_compile", "graph_script",
 )  # fmt: skip
 _SYNONYMS = {"alias": "resolve", "aliases": "resolve"}
 _IMPORTED_AS = {"tfa": "import tensorflow_addons as tfa"}
@@ -31,8 +32,8 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     """The text of a script that shows `finding`.
 
     `finding` has the fields of findings.json; `snippets` are the framework's (`imports`, `seed`, `array`,
-    `to_list`, `modes`). Values in the script are exact. The same finding gives the same text. Raises ValueError where
-    the witness cannot be written as a script (a name that is no Python name, an unknown mode).
+    `to_list`, `modes`). Values in the script are exact. The same finding gives the same text. Raises ValueError
+    where the witness cannot be written as a script (a name that is no Python name, an unknown mode).
     """
     witness = finding["witness"]
     api = _dotted(witness.get("api") or finding["apis"][0])
@@ -41,16 +42,18 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     if mode not in modes:
         raise ValueError(f"no snippet for mode {mode!r}; there are {', '.join(sorted(modes))}")
     arrays = {_name(name): _array(given, snippets) for name, given in (witness.get("arrays") or {}).items()}
-    ask, judge = _ask(witness), _judge(finding)
+    expected = words.expectation(finding["expected"])
+    ask = "aliases" if expected.get("aliases") else _ask(witness)
+    judge = _judge(finding, expected, ask)
     options = witness.get("options") or {}
     init = witness.get("init")
     context = {
         "finding": finding,
         "witness": witness,
-        "expected": finding["expected"],
+        "expected": expected,
         "observed": finding["observed"],
         "comments": _comments(finding),
-        "imports": _imports([api, *(options.get("names") or [])], snippets),
+        "imports": _imports(api, snippets),
         "setup": str(modes[mode].get("setup") or "").strip(),
         "arrays": arrays,
         "api": api,
@@ -58,7 +61,9 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "construct": None if init is None else f"{api}({_keywords(init)})",
         "options": options,
         "option": lambda name, default=None: options.get(name, default),
-        "call": _call(api, arrays, witness, modes[mode]),
+        "initial": _keywords(init or {}),
+        "probe": witness.get("probe"),
+        "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
         "to_list": str(snippets["to_list"]).strip(),
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
         "say_expected": words.both(finding)[0] or "what the documentation says",
@@ -72,7 +77,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
 
 
 def python(value: Any) -> str:
-    """A JSON value as a Python expression: hex floats exact, {"$name": N} the object N, {"$tuple": [...]} a tuple."""
+    """A JSON value as an exact Python expression; {"$name": N} is the object N, {"$tuple": [...]} a tuple."""
     if isinstance(value, Mapping):
         if set(value) == {"$name"}:
             return _dotted(value["$name"])
@@ -106,25 +111,27 @@ def _ask(witness: Mapping[str, Any]) -> str:
     return probe
 
 
-def _judge(finding: Mapping[str, Any]) -> str:
+def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) -> str:
     """How the answer is told right from wrong: by what was expected, and for some kinds by what happened."""
-    expected, kind = finding["expected"], finding["kind"]
-    if finding["observed"].get("outcome") in ("crash", "hang") or kind in ("crash", "hang"):
+    observed, kind = finding["observed"], str(finding["kind"])
+    if observed.get("outcome") in ("crash", "hang") or kind in ("crash", "hang"):
         return "survives"
-    if kind in ("mutation", "nondeterminism"):
-        return str(kind)
-    if expected.get("error") is not None:
-        return "error"
-    for field in ("moves", "value", "data", "shape", "dtype"):
+    if kind in ("mutation", "nondeterminism") and ask == "call":
+        return kind
+    if ask == "config" and expected.get("error") is None:
+        return "config"
+    if ask == "bases" and isinstance(expected.get("data"), str):
+        return "bases"
+    if ask not in ("call", "descend", "fit") and isinstance(expected.get("value"), (list, str, int, float)):
+        return "printed"
+    for field in ("error", "aliases", "moves", "printed", "value", "data", "shape", "dtype", "returns"):
         if expected.get(field) is not None:
             return field
-    if expected.get("runs") or finding["observed"].get("outcome") == "error":
-        return "runs"
-    return "pinned"
+    return "runs" if expected.get("runs") or observed.get("outcome") == "error" else "pinned"
 
 
 def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, str]:
-    """An input array as an expression of the framework, with a comment in decimals where the expression is not."""
+    """An input array as an expression of the framework, and in decimals where the expression is in hex."""
     values, dtype = given["values"], str(given.get("dtype") or "float32")
     shape = words.shape(given["shape"]) if given.get("shape") is not None else words.shape(_shape(values))
     whole = dtype == "bool" or "int" in dtype
@@ -143,25 +150,32 @@ def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, s
 def _descend(
     witness: Mapping[str, Any], snippets: Mapping[str, Any], mode: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a step of descent needs: the array that moves, flat, and the one it should approach."""
-    arrays = witness["arrays"]
-    order = (witness.get("options") or {}).get("order") or {}
-    names = list(arrays)
-    moved = _name(order.get("predictions", names[min(1, len(names) - 1)]))
-    target = _name(order.get("targets", names[0]))
+    """What a step of descent needs: the array that moves, flat, and the one it should approach.
+
+    `wrt` of the witness names the array that moves, else it is the first; the target is the other one of the
+    same shape. Without one (distances) nearness is minus the mean of the array itself.
+    """
+    arrays, options = witness["arrays"], dict(witness.get("options") or {})
+    moved = _name(options.pop("wrt", None) or witness.get("wrt") or next(iter(arrays)))
+    options.pop("rate", None)
     given = arrays[moved]
     shape = list(given.get("shape") or _shape(given["values"]))
+    alike = [
+        given["values"] for n, given in arrays.items() if n != moved and _shape(given["values"]) == shape
+    ]
+    labels = len(shape) < 2 and bool(alike) and {number(leaf) for leaf in leaves(alike[0])} <= {0, 1}
+    target = None if labels or not alike or not shape else list(leaves(alike[0]))
+    function = _dotted(witness["api"]) if witness.get("init") is None else "loss"
     array = _render(
         snippets["array"], values="values", dtype=given.get("dtype") or "float32", shape=words.shape(shape)
     )
-    extra = dict((witness.get("options") or {}).get("extra") or {})
     return {
         "moved": moved,
         "start": list(leaves(given["values"])),
-        "target": list(leaves(arrays[target]["values"])),
-        "width": shape[-1],
+        "target": target,
+        "width": shape[-1] if shape else 1,
         "array": array,
-        "call": _call(_dotted(witness["api"]), arrays, {**witness, "probe": "", "options": extra}, mode),
+        "call": _call(function, arrays, {**witness, "probe": "", "options": options}, mode),
     }
 
 
@@ -174,12 +188,12 @@ def _shape(values: Any) -> list[int]:
 
 
 def _call(
-    api: str, arrays: Sequence[str] | Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
+    function: str, arrays: Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
 ) -> str:
+    """The call as an expression: `function` with the arrays and the options of the witness."""
     parts = [name if witness.get("positional") else f"{name}={name}" for name in arrays]
-    if options := _keywords(witness.get("options") or {}) if not witness.get("probe") else "":
-        parts.append(options)
-    function = api if witness.get("init") is None else "loss"
+    if not witness.get("probe") and witness.get("options"):
+        parts.append(_keywords(witness["options"]))
     return _render(mode["call"], function=function, arguments=", ".join(parts))
 
 
@@ -187,8 +201,8 @@ def _keywords(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{_name(name)}={python(value)}" for name, value in options.items())
 
 
-def _imports(names: Sequence[str], snippets: Mapping[str, Any]) -> str:
-    """The framework's imports, and those of other first parts of the names used ("keras" beside "tf")."""
+def _imports(api: str, snippets: Mapping[str, Any]) -> str:
+    """The framework's imports, and that of the API's first part where they lack it ("keras" beside "tf")."""
     text = str(snippets["imports"]).strip()
     bound = {
         (alias.asname or alias.name).split(".")[0]
@@ -196,15 +210,12 @@ def _imports(names: Sequence[str], snippets: Mapping[str, Any]) -> str:
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for alias in node.names
     }
-    lines = [text]
-    for root in dict.fromkeys(_dotted(name).split(".")[0] for name in names):
-        if root not in bound:
-            lines.append(_IMPORTED_AS.get(root, f"import {root}"))
-    return "\n".join(lines)
+    root = api.split(".")[0]
+    return text if root in bound else f"{text}\n{_IMPORTED_AS.get(root, f'import {root}')}"
 
 
 def _comments(finding: Mapping[str, Any]) -> list[str]:
-    """The head of the script: what is wrong, what the documentation says and where, and what is known of it."""
+    """The head of the script: what is wrong, what the documentation says and where, what is known of it."""
     expected = finding["expected"]
     versions = f"{finding['framework']} {finding['version']}"
     lines = [f"{finding['slug']}: {finding['title']}", ""]

@@ -24,12 +24,12 @@ def clean(text: str) -> str:
 
 
 def results_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows (one per cell, keys COLUMNS) as a frame sorted by cell, with fixed dtypes. ValueError: other keys."""
+    """Rows (one per cell, keys COLUMNS) as a frame sorted by cell, dtypes fixed. ValueError: other keys."""
     return _frame(rows, COLUMNS, CELL_KEY, "row")
 
 
 def claims_frame(claims: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Claim rows (keys CLAIM_COLUMNS) as a frame sorted by target, API, edition, claim. ValueError: other keys."""
+    """Claim rows (keys CLAIM_COLUMNS) as a frame sorted by target, API, claim. ValueError: other keys."""
     return _frame(claims, CLAIM_COLUMNS, CLAIM_KEY, "claim row")
 
 

@@ -14,18 +14,25 @@ from lossproof.reports.folder import Run
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table
-    from rich.text import Text
 
 MOST_FINDINGS = 15
 _STYLES = {
-    "conforms": "green", "diverges": "red", "undocumented": "blue", "unsupported": "dim", "broken": "bold magenta",
+    "conforms": "green", "diverges": "red", "undocumented": "blue", "unsupported": "dim",
+    "broken": "bold magenta",
 }  # fmt: skip
 _HEADS = {
-    "conforms": "conform", "diverges": "diverge", "undocumented": "undoc", "unsupported": "unsup", "broken": "broken",
+    "conforms": "conform", "diverges": "diverge", "undocumented": "undoc", "unsupported": "unsup",
+    "broken": "broken",
 }  # fmt: skip
 """Short enough that the longest API name fits beside five counts in 80 columns."""
 _SEVERITY_STYLES = {"S1": "bold red", "S2": "red", "S3": "yellow", "S4": "dim"}
-_STATUS_STYLES = {"new": "bold red", "changed": "bold yellow", "known": "dim", "carried": "dim", "fixed": "green"}
+_STATUS_STYLES = {
+    "new": "bold red",
+    "changed": "bold yellow",
+    "known": "dim",
+    "carried": "dim",
+    "fixed": "green",
+}
 
 
 def summary(run: Run) -> Group:
@@ -134,7 +141,7 @@ def _in_words(finding: Mapping[str, Any]) -> str:
 
 
 def _gathered(run: Run) -> list[tuple[Mapping[str, Any], list[str]]]:
-    """Findings worst first, with their targets; one that several targets share, with one status, is listed once."""
+    """Findings worst first, with their targets; one of several targets, with one status, is listed once."""
     gathered: dict[tuple[str, str], tuple[Mapping[str, Any], list[str]]] = {}
     for finding in run.findings:
         gathered.setdefault((finding["slug"], finding["status"]), (finding, []))[1].append(finding["target"])
@@ -154,7 +161,9 @@ def _closing(run: Run) -> list[RenderableType]:
         Text(f"findings  {sum(severities.values())}{f': {by_severity}' if by_severity else ''}"),
     ]
     if broken := int((run.results["verdict"] == "broken").sum()):
-        lines.append(Text(f"broken    {words.count(broken, 'cell')} could not be judged", style="bold magenta"))
+        lines.append(
+            Text(f"broken    {words.count(broken, 'cell')} could not be judged", style="bold magenta")
+        )
     if slugs := _new_slugs(run):
         more = f" and {len(slugs) - 5} more" if len(slugs) > 5 else ""
         lines.append(Text(f"new       {len(slugs)}: {', '.join(slugs[:5])}{more}", style="bold red"))

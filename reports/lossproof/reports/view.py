@@ -12,7 +12,7 @@ from lossproof.reports.columns import PROPERTIES, VERDICTS
 from lossproof.reports.folder import Run
 
 _WORST = ("broken", "diverges", "conforms", "undocumented", "unsupported")
-"""What a square shows of its cells: the first of these that occurs. One judged cell says more than a silent one."""
+"""What a square shows: the first of these that occurs. One judged cell says more than a silent one."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def about(run: Run) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What an API does where its documentation is silent: one property and region, over dtypes and variants."""
+    """What an API does where its documentation is silent: a property and region, over dtypes and variants."""
 
     target: str
     api: str
@@ -125,7 +125,7 @@ class Behaviour:
 
 
 def undocumented(run: Run, most: int = 3) -> tuple[Behaviour, ...]:
-    """The undocumented cells gathered by target, API, property and region, with up to `most` different answers."""
+    """Undocumented cells by target, API, property and region, with up to `most` different answers each."""
     names = ("target", "api", "property", "region", "dtype", "observed", "verdict")
     groups: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
     for *key, dtype, observed, verdict in zip(*(run.results[n].tolist() for n in names), strict=True):

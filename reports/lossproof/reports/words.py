@@ -1,4 +1,4 @@
-"""What a report says in words: verdicts, severities, expectations, answers, and what a wrong answer behaves as."""
+"""What a report says in words: verdicts, severities, expectations, answers, and what answers behave as."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lossproof.reports.numbers import is_number, pretty
+from lossproof.reports.numbers import is_number, nested, pretty
 
 VERDICT_SIGNS: Final = {
     "conforms": "✓", "diverges": "✗", "undocumented": "?", "unsupported": "–", "broken": "!",
@@ -91,6 +91,8 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
         parts.append(
             "undefined for a zero vector" if zero is None else f"a zero vector gives {_scalar(zero)}"
         )
+    if parameters.pop("ignore_weights", False):
+        parts.append("ignores the weights")
     parts += [f"{label(str(name))} is {_scalar(value)}" for name, value in parameters.items()]
     if predicate := behaviour.get("predicate"):
         parts.append(_PREDICATES.get(str(predicate), label(str(predicate))))
@@ -101,23 +103,44 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def expected(expectation: Mapping[str, Any], dtype: str = "float64") -> str:
+def expectation(given: Mapping[str, Any]) -> dict[str, Any]:
+    """An expectation with one name per meaning: `raises` of a spec's case is `error` of a finding."""
+    found = dict(given)
+    if "raises" in found and found.get("error") is None:
+        found["error"] = found["raises"]
+    return found
+
+
+def expected(given: Mapping[str, Any], dtype: str = "float64") -> str:
     """What the documentation calls for, in one line: a value, an error, a shape, a dtype, or a statement."""
+    want = expectation(given)
     parts: list[str] = []
-    if expectation.get("value") is not None:
-        parts.append(pretty(expectation["value"], dtype))
-    if "error" in expectation and expectation["error"] is not None:
-        parts.append(_error_expected(expectation["error"]))
-    if expectation.get("shape") is not None:
-        parts.append(f"shape {shape(expectation['shape'])}")
-    if expectation.get("dtype"):
-        parts.append(f"dtype {expectation['dtype']}")
-    if "data" in expectation:
-        parts.append(data(expectation["data"]))
-    if not parts and expectation.get("exact") is not None:
-        parts.append(_scalar(expectation["exact"]))
-    if not parts and expectation.get("says"):
-        parts.append(str(expectation["says"]))
+    if want.get("value") is not None:
+        parts.append(pretty(want["value"], dtype))
+    if want.get("printed") is not None:
+        parts.append(f"{nested(want['printed'], str, 8)} as printed")
+    if want.get("error") is not None:
+        parts.append(_error_expected(want["error"]))
+    if want.get("shape") is not None:
+        parts.append(f"shape {shape(want['shape'])}")
+    if want.get("dtype"):
+        parts.append(f"dtype {want['dtype']}")
+    if want.get("returns"):
+        parts.append(f"an instance of {want['returns']}")
+    if want.get("moves"):
+        parts.append(f"moves the pair {want['moves']}")
+    if want.get("aliases"):
+        parts.append(f"the same under {', '.join(map(str, want['aliases']))}")
+    if want.get("data") is not None:
+        parts.append(data(want["data"]))
+    if not parts and want.get("exact") is not None:
+        parts.append(_scalar(want["exact"]))
+    if not parts and want.get("says"):
+        parts.append(str(want["says"]))
+    if not parts and want.get("oracle"):
+        parts.append("the value of the documented formula")
+    if not parts and want.get("runs"):
+        parts.append("no error")
     return ", ".join(parts)
 
 
@@ -135,18 +158,25 @@ def observed(answer: Mapping[str, Any], dtype: str = "float64") -> str:
         parts.append(pretty(answer["value"], str(answer.get("dtype") or dtype)))
     if "data" in answer and answer["data"] is not None:
         parts.append(data(answer["data"]))
+    if answer.get("moves"):
+        parts.append(f"moves the pair {answer['moves']}")
+    for name in ("missing", "answers otherwise"):
+        if answer.get(name):
+            parts.append(f"{name}: {', '.join(map(str, answer[name]))}")
     if answer.get("shape") is not None and answer.get("value") is None:
         parts.append(f"shape {shape(answer['shape'])}")
     if answer.get("dtype") and answer.get("value") is None:
         parts.append(f"dtype {answer['dtype']}")
+    if answer.get("type") and not parts:
+        parts.append(f"an instance of {answer['type']}")
     if answer.get("note"):
         parts.append(_first_line(str(answer["note"])))
     return ", ".join(parts) or outcome
 
 
 def both(finding: Mapping[str, Any]) -> tuple[str, str]:
-    """Expected and observed of a finding, told apart: shape or dtype are named where the values do not differ."""
-    want, got = finding["expected"], finding["observed"]
+    """Expected and observed of a finding, told apart: a shape or dtype is named where that was expected."""
+    want, got = expectation(finding["expected"]), finding["observed"]
     dtype = str(got.get("dtype") or "float64")
     left, right = expected(want, dtype), observed(got, dtype)
     if want.get("value") is None and str(got.get("outcome") or "value") == "value":
@@ -154,7 +184,7 @@ def both(finding: Mapping[str, Any]) -> tuple[str, str]:
             right = f"shape {shape(got['shape'])}"
         elif want.get("dtype") and got.get("dtype"):
             right = f"dtype {got['dtype']}"
-        elif "error" in want and not right.startswith("raises"):
+        elif want.get("error") is not None and not right.startswith("raises"):
             right = f"no error; {right}" if right and right != "value" else "no error"
     return left, right
 

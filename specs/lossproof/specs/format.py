@@ -39,6 +39,7 @@ from lossproof.specs.problems import Problem, SpecError
 from lossproof.specs.shape import child, model_of, root_model
 
 WIDTH = 100
+_FULL = WIDTH - 2  # the emitter overruns by a bracket and a comma
 _BLOCK = (Spec, Edition, Semantics, Call, Claim, Case, Ledger, KnownFinding, Pinned, BehavesAs)
 _KEY_ALONE = re.compile(r"\s*(- )?\w+:\Z")
 _WORD_ALONE = re.compile(r"\s+(?![-#\[{&*|>'\"])\S+(?<!:)\Z")
@@ -56,7 +57,7 @@ def format_text(text: str, file: str = "<text>") -> str:
         raise SpecError([Problem(file, 1, "", "fields expected", "write 'field: value' lines")])
     tool = _tool()
     root = tool.load(text)
-    _arrange(root, root_model(before.data), 0)
+    _arrange(root, root_model(before.data), 0, 0)
     out = io.StringIO()
     tool.dump(root, out)
     formatted = _spaced("\n".join(line.rstrip() for line in out.getvalue().split("\n")))
@@ -113,26 +114,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tool() -> YAML:
     tool = YAML(typ="rt")
-    tool.width = WIDTH
+    tool.width = _FULL
     tool.indent(mapping=2, sequence=4, offset=2)
     tool.allow_unicode = True
     return tool
 
 
-def _arrange(node: Any, annotation: Any, column: int) -> Any:
-    """Order fields, choose block or flow style and quotes; returns the node to use in the parent."""
+def _arrange(node: Any, annotation: Any, indent: int, start: int) -> Any:
+    """Order fields, choose block or flow style and quotes; returns the node to use in the parent.
+
+    `indent` is the column of the node's lines in block style, `start` where it begins in flow style.
+    """
     if isinstance(node, CommentedMap):
         _order(node, annotation)
         for key in list(node):
-            node[key] = _arrange(node[key], child(annotation, str(key)), column + 2)
-        room = WIDTH - column - max((len(str(key)) + 2 for key in node), default=0)
-        _style(node, model_of(annotation) not in _BLOCK and _fits(node, room))
+            node[key] = _arrange(
+                node[key], child(annotation, str(key)), indent + 2, indent + len(str(key)) + 2
+            )
+        _style(node, model_of(annotation) not in _BLOCK and _fits(node, _FULL - start))
     elif isinstance(node, CommentedSeq):
         inner = [child(annotation, i) for i in range(len(node))]
         for i in range(len(node)):
-            node[i] = _arrange(node[i], inner[i], column + 4)
+            node[i] = _arrange(node[i], inner[i], indent + 2, indent + 2)
         of_models = any(model_of(a) for a in inner)
-        _style(node, not of_models and (_numeric(node) or _fits(node, WIDTH - column - 24)))
+        _style(node, not of_models and (_numeric(node) or _fits(node, _FULL - start)))
     elif isinstance(node, str):
         return _text(node)
     return node

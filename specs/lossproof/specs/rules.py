@@ -137,7 +137,7 @@ def _citation(cite: Citation, at: Path) -> Iterator[Fault]:
                 f"{cite.where!r} is no name of an object",
                 "the full name, such as torch.nn.CosineSimilarity",
             )
-    elif not re.fullmatch(r"https?://[^\s/]+\.[^\s/]+/\S+", cite.where) and cite.document != "paper":
+    elif not re.fullmatch(r"https?://[^\s/]+\.[^\s/]+/\S+", cite.where) and cite.document == "page":
         yield (*at, "where"), f"{cite.where!r} is no address of a page", "the full https address"
     for field in ("version", "section"):
         if not getattr(cite, field).strip():

@@ -188,7 +188,7 @@ def render(path: Path) -> tuple[Path, Path]:
 
 
 def sort_findings(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Worst first: by severity, the new before the known, then by how many cells, by slug; fixed ones last."""
+    """Worst first: by severity, the new before the known, by how many cells, by slug; fixed ones last."""
 
     def rank(values: tuple[str, ...], value: Any) -> int:
         return values.index(value) if value in values else len(values)

@@ -32,8 +32,9 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     """The text of a script that shows `finding`.
 
     `finding` has the fields of findings.json; `snippets` are the framework's (`imports`, `seed`, `array`,
-    `to_list`, `modes`). Values in the script are exact. The same finding gives the same text. Raises ValueError
-    where the witness cannot be written as a script (a name that is no Python name, an unknown mode).
+    `to_list`, `modes`). Values in the script are exact. The same finding gives the same text. Raises
+    ValueError where the witness cannot be written as a script: a name that is no Python name, an unknown
+    mode or probe.
     """
     witness = finding["witness"]
     api = _dotted(witness.get("api") or finding["apis"][0])

@@ -77,15 +77,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The frame that `csv_bytes` wrote. ValueError: other columns, or values that are no numbers."""
     import pandas as pd
 
-    frame = pd.read_csv(
-        path,
-        dtype={name: _dtype(name) for name in columns},
-        keep_default_na=False,
-        na_values={name: [""] for name in columns if name in FLOAT_COLUMNS},
-        float_precision="round_trip",
-        encoding="utf-8",
-        lineterminator="\n",
-    )
+    frame = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8", lineterminator="\n")
+    for name in FLOAT_COLUMNS & set(frame.columns):  # Python's float() is exact, the parser's may not be
+        frame[name] = [float(text) if text else math.nan for text in frame[name].tolist()]
     return _checked(frame, columns, path)
 
 

@@ -119,7 +119,7 @@ class Semantics(Frozen):
     score: Literal["similarity", "negated", "distance"] | None = Field(
         None, description="of the family cosine: c, -c or 1 - c"
     )
-    norm_rule: NormRule | None = Field(None, description="what divides the dot product, see the table below")
+    norm_rule: NormRule | None = Field(None, description="what divides the dot product, see the norm rules")
     eps: float | None = Field(None, description="fixed eps where it is no option")
     zero: float | None = Field(None, description="value where a norm is zero, if the documentation fixes one")
     similar: Literal[0, 1] = Field(1, description="of the family contrastive: the label of a similar pair")
@@ -197,7 +197,7 @@ class Case(Frozen):
     editions: tuple[Slug, ...] = Field((), description="empty: all editions")
     ask: Literal[
         "call", "signature", "config", "attribute", "bases", "resolve", "descend", "fit", "strategy", "script"
-    ] = Field("call", description="how it is asked, see the table below")  # fmt: skip
+    ] = Field("call", description="how it is asked, see the ways to ask")  # fmt: skip
     arrays: Mapping[str, ArrayValues] = Field(
         default_factory=dict, description="by parameter; a bare nested list is a float32 tensor"
     )
@@ -205,7 +205,7 @@ class Case(Frozen):
         default_factory=dict, description="options by name, wherever they are given"
     )
     arguments: Mapping[str, Any] = Field(default_factory=dict, description="further arguments of a probe")
-    mode: Literal["eager", "compiled", "graph"] | None = Field(None, description="none: that of the target")
+    mode: Literal["eager", "compiled", "graph"] | None = Field(None, description="left out: the target's")
     positional: bool = Field(False, description="give the arrays by position")
     expect: Expect = Field(description="what must come of it")
     contradicts: str | None = Field(
@@ -320,23 +320,12 @@ class BehavesAs(Frozen):
         default_factory=dict,
         description="semantic parameters in place of the documented ones, e.g. norm_rule, eps, score",
     )
-    predicate: (
-        Literal[
-            "squared_norm_underflows",
-            "squared_norm_overflows",
-            "product_underflows",
-            "product_overflows",
-            "squared_product_underflows",
-            "squared_product_overflows",
-            "eps_vanishes",
-            "zero_norm",
-            "integer_input",
-            "empty",
-            "nonfinite",
-        ]
-        | None
-    ) = None
-    cases: tuple[Slug, ...] = ()
+    predicate: Literal[
+        "squared_norm_underflows", "squared_norm_overflows", "product_underflows", "product_overflows",
+        "squared_product_underflows", "squared_product_overflows", "eps_vanishes", "zero_norm",
+        "integer_input", "empty", "nonfinite",
+    ] | None = Field(None, description="what the inputs have in common whose answers are wrong")  # fmt: skip
+    cases: tuple[Slug, ...] = Field((), description="the cases that show it")
 
     @model_validator(mode="after")
     def _something(self) -> BehavesAs:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from lossproof import reports
-from lossproof.reports import folder, tables
+from lossproof.reports import atomic, tables
 
 from . import make
 
@@ -219,7 +219,7 @@ def test_a_fault_while_writing_leaves_nothing_that_looks_like_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, nth: int
 ) -> None:
     calls: list[Path] = []
-    write = folder.write_file
+    write = atomic.write_file
 
     def faulty(path: Path, data: bytes, **how: Any) -> None:
         calls.append(path)
@@ -227,7 +227,7 @@ def test_a_fault_while_writing_leaves_nothing_that_looks_like_a_run(
             raise fault
         write(path, data, **how)
 
-    monkeypatch.setattr(folder, "write_file", faulty)
+    monkeypatch.setattr("lossproof.reports.folder.write_file", faulty)
     expected = KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else reports.WriteFailed
     with pytest.raises(expected, match=None if isinstance(fault, KeyboardInterrupt) else "No space left"):
         make.write(tmp_path / "run")

@@ -46,6 +46,7 @@ def context(run: Run) -> dict[str, Any]:
         "claim_totals": view.totals(run.claims["verdict"].tolist()),
         "matrices": view.matrices(run),
         "findings": [card(run, finding) for finding in run.findings],
+        "anchors": {view.anchor(finding) for finding in run.findings},
         "fresh": len(view.fresh(run.findings)),
         "claims": run.claims.to_dict("records"),
         "undocumented": view.undocumented(run),

@@ -51,13 +51,17 @@ class Batch:
     """region, dtype, variant and number: what the batch was drawn for"""
 
 
-def batches(subject: Subject, region: str, dtype: str, variant: Variant, count: int, run_seed: int) -> Iterator[Batch]:
+def batches(
+    subject: Subject, region: str, dtype: str, variant: Variant, count: int, run_seed: int
+) -> Iterator[Batch]:
     """The batches of a group of cells, a function of the seed, API, region, dtype, variant and number alone."""
     words = (subject.api, region, dtype, variant.slug)
     for number, layout in enumerate(draw(layouts(subject, region, dtype, variant), count, run_seed, *words)):
         rng = generator(run_seed, *words, number)
         arrays, axis = _arrays(subject, region, dtype, variant, layout, rng)
-        yield Batch(arrays, dict(variant.options), axis, layout.order, (region, dtype, variant.slug, str(number)))
+        yield Batch(
+            arrays, dict(variant.options), axis, layout.order, (region, dtype, variant.slug, str(number))
+        )
 
 
 def ranks(subject: Subject, variant: Variant) -> tuple[int, ...]:
@@ -93,11 +97,15 @@ def layouts(subject: Subject, region: str, dtype: str, variant: Variant) -> st.S
         if region == "empty":
             return st.builds(Layout, st.just((0,)), st.just(1))
         size = st.sampled_from([1]) if region == "length_1" else st.sampled_from([64, 63, 33])
-        return st.builds(Layout, st.tuples(st.sampled_from([4096, 5000]) if region == "long" else size), st.just(1))
+        return st.builds(
+            Layout, st.tuples(st.sampled_from([4096, 5000]) if region == "long" else size), st.just(1)
+        )
     shapes = [s for r in ranks(subject, variant) for s in _batch_shapes(r, rows)]
     if region == "empty":
         hollow = [(0, *s[1:]) for s in shapes if s]
-        return st.builds(Layout, st.sampled_from(hollow or shapes), st.sampled_from([0, 3]) if not hollow else length)
+        return st.builds(
+            Layout, st.sampled_from(hollow or shapes), st.sampled_from([0, 3]) if not hollow else length
+        )
     return st.builds(Layout, st.sampled_from(shapes), length, order)
 
 
@@ -139,7 +147,9 @@ def _arrays(
             position = axis % (len(layout.batch) + 1)
             result_shape = (*layout.batch[:position], 1, *layout.batch[position:])
         if subject.has("labels"):
-            by_role["labels"] = cast(2.0 * rng.integers(0, 2, layout.batch) - 1.0, "float32" if dtype not in FORMATS else dtype)
+            by_role["labels"] = cast(
+                2.0 * rng.integers(0, 2, layout.batch) - 1.0, "float32" if dtype not in FORMATS else dtype
+            )
     if variant.weights:
         weights_dtype = dtype if dtype in FORMATS else "float32"
         by_role["weights"] = weights(variant.weights, result_shape, rng, weights_dtype, subject)

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
-from lossproof.conformance.targets import Target
+from lossproof.conformance.targets import Target, TargetUnavailable
 
 WORKER = Path(__file__).with_name("worker.py")
 GRACE = 30.0
@@ -60,7 +60,7 @@ class WorkerError(RuntimeError):
     """A target that cannot be asked (any more)."""
 
 
-class CannotStart(WorkerError):  # noqa: N818
+class CannotStart(WorkerError, TargetUnavailable):  # noqa: N818
     """The target did not start: its interpreter, adapter or framework failed. The message quotes the log."""
 
 

@@ -25,7 +25,9 @@ def log2_squared_norms(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
         return np.asarray(np.log2(total) + 2.0 * np.squeeze(exponent, axis=axis))
 
 
-def holds(name: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], compute: str) -> Mask:
+def holds(
+    name: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], compute: str
+) -> Mask:
     """For each value of an elementwise result, whether the predicate holds of the inputs it comes from."""
     by_role = {a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays}
     core = [by_role[r] for r in ("x", "y", "distances") if r in by_role]
@@ -45,10 +47,12 @@ def holds(name: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], optio
             squared = 2.0 * np.log2(np.abs(distance))
         q = r = squared
     else:
-        axis = _axis(subject, options)
+        axis = axis_of(subject, options)
         x, y = by_role["x"], by_role["y"]
         if name == "nonfinite":
-            return ~(np.isfinite(x.astype(np.float64)).all(axis) & np.isfinite(y.astype(np.float64)).all(axis))
+            return ~(
+                np.isfinite(x.astype(np.float64)).all(axis) & np.isfinite(y.astype(np.float64)).all(axis)
+            )
         q, r = log2_squared_norms(x, axis), log2_squared_norms(y, axis)
     if name == "zero_norm":
         return np.isneginf(q) | np.isneginf(r)
@@ -70,7 +74,8 @@ def _tiny(exponent: NDArray[np.float64], low: float) -> Mask:
     return (exponent < low) & ~np.isneginf(exponent)
 
 
-def _axis(subject: Subject, options: Mapping[str, Any]) -> int:
+def axis_of(subject: Subject, options: Mapping[str, Any]) -> int:
+    """The embedding axis of x and y under these options."""
     option = subject.option("axis")
     value = options.get(option.name, option.default) if option else -1
     return -1 if value is None else int(value)

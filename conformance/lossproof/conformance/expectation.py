@@ -51,7 +51,9 @@ def expect(
     if weights is not None:
         if semantics.weights is None:
             raise Silent("the documentation does not say how weights apply")
-        weights = None if override.get("ignore_weights") else expanded(weights, value.shape, semantics.weights)
+        weights = (
+            None if override.get("ignore_weights") else expanded(weights, value.shape, semantics.weights)
+        )
     result = oracle.reduce(value, chosen.reduction(), weights=weights, empty=override.get("empty"))
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
     return Expected(result, tuple(result.shape), dtype, compute)

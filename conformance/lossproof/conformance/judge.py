@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ LOW_PRECISION = ("float16", "bfloat16")
 class Judged:
     """One answer against the documentation. Arrays have one entry for each value of the documented result.
 
-    `wrong`: beyond the bound. `undefined`: the documentation gives no value. `error`: distance in ulp. `ratio`: distance
-    over the bound. `silent` says why nothing is expected; `refused` holds the exception instead of a value.
+    `wrong`: beyond the bound. `undefined`: the documentation gives no value. `ratio`: at most so
+    much distance over the bound. `silent` says why nothing is expected; `refused` holds the exception instead of a value.
     """
 
     answer: Answer
@@ -33,13 +33,12 @@ class Judged:
     observed: NDArray[Any] | None
     wrong: Mask
     undefined: Mask
-    error: NDArray[np.float64]
     ratio: NDArray[np.float64]
-    low_precision: bool = False
     shape_differs: bool = False
     size_differs: bool = False
     dtype_differs: bool = False
     silent: str = ""
+    flush: bool = True
 
     @property
     def refused(self) -> bool:
@@ -49,7 +48,9 @@ class Judged:
     @property
     def broken_off(self) -> bool:
         """Whether the target crashed, hung, or returned no array."""
-        return self.answer.outcome in ("crash", "hang") or (self.answer.outcome == "value" and self.observed is None)
+        return self.answer.outcome in ("crash", "hang") or (
+            self.answer.outcome == "value" and self.observed is None
+        )
 
 
 NONE = np.zeros(0, dtype=np.bool_)
@@ -71,48 +72,71 @@ def judge(
     """
     observed = answer.value.numpy() if answer.value is not None else None
     if observed is None:
-        return Judged(answer, None, None, NONE, NONE, NOTHING, NOTHING)
+        return Judged(answer, None, None, NONE, NONE, NOTHING)
     try:
         expected = expect(subject, arrays, options, override)
     except Silent as silence:
-        return Judged(answer, None, observed, NONE, NONE, NOTHING, NOTHING, silent=str(silence))
+        return Judged(answer, None, observed, NONE, NONE, NOTHING, silent=str(silence))
     shape_differs = tuple(observed.shape) != expected.shape
     dtype_differs = expected.dtype is not None and str(observed.dtype) != expected.dtype
     size = int(np.prod(expected.shape, dtype=np.int64))
     if observed.size != size or str(observed.dtype) not in FORMATS:
         every = np.ones(expected.shape, dtype=np.bool_)
         far = np.full(expected.shape, np.inf)
-        return Judged(
-            answer, expected, observed, every, ~every, far, far, False, shape_differs, observed.size != size, dtype_differs
-        )
-    values = observed.reshape(expected.shape)
-    wrong, error, ratio, low = measured(values, expected, flush)
+        other = observed.size != size
+        return Judged(answer, expected, observed, every, ~every, far, shape_differs, other, dtype_differs)
+    wrong, ratio = measured(observed.reshape(expected.shape), expected, flush)
+    undefined = np.asarray(expected.value.undefined)
     return Judged(
-        answer, expected, observed, wrong, np.asarray(expected.value.undefined), error, ratio,
-        low, shape_differs, False, dtype_differs,
-    )  # fmt: skip
+        answer, expected, observed, wrong, undefined, ratio, shape_differs, False, dtype_differs, flush=flush
+    )
 
 
-def measured(
-    values: NDArray[Any], expected: Expected, flush: bool = True
-) -> tuple[Mask, NDArray[np.float64], NDArray[np.float64], bool]:
-    """Which values lie beyond the bound, their distance in ulp and over the bound, and whether one needs grade G3.
+def measured(values: NDArray[Any], expected: Expected, flush: bool = True) -> tuple[Mask, NDArray[np.float64]]:
+    """Which values lie beyond the bound, and an upper bound of their distance over it.
 
     float16 and bfloat16 may be accumulated in their own precision (G3): reported, not diverging.
     """
     value, compute = expected.value, expected.compute
-    bound = oracle.bound(value, compute, "G3" if compute in LOW_PRECISION else "G2", flush=flush)
-    undefined = np.asarray(value.undefined)
-    within = np.asarray(oracle.within(values, value, bound))
-    wrong = ~within & ~undefined
-    error = np.asarray(oracle.ulp_error(values, value, compute))
+    bound = oracle.bound(value, compute, accepted(compute), flush=flush)
+    wrong = ~np.asarray(oracle.within(values, value, bound)) & ~np.asarray(value.undefined)
     with np.errstate(all="ignore"):
-        ratio = np.abs(np.asarray(oracle.distance(values, value))) / bound
-    low = False
-    if compute in LOW_PRECISION and not wrong.all():
-        strict = oracle.bound(value, compute, "G2", flush=flush)
-        low = bool(np.any(within & ~np.asarray(oracle.within(values, value, strict)) & ~undefined))
-    return wrong, error, ratio, low
+        error = np.asarray(oracle.error_limit(values, value, compute))
+        ratio = np.where(error == 0, 0.0, error / bound)
+    return wrong, ratio
+
+
+def accepted(compute: str) -> str:
+    """The last grade that is no divergence in a dtype."""
+    return "G3" if compute in LOW_PRECISION else "G2"
+
+
+def grade(answers: Sequence[Judged]) -> str:
+    """The best grade that every value reaches; the first value that misses a grade ends the search for it."""
+    valued = [j for j in answers if j.expected is not None and j.observed is not None and not j.size_differs]
+    if any(j.wrong.any() for j in valued):
+        return "none"
+    if not valued:
+        return ""
+    last = accepted(valued[0].expected.compute) if valued[0].expected else "G2"
+    return next((g for g in ("G0", "G1", "G2") if all(_reaches(j, g) for j in valued)), last)
+
+
+def _reaches(judged: Judged, name: str) -> bool:
+    assert judged.expected is not None
+    assert judged.observed is not None
+    value = judged.expected.value
+    bound = oracle.bound(value, judged.expected.compute, name, flush=judged.flush)
+    near = oracle.within(judged.observed.reshape(judged.expected.shape), value, bound)
+    return bool(np.all(near | judged.undefined))
+
+
+def ulps(judged: Judged) -> NDArray[np.float64]:
+    """Distance of each value from the exact one, in ulp of the computing dtype (near 0 in units of u)."""
+    assert judged.expected is not None
+    assert judged.observed is not None
+    values = judged.observed.reshape(judged.expected.shape)
+    return np.asarray(oracle.ulp_error(values, judged.expected.value, judged.expected.compute))
 
 
 def explains(
@@ -122,31 +146,35 @@ def explains(
     judged: Judged,
     parameters: Mapping[str, Any],
 ) -> Mask:
-    """Which of the wrong values are right under other semantic parameters."""
+    """Which of the documented result's values come out as observed under other semantic parameters."""
     if judged.observed is None:
-        return NONE
+        return np.zeros_like(judged.wrong)
+    observed = judged.observed
     try:
         other = expect(subject, arrays, options, parameters)
     except (Silent, ValueError):
         return np.zeros_like(judged.wrong)
-    if int(np.prod(other.shape, dtype=np.int64)) != judged.observed.size or str(judged.observed.dtype) not in FORMATS:
+    if int(np.prod(other.shape, dtype=np.int64)) != observed.size or str(observed.dtype) not in FORMATS:
         return np.zeros_like(judged.wrong)
-    if judged.size_differs:
-        wrong, *_ = measured(judged.observed.reshape(other.shape), other)
-        return np.full_like(judged.wrong, not wrong.any())
-    wrong, *_ = measured(judged.observed.reshape(other.shape), other)
-    undefined = np.asarray(other.value.undefined)
-    nan = np.isnan(judged.observed.reshape(other.shape).astype(np.float64))
-    right = np.where(undefined, nan, ~wrong)
-    return judged.wrong & right.reshape(judged.wrong.shape)
+    values = observed.reshape(other.shape)
+    value, compute = other.value, other.compute
+    bound = oracle.bound(value, compute, accepted(compute), flush=judged.flush)
+    right = np.where(value.undefined, np.isnan(values.astype(np.float64)), oracle.within(values, value, bound))
+    if right.size != judged.wrong.size:
+        return np.full_like(judged.wrong, bool(right.all()))
+    return np.asarray(right.reshape(judged.wrong.shape))
 
 
 def meets(
-    name: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], judged: Judged
+    name: str,
+    subject: Subject,
+    arrays: Mapping[str, NDArray[Any]],
+    options: Mapping[str, Any],
+    judged: Judged,
 ) -> Mask:
-    """Which of the wrong values come from inputs of which the predicate holds."""
+    """Which of the documented result's values come from inputs of which the predicate holds."""
     compute = judged.expected.compute if judged.expected else "float32"
     mask = conditions.holds(name, subject, arrays, options, compute)
     if mask.size != judged.wrong.size:  # a reduced value: one such input is enough
-        return judged.wrong & bool(mask.any())
-    return judged.wrong & mask.reshape(judged.wrong.shape)
+        return np.full_like(judged.wrong, bool(mask.any()))
+    return np.asarray(mask.reshape(judged.wrong.shape))

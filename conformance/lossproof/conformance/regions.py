@@ -14,6 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.dtypes import FORMATS, Format, cast
+from lossproof.conformance.subject import Subject
+
+DISTANCE_REGIONS = (
+    "ordinary",
+    "zero",
+    "tiny_norm",
+    "mixed_scale",
+    "subnormal",
+    "nonfinite",
+    "empty",
+    "length_1",
+    "long",
+)
+UNIT_REGIONS = (
+    "ordinary",
+    "parallel",
+    "opposite",
+    "orthogonal",
+    "nearly_orthogonal",
+    "nonfinite",
+    "empty",
+    "length_1",
+    "long",
+)
 
 Rows = NDArray[np.float64]
 Pair = tuple[Rows, Rows]
@@ -55,11 +79,16 @@ def _powers(rng: np.random.Generator, n: int, low: float, high: float) -> Rows:
     return np.exp2(rng.uniform(low, high, (n, 1)))
 
 
+def _near_one(rows: Rows) -> Rows:
+    """Rows scaled by powers of two, without error, to norms between 1 and 2."""
+    norms = np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True))
+    return rows * np.exp2(-np.floor(np.log2(np.where(norms > 0, norms, 1.0))))
+
+
 def ordinary(rng: np.random.Generator, s: Shape) -> Pair:
-    """Norms around 1; among them small integers, rows of one sign, sparse rows, close pairs and cancelling sums."""
+    """Norms between 1/4 and 8; among them small integers, rows of one sign, sparse rows, close pairs and cancelling sums."""
     x, y = rng.standard_normal((2, s.n, s.d))
     scale = np.exp2(rng.integers(-2, 3, (s.n, 1)))
-    x = x * scale
     kind = np.arange(s.n) % 8
     integers_x, integers_y = _small_integers(rng, (2, s.n, s.d), 2)
     x, y = (np.where((kind == 1)[:, None], i, r) for i, r in ((integers_x, x), (integers_y, y)))
@@ -69,12 +98,12 @@ def ordinary(rng: np.random.Generator, s: Shape) -> Pair:
     y = np.where((kind == 4)[:, None], x * (1 + rng.standard_normal((s.n, s.d)) / 64), y)
     order = rng.permutation(s.d)  # kind 5: the sum of products cancels to a few low bits
     y = np.where((kind == 5)[:, None], y - np.roll(y[:, order], 1, axis=-1) / 2, y)
-    return _nonzero(x), _nonzero(y)
+    return _near_one(_nonzero(x)) * scale, _near_one(_nonzero(y))
 
 
 def parallel(rng: np.random.Generator, s: Shape) -> Pair:
     """y = k x with k > 0, exact in the dtype: the cosine is exactly 1."""
-    x = _small_integers(rng, (s.n, s.d), min(8, s.format.precision // 2))
+    x = _near_one(_small_integers(rng, (s.n, s.d), min(8, s.format.precision // 2)))
     k = rng.integers(1, 4, (s.n, 1)) * np.exp2(rng.integers(-3, 4, (s.n, 1)))
     return x, x * k
 
@@ -97,7 +126,7 @@ def orthogonal(rng: np.random.Generator, s: Shape) -> Pair:
     disjoint = (np.arange(s.n) % 4 == 3)[:, None]
     other = _small_integers(rng, (s.n, s.d), 3)
     other[:, -1] = 1.0
-    return np.where(disjoint, x * apart, x), np.where(disjoint, other * ~apart, y)
+    return _near_one(np.where(disjoint, x * apart, x)), _near_one(np.where(disjoint, other * ~apart, y))
 
 
 def nearly_orthogonal(rng: np.random.Generator, s: Shape) -> Pair:
@@ -144,7 +173,8 @@ def tiny_norm(rng: np.random.Generator, s: Shape) -> Pair:
 
 def underflow(rng: np.random.Generator, s: Shape) -> Pair:
     """Norms so small that the squared norm underflows, although elements and cosine are ordinary numbers."""
-    low, high = s.format.emin + 6, (s.format.emin - s.format.precision) / 2 - 2
+    high = (s.format.emin - s.format.precision) / 2 - 2
+    low = min(s.format.emin + 6, high - 3)
     x, y = _unit(rng.standard_normal((s.n, s.d))), _unit(rng.standard_normal((s.n, s.d)))
     y = np.where(np.arange(s.n)[:, None] % 2 == 0, x, y)
     both = (np.arange(s.n) % 3 > 0)[:, None]
@@ -213,7 +243,9 @@ def exists(region: str, format_: Format) -> bool:
     return region != "tiny_norm" or format_.emin / 2 + 10 < np.log2(1e-2)
 
 
-def pairs(region: str, rng: np.random.Generator, shape: Shape, unit_norm: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
+def pairs(
+    region: str, rng: np.random.Generator, shape: Shape, unit_norm: bool = False
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows x and y of a region in the dtype of `shape.format`, shapes (n, d); scaled to norm 1 where asked."""
     x, y = PAIRS[region](rng, shape)
     if unit_norm and shape.n and shape.d:
@@ -238,3 +270,21 @@ def distances(region: str, rng: np.random.Generator, n: int, name: str, margin: 
     elif region == "nonfinite":
         values = np.array([np.inf, np.nan])[np.arange(n) % 2]
     return cast(values, name)
+
+
+def possible(region: str, subject: Subject, dtype: str) -> bool:
+    """Whether a region means something for an API in a dtype.
+
+    Under a documented precondition of unit norm, rows of other norms are outside the documentation. Distances have no
+    direction, and a squared distance that leaves the dtype's range is no representable result. float16 and bfloat16
+    accumulate too coarsely for a bound on long rows to reject anything.
+    """
+    if dtype not in subject.semantics.dtypes or not exists(region, FORMATS[dtype]):
+        return False
+    if region == "long" and subject.compute_dtype(dtype) in ("float16", "bfloat16"):
+        return False
+    if subject.spec.family == "contrastive":
+        return region in DISTANCE_REGIONS
+    if subject.semantics.inputs == "unit_norm":
+        return region in UNIT_REGIONS
+    return True

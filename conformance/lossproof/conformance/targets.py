@@ -1,7 +1,9 @@
 """Targets: which frameworks can be asked, and how a target is written on the command line.
 
-No framework is imported to find out: the tool reads the metadata of installed packages, its own and those of
-another interpreter through a short script that this interpreter runs.
+A target is written `torch` or `keras[torch]` (what is installed beside the tool), `torch==2.12.1` or
+`keras[jax]==3.0.0` (an environment built for it), or as the path of a Python. No framework is imported to
+find out: the tool reads the metadata of installed packages, its own and those of another interpreter
+through a short script that this interpreter runs.
 """
 
 from __future__ import annotations
@@ -10,23 +12,30 @@ import difflib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from lossproof.specs.frameworks import FrameworkFacts, load_frameworks
+from lossproof.specs.frameworks import Catalogue, FrameworkFacts, load_catalogues, load_frameworks
+
+if TYPE_CHECKING:
+    from lossproof.conformance.environments import Environment, Recipe
 
 ADAPTERS = Path(__file__).with_name("adapters")
 LOOK_SECONDS = 60.0
 OLDEST = (3, 7)
 """The oldest Python that can run a worker."""
+WRITTEN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(\[(?P<backend>\w+)\])?\s*(==\s*(?P<version>\S+))?")
 
 LOOK = """
-import json, re, sys
+import json, platform, re
 try:
     from importlib import metadata
     found = [(d.metadata["Name"], d.version) for d in metadata.distributions()]
@@ -34,7 +43,7 @@ except ImportError:
     import pkg_resources
     found = [(d.project_name, d.version) for d in pkg_resources.working_set]
 names = {re.sub("[-_.]+", "-", name).lower(): version for name, version in reversed(found) if name}
-print(json.dumps({"python": sys.version_info[:2], "packages": names}))
+print(json.dumps({"python": platform.python_version(), "packages": names}))
 """
 """Runs in another interpreter and prints the normalised names and versions of its packages."""
 
@@ -45,6 +54,10 @@ class UsageError(ValueError):
 
 class NotInstalled(UsageError):  # noqa: N818
     """The framework is known but not installed here; the message says how to get it."""
+
+
+class TargetUnavailable(RuntimeError):  # noqa: N818
+    """A target that exists but cannot be had or started here; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +77,159 @@ class Target:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """The targets of several texts, in their order, and why the others could not be had, by text."""
+
+    targets: tuple[Target, ...]
+    unavailable: Mapping[str, TargetUnavailable]
+
+
 def facts_of(framework: str) -> FrameworkFacts:
     """The facts of a framework by name; UsageError with the nearest names for an unknown one."""
     known = load_frameworks()
     if framework in known:
         return known[framework]
-    near = difflib.get_close_matches(framework, list(known), n=3, cutoff=0.4) or list(known)
-    raise UsageError(f"unknown framework {framework!r}: did you mean {' or '.join(near)}?")
+    raise UsageError(f"unknown framework {framework!r}: {_nearest(framework, list(known))}")
 
 
 def version_here(facts: FrameworkFacts) -> str | None:
     """The version of a framework installed beside the tool, None where it is not installed."""
-    if importlib.util.find_spec(facts.import_name) is None:
+    return _version_of(facts.distributions) if importlib.util.find_spec(facts.import_name) else None
+
+
+def installed(frameworks: Iterable[str] | None = None) -> list[Target]:
+    """A target for each of these frameworks (all that lossproof knows) that is installed beside the tool.
+
+    One that is judged as a part of another (Keras within TensorFlow) is not named twice.
+    """
+    known = load_frameworks()
+    if frameworks is not None:
+        return [_here(facts) for facts in map(facts_of, frameworks) if version_here(facts)]
+    found = [facts for facts in known.values() if version_here(facts)]
+    return [_here(facts) for facts in found if not (facts.beside and version_here(known[facts.beside]))]
+
+
+def parse(text: str, progress: Callable[[str], None] | None = None) -> list[Target]:
+    """The targets a user means; one, but for the path of an interpreter that has several frameworks.
+
+    Builds an environment where the text asks for another version; `progress` is told how that goes. Raises
+    UsageError for what is unknown, NotInstalled for a framework that is not there, TargetUnavailable where
+    the build fails.
+    """
+    found = _understand(text)
+    return found if isinstance(found, list) else [_build(found, progress)]
+
+
+def parse_all(
+    texts: Sequence[str], progress: Callable[[str, str], None] | None = None, jobs: int = 2
+) -> Parsed:
+    """The targets of several texts, environments built side by side; `progress` is told (text, words).
+
+    Every text is understood before anything is built: raises UsageError as `parse` does. A build that
+    fails makes its own target unavailable and leaves the others alone.
+    """
+    understood = [(text, _understand(text)) for text in dict.fromkeys(texts)]
+    results: dict[str, list[Target] | TargetUnavailable] = {}
+
+    def work(text: str, recipe: Recipe) -> list[Target] | TargetUnavailable:
+        try:
+            return [_build(recipe, None if progress is None else lambda words: progress(text, words))]
+        except TargetUnavailable as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="build") as pool:
+        running = {
+            text: pool.submit(work, text, item) for text, item in understood if not isinstance(item, list)
+        }
+        for text, item in understood:
+            results[text] = item if isinstance(item, list) else running[text].result()
+    targets = [target for found in results.values() if isinstance(found, list) for target in found]
+    failures = {text: found for text, found in results.items() if isinstance(found, TargetUnavailable)}
+    return Parsed(tuple(dict.fromkeys(targets)), MappingProxyType(failures))
+
+
+def of_environment(environment: Environment) -> Target:
+    """The target of a built environment."""
+    recipe = environment.recipe
+    facts = facts_of(recipe.framework)
+    return _target(recipe.target, facts, environment.python, recipe.backend)
+
+
+def packages_of(python: Path) -> tuple[str, dict[str, str]]:
+    """The version of an interpreter and those of its packages, by normalised name. Raises UsageError."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    command = [str(python.absolute()), "-c", LOOK]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=LOOK_SECONDS, env=clean, check=False)
+        found = json.loads(done.stdout)
+        version, packages = str(found["python"]), dict(found["packages"])
+    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{python} does not work as a Python interpreter: {error}") from error
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise UsageError(f"{python} is Python {version}; workers need 3.7 or newer")
+    return version, packages
+
+
+def catalogue_of(name: str) -> Catalogue:
+    """The catalogue of a package by name; UsageError with the nearest names for an unknown one."""
+    known = load_catalogues()
+    if name in known:
+        return known[name]
+    raise UsageError(f"unknown target {name!r}: {_nearest(name, list(known))}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+    return f"did you mean {' or '.join(near)}?"
+
+
+def _understand(text: str) -> list[Target] | Recipe:
+    """Targets that are there, or the recipe of one that must be built."""
+    if os.sep in text or (os.altsep and os.altsep in text):
+        return _of_interpreter(Path(text).expanduser())
+    written = WRITTEN.fullmatch(text.strip())
+    if written is None:
+        raise UsageError(f"{text!r} is no target; write torch, torch==2.12.1 or the path of a Python")
+    catalogue, backend, version = catalogue_of(written["name"]), written["backend"] or "", written["version"]
+    if backend and backend not in catalogue.backends:
+        choice = f"one of {', '.join(catalogue.backends)}" if catalogue.backends else "no choice of backends"
+        raise UsageError(f"{text}: unknown backend {backend!r}; {catalogue.name} has {choice}")
+    here = _beside_the_tool(text.strip(), catalogue, backend, version)
+    if here is not None:
+        return [here]
+    if version is None:
+        extra = facts_of(catalogue.framework).extra
+        raise NotInstalled(f'{text} is not installed here; get it with: pip install "lossproof[{extra}]"')
+    from lossproof.conformance.environments import plan
+
+    return plan(catalogue.name, version, backend)
+
+
+def _beside_the_tool(text: str, catalogue: Catalogue, backend: str, version: str | None) -> Target | None:
+    """The target of a package that is installed here in that version (any if None), None if it is not."""
+    own = load_frameworks().get(catalogue.name)
+    here = _version_of(own.distributions if own else (catalogue.name,))
+    if here is None or (version is not None and _public(here) != _public(version)):
         return None
-    for name in facts.distributions:
+    choices = [backend] if backend else catalogue.backends
+    usable = [name for name in choices if importlib.util.find_spec(name)]
+    if choices and not usable:
+        return None
+    chosen = usable[0] if usable else ""
+    builds = [build for build in catalogue.builds if build.backend == chosen]
+    framework = (builds[0].framework if builds else "") or catalogue.framework
+    return _target(text, facts_of(framework), Path(sys.executable), chosen)
+
+
+def _public(version: str) -> str:
+    """A version without its local part: 2.13.0 for 2.13.0+cpu."""
+    return version.partition("+")[0]
+
+
+def _version_of(distributions: Iterable[str]) -> str | None:
+    """The version of the first of these that is installed beside the tool."""
+    for name in distributions:
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -85,34 +237,22 @@ def version_here(facts: FrameworkFacts) -> str | None:
     return None
 
 
-def installed(frameworks: Iterable[str] | None = None) -> list[Target]:
-    """A target for each of these frameworks (all that lossproof knows) that is installed beside the tool."""
-    wanted = load_frameworks().values() if frameworks is None else [facts_of(name) for name in frameworks]
-    return [_target(facts.name, facts, Path(sys.executable)) for facts in wanted if version_here(facts)]
+def _here(facts: FrameworkFacts) -> Target:
+    """The target of a framework that is installed beside the tool, on the first backend that is."""
+    usable = [name for name in facts.backends if importlib.util.find_spec(name)]
+    return _target(facts.name, facts, Path(sys.executable), usable[0] if usable else "")
 
 
-def parse(text: str) -> list[Target]:
-    """The targets a user means by `torch`, or by the path of an interpreter (one for each framework it has).
-
-    Raises UsageError for what is unknown and NotInstalled for a framework that is not there.
-    """
-    if os.sep in text or (os.altsep and os.altsep in text):
-        return _of_interpreter(Path(text).expanduser())
-    name, _, version = text.partition("==")
-    facts = facts_of(name.strip())
-    if version:
-        raise UsageError(
-            f"{text}: environments of other versions cannot be built yet; give the path of a Python"
-        )
-    if version_here(facts) is None:
-        raise NotInstalled(
-            f'{name} is not installed here; get it with: pip install "lossproof[{facts.extra}]"'
-        )
-    return [_target(facts.name, facts, Path(sys.executable))]
+def _target(name: str, facts: FrameworkFacts, python: Path, backend: str = "") -> Target:
+    return Target(
+        name=name, framework=facts.name, python=python, adapter=ADAPTERS / facts.adapter, backend=backend
+    )
 
 
-def _target(name: str, facts: FrameworkFacts, python: Path) -> Target:
-    return Target(name=name, framework=facts.name, python=python, adapter=ADAPTERS / facts.adapter)
+def _build(recipe: Recipe, progress: Callable[[str], None] | None) -> Target:
+    from lossproof.conformance.environments import build
+
+    return of_environment(build(recipe, progress))
 
 
 def _of_interpreter(python: Path) -> list[Target]:
@@ -121,24 +261,18 @@ def _of_interpreter(python: Path) -> list[Target]:
         raise UsageError(
             f"{python}: no such file; a target is a framework or the path of a Python executable"
         )
-    command = [str(python.absolute()), "-c", LOOK]
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=LOOK_SECONDS, env=clean, check=False)
-        found = json.loads(done.stdout)
-    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        raise UsageError(f"{python} does not work as a Python interpreter: {error}") from error
-    if tuple(found["python"]) < OLDEST:
-        raise UsageError(
-            f"{python} is Python {found['python'][0]}.{found['python'][1]}; workers need 3.7 or newer"
-        )
-    packages: dict[str, str] = found["packages"]
+    _, packages = packages_of(python)
+    known = load_frameworks()
+    versions = {
+        facts.name: next((packages[name] for name in facts.distributions if name in packages), None)
+        for facts in known.values()
+    }
     targets = []
-    for facts in load_frameworks().values():
-        version = next((packages[name] for name in facts.distributions if name in packages), None)
-        if version is not None:
-            targets.append(_target(f"{facts.name}=={version}", facts, python.absolute()))
+    for facts in known.values():
+        version = versions[facts.name]
+        if version is not None and not (facts.beside and versions[facts.beside]):
+            backend = next((name for name in facts.backends if name in packages), "")
+            targets.append(_target(f"{facts.name}=={version}", facts, python.absolute(), backend))
     if not targets:
-        known = ", ".join(load_frameworks())
-        raise NotInstalled(f"{python} has none of {known}; install one there")
+        raise NotInstalled(f"{python} has none of {', '.join(known)}; install one there")
     return targets

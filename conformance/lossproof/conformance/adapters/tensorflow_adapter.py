@@ -17,6 +17,7 @@ if ONE:
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 
+keras = tf.keras
 ALIASES = (("tf", "tensorflow"), ("tfa", "tensorflow_addons"))
 MODES = ("graph", "eager", "compiled") if ONE else ("eager", "compiled", "graph")
 
@@ -150,6 +151,5 @@ def run(fetch, feed):
 
 def probe(name, api, arrays, options, mode):
     """The probes of tensorflow_probes.py, which lies beside this file."""
-    return worker.load_beside(__file__, "tensorflow_probes").probe(
-        sys.modules[__name__], name, api, arrays, options, mode
-    )
+    probes = worker.load_beside(__file__, "tensorflow_probes")
+    return probes.probe(sys.modules[__name__], name, api, arrays, options)

@@ -1,0 +1,36 @@
+"""Keras 3 without TensorFlow as a target: on PyTorch, JAX or NumPy, whose adapters carry the arrays.
+
+Runs inside the worker: NumPy, keras and its backend only (see worker.py for the contract). On the TensorFlow
+backend Keras is judged through tensorflow_adapter.py.
+"""
+
+import sys
+
+import keras
+import lossproof_worker as worker
+
+native = worker.load_beside(__file__, keras.backend.backend() + "_adapter")
+make, read, call, grad = native.make, native.read, native.call, native.grad
+
+
+def info():
+    """Who answers here; the backend's version is a companion."""
+    behind = native.info()
+    companions = {behind["framework"]: behind["version"]}
+    return dict(behind, framework="keras", version=str(keras.__version__), companions=companions)
+
+
+def resolve(api):
+    """The object with that name; `tf.keras` is the name under which TensorFlow documents Keras."""
+    if api.startswith("tf.keras."):
+        api = api[len("tf.") :]
+    return worker.resolve_name(api)
+
+
+native.resolve = resolve
+
+
+def probe(name, api, arrays, options, mode):
+    """The probes of keras_probes.py, which lies beside this file."""
+    probes = worker.load_beside(__file__, "keras_probes")
+    return probes.probe(sys.modules[__name__], name, api, arrays, options)

@@ -1,0 +1,136 @@
+"""Puts questions to one target and keeps what was answered, so that cells of several properties share an answer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.conformance.batches import Batch, batches
+from lossproof.conformance.judge import Judged, judge
+from lossproof.conformance.messages import Answer, Array, Question
+from lossproof.conformance.subject import Key, Subject, Variant
+
+KEPT_GROUPS = 24
+EXTREME = ("underflow", "subnormal")
+
+
+class Asks(Protocol):
+    """Whatever answers questions: a worker, or a stand-in of a test."""
+
+    def ask(self, question: Question, timeout: float | None = None) -> Answer:
+        """The answer to one question; never raises for what the target does."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A batch, what the target answered, and what the judge says of it."""
+
+    batch: Batch
+    answer: Answer
+    judged: Judged
+
+
+def question(
+    subject: Subject,
+    arrays: Mapping[str, Any],
+    options: Mapping[str, Any],
+    order: str = "C",
+    **more: Any,
+) -> Question:
+    """The question that calls the API with these arrays (NumPy or ready-made) and options, each in its own place."""
+    call = subject.edition.call
+    at_init = {o.name for o in call.options if o.at == "init"}
+    init = {k: v for k, v in options.items() if k in at_init} if call.style == "class" else None
+    at_call = {k: v for k, v in options.items() if init is None or k not in init}
+    packed = {n: a if isinstance(a, Array) else _packed(a, order) for n, a in arrays.items()}
+    mode = more.pop("mode", None) or subject.facts.mode
+    return Question(subject.api, packed, init, at_call, mode=mode, **more)
+
+
+def _packed(values: NDArray[Any], order: str) -> Array:
+    return Array.of(values, layout=order if values.ndim > 1 else "C")
+
+
+@dataclass
+class Asker:
+    """One target's answers. `asked` counts questions; a crash or hang is asked once more before it is believed."""
+
+    worker: Asks
+    run_seed: int = 0
+    examples: int = 8
+    asked: int = 0
+    seconds: float = 0.0
+    _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
+
+    def put(self, question: Question) -> Answer:
+        """The answer to a question. A crash or hang that does not repeat in a fresh worker is marked `unrepeated`."""
+        answer = self.worker.ask(question)
+        self.asked += 1
+        self.seconds += answer.seconds
+        if answer.outcome in ("crash", "hang"):
+            again = self.worker.ask(question)
+            self.asked += 1
+            if again.outcome != answer.outcome:
+                note = f"unrepeated {answer.outcome}: a fresh worker gave {again.outcome}; {answer.note}"
+                return Answer(answer.outcome, note=note)
+        return answer
+
+    def call(
+        self,
+        subject: Subject,
+        arrays: Mapping[str, NDArray[Any]],
+        options: Mapping[str, Any],
+        order: str = "C",
+        **more: Any,
+    ) -> Answer:
+        """The answer to one call of the API."""
+        return self.put(question(subject, arrays, options, order, **more))
+
+    def judged(
+        self,
+        subject: Subject,
+        batch: Batch,
+        region: str = "ordinary",
+        override: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """Ask one batch and judge the answer."""
+        answer = self.call(subject, batch.arrays, batch.options, batch.order)
+        flush = region not in EXTREME
+        return Reply(batch, answer, judge(subject, batch.arrays, batch.options, answer, override, flush))
+
+    def replies(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
+        """The judged batches of a cell's group (API, region, dtype, variant), asked once."""
+        group = (subject.facts.target, subject.api, key.region, key.dtype, key.variant.slug)
+        if group in self._groups:
+            self._groups.move_to_end(group)
+            return self._groups[group]
+        drawn = batches(subject, key.region, key.dtype, key.variant, self.count(key), self.run_seed)
+        replies = tuple(self.judged(subject, batch, key.region) for batch in drawn)
+        self._groups[group] = replies
+        while len(self._groups) > KEPT_GROUPS:
+            self._groups.popitem(last=False)
+        return replies
+
+    def count(self, key: Key) -> int:
+        """How many batches a cell asks: `examples`, two where a layout repeats itself."""
+        return (
+            min(self.examples, 2)
+            if key.region in ("empty", "nonfinite") or key.variant.rank
+            else self.examples
+        )
+
+
+def plain(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Any answer as float64, for comparisons."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def default_variant(subject: Subject, **options: Any) -> Variant:
+    """The row-wise variant of a subject with further options."""
+    return subject.row_wise.having(**options) if options else subject.row_wise

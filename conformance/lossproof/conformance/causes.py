@@ -1,0 +1,328 @@
+"""Causes: why an answer diverges. Ledger findings first, then a catalogue of ways in which implementations go wrong.
+
+A cause is semantic parameters under which the wrong answers come out right, or a predicate that holds of the inputs,
+or the case or error itself. Failing rows that share a cause belong to one finding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.judge import explains, meets
+from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.subject import Key, Subject
+from lossproof.specs import covers
+from lossproof.specs.models import KnownFinding
+
+Mask = NDArray[np.bool_]
+EXTREME = ("underflow", "overflow", "subnormal")
+SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
+EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
+"""Floors seen in implementations; the second is 1e-12 as a float32 constant."""
+FLOORS = ("floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product", "add_squared", "threshold")
+PREDICATES = {
+    "eps_vanishes": "eps",
+    "squared_norm_overflows": "overflow",
+    "squared_norm_underflows": "underflow",
+    "product_overflows": "overflow",
+    "product_underflows": "underflow",
+    "squared_product_overflows": "overflow",
+    "squared_product_underflows": "underflow",
+    "nonfinite": "formula",
+}
+VALUED = (
+    "sign", "formula", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "range", "dtype", "shape",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why rows diverge; `known` is the ledger finding they belong to, with whether the version lies in its range."""
+
+    kind: str
+    severity: str
+    behaves_as: str = "{}"
+    """JSON with sorted keys"""
+    words: str = ""
+    known: KnownFinding | None = field(default=None, compare=False)
+    slug: str = ""
+    carried: bool = False
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Failing rows of a cell that share a cause, and the first failure that holds some of them."""
+
+    cause: Cause
+    rows: int
+    failure: Failure
+    mask: Mask
+
+
+def severity(kind: str, key: Key) -> str:
+    """How much a divergence of this kind matters in this cell (design, section 6)."""
+    if kind in ("documentation", "range"):
+        return "S4"
+    if kind in ("overflow", "underflow") or key.region in EXTREME:
+        return "S3"
+    quiet = ("zero_vector", "eps", "dtype", "error", "crash", "hang", "mutation", "nondeterminism", "configuration")
+    return "S2" if kind in quiet or key.region in SPECIAL else "S1"
+
+
+def explain(subject: Subject, key: Key, outcome: Outcome, ledger: Sequence[KnownFinding]) -> list[Explained]:
+    """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one."""
+    left = [_Left(f, f.wrong.copy()) for f in outcome.failures]
+    found: list[Explained] = []
+    for finding in _applicable(subject, key, ledger):
+        found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
+    found += _diagnose(subject, key, left)
+    for item in left:
+        if item.mask.any():
+            found.append(_unexplained(subject, key, item))
+    return _merged(found)
+
+
+@dataclass
+class _Left:
+    """A failure and its rows that no cause explains yet."""
+
+    failure: Failure
+    mask: Mask
+
+
+def _take(left: Sequence[_Left], cause: Cause, matching: Any) -> list[Explained]:
+    taken = []
+    for item in left:
+        if not item.mask.any():
+            continue
+        match = matching(item.failure)
+        both = item.mask & match if match.shape == item.mask.shape else item.mask & bool(np.all(match))
+        if both.any():
+            taken.append(Explained(cause, int(both.sum()), item.failure, both))
+            item.mask = item.mask & ~both
+    return taken
+
+
+def _merged(found: list[Explained]) -> list[Explained]:
+    merged: dict[tuple[str, str, str], Explained] = {}
+    for item in found:
+        name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
+        if name in merged:
+            first = merged[name]
+            item = Explained(first.cause, first.rows + item.rows, first.failure, first.mask)
+        merged[name] = item
+    return list(merged.values())
+
+
+# --- the ledger ----------------------------------------------------------------------------------------------------
+
+
+def _applicable(subject: Subject, key: Key, ledger: Sequence[KnownFinding]) -> Iterator[KnownFinding]:
+    facts = subject.facts
+    dtypes = (key.dtype, *key.variant.dtypes)
+    for finding in ledger:
+        if (
+            subject.api in finding.apis
+            and (not finding.properties or key.property in finding.properties)
+            and (not finding.regions or key.region in finding.regions)
+            and (not finding.dtypes or any(d in finding.dtypes for d in dtypes))
+            and (not finding.backends or facts.backend in finding.backends)
+            and finding.package in facts.packages
+        ):
+            yield finding
+
+
+def in_range(finding: KnownFinding, packages: Mapping[str, str]) -> bool:
+    """Whether the target's version lies in the range in which the finding was seen."""
+    return finding.package in packages and covers(finding.versions, packages[finding.package])
+
+
+def _known(subject: Subject, finding: KnownFinding) -> Cause:
+    behaves = {k: v for k, v in finding.behaves_as.model_dump(mode="json").items() if v}
+    carried = not in_range(finding, subject.facts.packages)
+    return Cause(
+        finding.kind, finding.severity, json.dumps(behaves, sort_keys=True), finding.title, finding, finding.slug, carried
+    )
+
+
+def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding) -> Mask:
+    """Which of the failing rows answer as the ledger finding says."""
+    behaves = finding.behaves_as
+    if key.variant.case:
+        return np.full_like(failure.wrong, key.variant.case in behaves.cases)
+    match = np.ones_like(failure.wrong)
+    if not (behaves.parameters or behaves.predicate):
+        return ~match
+    if failure.reply.judged.expected is None or failure.says:  # an error, a crash, changed inputs: no value to explain
+        if behaves.parameters or failure.kind != finding.kind or not behaves.predicate:
+            return ~match
+        return match & _holds(subject, failure, behaves.predicate)
+    if behaves.parameters:
+        match = match & _explains(subject, failure, behaves.parameters)
+    if behaves.predicate:
+        match = match & _holds(subject, failure, behaves.predicate)
+    return match
+
+
+def _explains(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> Mask:
+    batch, judged = failure.reply.batch, failure.reply.judged
+    if judged.observed is None:
+        return np.zeros_like(failure.wrong)
+    if set(parameters) == {"result_dtype"}:
+        same = judged.dtype_differs and str(judged.observed.dtype) == parameters["result_dtype"]
+        return np.full_like(failure.wrong, same)
+    if set(parameters) == {"keepdims"} and not judged.size_differs:
+        from lossproof.conformance.expectation import expect
+
+        other = expect(subject, batch.arrays, batch.options, parameters)
+        return np.full_like(failure.wrong, judged.shape_differs and other.shape == tuple(judged.observed.shape))
+    mask = explains(subject, batch.arrays, batch.options, judged, parameters)
+    return mask if mask.shape == failure.wrong.shape else np.full_like(failure.wrong, bool(mask.all()))
+
+
+def _holds(subject: Subject, failure: Failure, predicate: str) -> Mask:
+    batch = failure.reply.batch
+    mask = meets(predicate, subject, batch.arrays, batch.options, failure.reply.judged)
+    return mask if mask.shape == failure.wrong.shape else np.full_like(failure.wrong, bool(mask.any()))
+
+
+def holds_of(subject: Subject, failure: Failure, behaves: Mapping[str, Any]) -> bool:
+    """Whether parameters and predicate of a cause account for every wrong value of a failure."""
+    match = failure.wrong
+    if behaves.get("parameters"):
+        match = match & _explains(subject, failure, behaves["parameters"])
+    if behaves.get("predicate"):
+        match = match & _holds(subject, failure, behaves["predicate"])
+    return bool(match.any()) and bool((match == failure.wrong).all())
+
+
+# --- the catalogue -------------------------------------------------------------------------------------------------
+
+
+def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
+    """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on."""
+    found: list[Explained] = []
+    open_ = [i for i in left if i.failure.reply.judged.expected is not None and not i.failure.says]
+    for item in open_:
+        while item.mask.any():
+            best = _best(subject, key, item)
+            if best is None:
+                break
+            cause, parameters, predicate = best
+            for other in open_:
+                if not other.mask.any():
+                    continue
+                match = _explains(subject, other.failure, parameters) if parameters else _holds(subject, other.failure, predicate)
+                both = other.mask & match
+                if both.any():
+                    found.append(Explained(cause, int(both.sum()), other.failure, both))
+                    other.mask = other.mask & ~both
+    return found
+
+
+def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any], str] | None:
+    """The candidate, or else the predicate, that explains most of the rows left; the first of equals."""
+    best, most = None, 0
+    for kind, parameters in candidates(subject, key, item.failure):
+        rows = int((item.mask & _explains(subject, item.failure, parameters)).sum())
+        if rows > most:
+            best, most = (_cause(subject, key, kind, parameters), parameters, ""), rows
+        if most == int(item.mask.sum()):
+            return best
+    for predicate, kind in PREDICATES.items():
+        rows = int((item.mask & _holds(subject, item.failure, predicate)).sum())
+        if rows > most:
+            best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
+    return best
+
+
+def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
+    semantics, judged = subject.semantics, failure.reply.judged
+    assert judged.expected is not None
+    observed = str(judged.observed.dtype) if judged.observed is not None else ""
+    if judged.dtype_differs and observed in FORMATS:
+        yield "dtype", {"result_dtype": observed}
+    if judged.shape_differs and not judged.size_differs:
+        yield "shape", {"keepdims": not semantics.keepdims}
+    for score in ("similarity", "negated", "distance"):
+        if subject.spec.family == "cosine" and score != semantics.score:
+            yield ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"), {"score": score}
+    if subject.has("x"):
+        yield from _rules(subject, key)
+    for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
+        if key.variant.weights or reduction in ("none", "sum", "mean"):
+            yield "reduction", {"reduction": reduction}
+    if key.variant.weights:
+        yield "weights", {"ignore_weights": True}
+        yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
+    if subject.option("axis") is not None:
+        for axis in (-1, 0, 1, -2):
+            yield "axis", {"axis": axis}
+    if key.variant.broadcast:
+        yield "broadcasting", {"broadcasting": "normalise" if semantics.broadcasting == "expand" else "expand"}
+    if subject.spec.family == "contrastive":
+        for parameter, value in (("similar", 1 - semantics.similar), ("squared", not semantics.squared), ("half", not semantics.half)):
+            yield "formula", {parameter: value}
+    # Last, since the wide bound of a narrow dtype accepts much.
+    compute = judged.expected.compute
+    for dtype in dict.fromkeys((*key.variant.dtypes, *(("float32",) if compute == "float64" else ()))):
+        if dtype in FORMATS and FORMATS[dtype].precision < FORMATS[compute].precision:
+            yield "dtype", {"compute_dtype": dtype}
+
+
+def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
+    documented = subject.eps()
+    kind = "zero_vector" if key.region == "zero" else "eps"
+    for eps in dict.fromkeys((*((documented,) if documented else ()), *EPS)):
+        for rule in FLOORS:
+            if (rule, eps) != (subject.semantics.norm_rule, documented):
+                yield kind, {"norm_rule": rule, "eps": eps}
+    if key.region == "zero":
+        for value in (0.0, 1.0, -1.0):
+            yield kind, {"norm_rule": "plain", "zero": value}
+    yield "formula", {"norm_rule": "raw"}
+
+
+def _cause(subject: Subject, key: Key, kind: str, parameters: Mapping[str, Any], predicate: str = "") -> Cause:
+    behaves: dict[str, Any] = {"parameters": dict(parameters)} if parameters else {"predicate": predicate}
+    words = ", ".join(f"{k}={v}" for k, v in parameters.items()) or predicate.replace("_", " ")
+    short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
+    slug = _slug(subject.facts.framework, kind, short)
+    title = f"behaves as with {words}" if parameters else f"wrong where {words}"
+    return Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), title, slug=slug)
+
+
+def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
+    """What nothing explains is grouped by API, property and what went wrong."""
+    failure = item.failure
+    kind = failure.kind or "formula"
+    if not failure.says and kind == "formula" and _near(failure, item.mask):
+        kind = "accuracy"
+    what = key.variant.case or (failure.says.split(":")[0] if failure.says else "")
+    place = key.variant.case or f"{key.property}-{subject.api.rsplit('.', 1)[-1]}"
+    behaves = {"cases": [key.variant.case]} if key.variant.case else {}
+    words = failure.says or f"{key.property} beyond its bound ({key.region})"
+    slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else what[:24])
+    cause = Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), words, slug=slug)
+    return Explained(cause, int(item.mask.sum()), failure, item.mask)
+
+
+def _near(failure: Failure, mask: Mask) -> bool:
+    """Whether the wrong values miss the bound by so little that rounding, not another formula, may be the reason."""
+    ratio = failure.reply.judged.ratio
+    return bool(ratio.shape == mask.shape and np.all(np.nan_to_num(ratio[mask], nan=np.inf) < 64))
+
+
+def _slug(*words: str) -> str:
+    text = "-".join(w for w in words if w).lower().replace("_", "-")
+    kept = "".join(c if c.isalnum() or c in "-." else "-" for c in text)
+    parts = [p.strip(".") for p in kept.split("-")]
+    return "-".join(p for p in parts if p)[:72].rstrip("-.")

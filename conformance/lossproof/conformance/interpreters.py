@@ -1,0 +1,72 @@
+"""Pythons on this machine, by minor version: on PATH, under pyenv, else provided by uv."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lossproof.conformance.installer import Progress, Uv
+
+ASK_SECONDS = 30.0
+
+
+class NoPython(LookupError):  # noqa: N818
+    """No interpreter of the wanted versions is here and none could be had; the message says what to do."""
+
+
+def find(versions: Sequence[str], uv: Uv, progress: Progress) -> Path:
+    """An interpreter of the first of `versions` ("3.8", ...) that is here, else one that uv can provide.
+
+    Raises NoPython.
+    """
+    for version in versions:
+        for python in _candidates(version):
+            if minor_version(python) == version:
+                return python
+    reasons = []
+    for version in versions:
+        progress(f"no Python {version} on PATH or under pyenv: asking uv for one")
+        done = uv.run(["python", "find", "--managed-python", "--no-python-downloads", version])
+        if done.returncode != 0:
+            installed = uv.run(["python", "install", version], progress)
+            if installed.returncode != 0:
+                reasons.append(installed.last_words())
+                continue
+            done = uv.run(["python", "find", "--managed-python", version])
+        if done.returncode == 0:
+            return Path(done.output.strip().splitlines()[-1])
+    wanted = " or ".join(versions)
+    raise NoPython(
+        f"Python {wanted} is needed and not on PATH or under pyenv, and uv could not provide it "
+        f"({'; '.join(reasons)}); install it, for example with: pyenv install {versions[0]}"
+    )
+
+
+def minor_version(python: Path) -> str:
+    """ "3.8" for an interpreter that runs, "" for what does not (a shim without a version, a broken link)."""
+    command = [str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _candidates(version: str) -> Iterator[Path]:
+    """Where an interpreter of a minor version may be; nothing is promised about what is there."""
+    if version == "{}.{}".format(*sys.version_info[:2]):
+        yield Path(sys.executable)
+    for name in (f"python{version}", "python3"):
+        found = shutil.which(name)
+        if found:
+            yield Path(found)
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    patches = [
+        path for path in versions.glob(f"{version}.*") if path.name.removeprefix(f"{version}.").isdigit()
+    ]
+    for path in sorted(patches, key=lambda path: int(path.name.rsplit(".", 1)[1]), reverse=True):
+        yield path / "bin" / "python"

@@ -1,0 +1,332 @@
+"""One running target: the APIs it has, the verdict on each cell, and the ledger's findings as they stand there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof import oracle
+from lossproof.conformance import witness as witnesses
+from lossproof.conformance.asker import Asker, Reply, question
+from lossproof.conformance.cases import asked, enclosed, hexed, judge_case, literal, seen
+from lossproof.conformance.causes import Cause, Explained, explain, in_range
+from lossproof.conformance.judge import accepted
+from lossproof.conformance.messages import Answer, Question
+from lossproof.conformance.properties import cells, judge
+from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.results import Row, Status
+from lossproof.conformance.subject import Facts, Key, Subject, Variant
+from lossproof.specs import edition_for
+from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
+
+CELL_CALLS = 24
+FINDING_CALLS = 240
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one cell with the causes of its failures, worst first."""
+
+    subject: Subject
+    key: Key
+    outcome: Outcome
+    causes: tuple[Explained, ...]
+    row: Row
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a ledger finding stands on this target: its status, and its witness with the answer of today."""
+
+    status: Status
+    question: Mapping[str, Any]
+    expected: Mapping[str, Any]
+    observed: Mapping[str, Any]
+    outcome: Outcome
+
+
+class Session:
+    """A target that answers, the specs that document it and the ledger."""
+
+    def __init__(self, facts: Facts, asker: Asker, specs: Iterable[Spec], ledger: Sequence[KnownFinding]) -> None:
+        self.facts = facts
+        self.asker = asker
+        self.ledger = tuple(f for f in ledger if f.framework == facts.framework)
+        self._specs = tuple(specs)
+        self._standings: dict[str, Standing] = {}
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The APIs whose documentation has an edition for the target's version, sorted by name."""
+        found = []
+        for spec in self._specs:
+            edition = edition_for(spec, self.facts.packages) if spec.framework == self.facts.framework else None
+            if edition is not None:
+                found.append(Subject(self.facts, spec, edition))
+        return tuple(sorted(found, key=lambda s: s.api))
+
+    def cells(self, subject: Subject) -> list[Key]:
+        """The cells of an API."""
+        return cells(subject)
+
+    def missing(self, subject: Subject) -> str:
+        """Why a documented API cannot be called on this target, or "" where it is there."""
+        answer = self.asker.put(Question(subject.api, verb="probe", probe="resolve", options={"names": [subject.api]}))
+        if answer.data is None:
+            return answer.note or (answer.error.message if answer.error else "the target does not answer")
+        return str(answer.data[0]["error"] or "")
+
+    def judge(self, subject: Subject, key: Key) -> Judgement:
+        """The verdict on one cell."""
+        begun = time.perf_counter()
+        try:
+            outcome = judge(subject, key, self.asker)
+        except Exception as error:
+            from lossproof.conformance.client import WorkerError
+
+            if isinstance(error, WorkerError):
+                raise
+            outcome = Outcome("broken", note=f"{type(error).__name__}: {error}")
+        causes: tuple[Explained, ...] = ()
+        if outcome.verdict == "diverges":
+            found = explain(subject, key, outcome, self.ledger)
+            causes = tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
+        row = self._row(subject, key, outcome, causes)
+        return Judgement(subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4)))
+
+    def absent(self, subject: Subject, why: str) -> Judgement:
+        """The verdict where the documentation names an API that the target does not have."""
+        key = Key("signature", "-", "-", Variant())
+        nothing = Reply(witnesses.Batch({}, {}), Answer("value", note=why), _nothing(why))
+        failure = Failure(nothing, np.ones(1, dtype=np.bool_), "error", f"no such API: {why}")
+        outcome = Outcome("diverges", "error", (failure,), expected={"says": "the API exists"}, observed={"says": why})
+        causes = tuple(explain(subject, key, outcome, self.ledger))
+        return Judgement(subject, key, outcome, causes, self._row(subject, key, outcome, causes))
+
+    def status(self, subject: Subject, cause: Cause) -> Status:
+        """new, or how the ledger finding stands on this target."""
+        if cause.known is None:
+            return "new"
+        if cause.carried:
+            return "carried"
+        status = self.standing(cause.known).status
+        return "changed" if status == "fixed" else status
+
+    def standing(self, known: KnownFinding) -> Standing:
+        """A ledger finding's witness, asked once."""
+        if known.slug not in self._standings:
+            self._standings[known.slug] = self._ask_pinned(known)
+        return self._standings[known.slug]
+
+    def applies(self, known: KnownFinding) -> bool:
+        """Whether a ledger finding is about this version, an API of this target, and this backend."""
+        apis = {s.api for s in self.subjects}
+        return (
+            in_range(known, self.facts.packages)
+            and known.witness.api in apis
+            and (not known.backends or self.facts.backend in known.backends)
+        )
+
+    def _ask_pinned(self, known: KnownFinding) -> Standing:
+        pinned = known.witness
+        subject = next((s for s in self.subjects if s.api == pinned.api), None)
+        if subject is None:
+            return Standing("carried", {}, {}, {}, Outcome("unsupported"))
+        if pinned.case is not None:
+            case = subject.case(pinned.case)
+            outcome = judge_case(subject, Key(case.property, "-", "-", Variant(case=case.slug)), self.asker)
+            put, observed = spelled(asked(subject, case), case.ask, dict(case.arguments)), _mapping(outcome.observed)
+            expected = _mapping(outcome.expected)
+        else:
+            arrays = {n: literal(a) for n, a in pinned.arrays.items()}
+            batch = witnesses.Batch(arrays, dict(pinned.options))
+            region = known.regions[0] if len(known.regions) == 1 else "ordinary"
+            reply = self.asker.judged(subject, batch, region)
+            outcome = _outcome_of(reply)
+            put, observed = spelled(question(subject, arrays, pinned.options)), seen(reply.answer)
+            expected = expectation_of(reply)
+        status: Status
+        if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
+            status = "fixed"
+        else:
+            status = "known" if _as_pinned(pinned, observed) else "changed"
+        return Standing(status, put, expected, observed, outcome)
+
+    # --- rows ------------------------------------------------------------------------------------------------------
+
+    def _row(self, subject: Subject, key: Key, outcome: Outcome, causes: Sequence[Explained]) -> Row:
+        facts = self.facts
+        claim, citation = subject.citation(key)
+        row = Row(
+            facts.target, facts.framework, facts.version, facts.companions, facts.python, facts.backend, facts.mode,
+            subject.api, key.property, key.region, key.dtype, key.variant.slug, outcome.verdict,
+            claim=claim, citation=str(citation), expected=_json(outcome.expected), observed=_json(outcome.observed),
+            error_ulp=outcome.error, error_over_bound=outcome.ratio, grade=outcome.grade, rows=outcome.rows,
+        )  # fmt: skip
+        if outcome.verdict == "broken" or (outcome.note and outcome.verdict in ("unsupported", "undocumented")):
+            row = replace(row, observed=_json({**_mapping(outcome.observed), "note": outcome.note}))
+        if not causes:
+            return row
+        worst = causes[0].cause
+        shown = self.show(subject, key, outcome, causes[0], CELL_CALLS)
+        return replace(
+            row,
+            kind=worst.kind,
+            severity=worst.severity,
+            status=self.status(subject, worst),
+            finding=";".join(e.cause.slug for e in causes),
+            expected=_json(shown.expected),
+            observed=_json(shown.observed),
+            witness=_json(shown.question),
+            upstream=(worst.known.upstream or "") if worst.known else "",
+        )
+
+    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+        """The witness of a cause in a cell: the ledger's where it has one for this API, else one reduced here."""
+        known = item.cause.known
+        if known is not None and not item.cause.carried:
+            return self.standing(known)
+        if outcome.case is not None:
+            case = outcome.case
+            put = spelled(asked(subject, case), case.ask, dict(case.arguments))
+            return Standing("new", put, _mapping(outcome.expected), _mapping(outcome.observed), outcome)
+        failure = item.failure
+        if failure.says or failure.reply.judged.expected is None:
+            expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **expectation_of(failure.reply)}
+            observed = {**seen(failure.reply.answer), "says": failure.says}
+            batch = failure.reply.batch
+            put = spelled(question(subject, batch.arrays, batch.options, batch.order)) if _small(batch.arrays) else {"says": "see label", "label": list(batch.label)}
+            return Standing("new", put, expected, observed, outcome)
+
+        def same(reply: Reply) -> Failure | None:
+            return self._same(subject, key, item, reply)
+
+        found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
+        put = spelled(question(subject, found.batch.arrays, found.batch.options, found.batch.order))
+        return Standing("new", put, expectation_of(found.failure.reply), seen(found.failure.reply.answer), outcome)
+
+    def _same(self, subject: Subject, key: Key, item: Explained, reply: Reply) -> Failure | None:
+        """The failure of a reduced question, if it fails for the cause of the cell."""
+        judged, kind = reply.judged, item.failure.kind
+        if judged.expected is None or judged.refused:
+            return None
+        wrong = judged.wrong
+        if kind in ("shape", "dtype") and not wrong.any():
+            differs = judged.shape_differs if kind == "shape" else judged.dtype_differs
+            wrong = np.full(judged.wrong.shape or (1,), differs)
+        if not wrong.any():
+            return None
+        failure = Failure(reply, wrong, kind)
+        causes = explain(subject, key, Outcome("diverges", kind, (failure,)), self.ledger)
+        behaves = json.loads(item.cause.behaves_as)
+        if any(c.cause.slug == item.cause.slug for c in causes):
+            return failure
+        if behaves.get("parameters") or behaves.get("predicate"):
+            from lossproof.conformance.causes import holds_of
+
+            return failure if holds_of(subject, failure, behaves) else None
+        return None
+
+
+PROPERTY_WORDS = {
+    "mutation": "inputs unchanged",
+    "nondeterminism": "the same bits when asked again",
+    "error": "a value",
+    "crash": "an answer",
+    "hang": "an answer in time",
+}
+
+
+def _order(status: Status, cause: Cause) -> tuple[int, str, str]:
+    return (("new", "changed", "known", "carried").index(status) if status else 9, cause.severity, cause.slug)
+
+
+def _small(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    return sum(a.size for a in arrays.values()) <= 4096
+
+
+def spelled(put: Question, ask: str = "call", arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A question as JSON, exact, as witnesses and reproducers have it."""
+    arrays = {
+        name: {"values": hexed(a.numpy()), "dtype": a.dtype, "shape": list(a.shape), "form": a.form}
+        for name, a in put.arrays.items()
+    }
+    spelled_out: dict[str, Any] = {
+        "api": put.api, "init": None if put.init is None else dict(put.init), "arrays": arrays,
+        "options": dict(put.options), "mode": put.mode,
+    }  # fmt: skip
+    if ask != "call":
+        spelled_out["probe"] = ask
+        spelled_out["arguments"] = dict(arguments or {})
+    if put.wrt:
+        spelled_out["wrt"] = put.wrt
+    return spelled_out
+
+
+def expectation_of(reply: Reply) -> dict[str, Any]:
+    """What is documented for a judged question: values as enclosures and tolerances, shape and dtype."""
+    expected = reply.judged.expected
+    if expected is None:
+        return {}
+    shown: dict[str, Any] = {"shape": list(expected.shape)}
+    if expected.dtype:
+        shown["dtype"] = expected.dtype
+    if int(np.prod(expected.shape, dtype=np.int64)) <= 64:
+        shown["value"] = enclosed(expected)
+        bound = oracle.bound(expected.value, expected.compute, accepted(expected.compute), flush=reply.judged.flush)
+        shown["tolerance"] = hexed(np.asarray(bound))
+    return shown
+
+
+def _outcome_of(reply: Reply) -> Outcome:
+    judged = reply.judged
+    if judged.expected is None:
+        return Outcome("undocumented" if judged.silent else "diverges")
+    wrong = judged.wrong.any() or judged.shape_differs or judged.dtype_differs or reply.answer.changed
+    return Outcome("diverges" if wrong else "conforms")
+
+
+def _as_pinned(pinned: Pinned, observed: Mapping[str, Any]) -> bool:
+    """Whether the answer is the pinned one: numbers within rounding, everything else equal."""
+    return all(_alike(wanted, observed.get(name)) for name, wanted in pinned.answer.items())
+
+
+def _alike(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, list | tuple):
+        return isinstance(found, list | tuple) and len(wanted) == len(found) and all(map(_alike, wanted, found))
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(_alike(v, found.get(k)) for k, v in wanted.items())
+    if isinstance(wanted, str) and isinstance(found, str) and wanted != found:
+        try:
+            a, b = (literal(ArrayValues(values=t, dtype="float64")).item() for t in (wanted, found))
+        except ValueError:
+            return False
+        return bool((np.isnan(a) and np.isnan(b)) or abs(a - b) <= PINNED_ROUNDING * max(abs(a), abs(b)))
+    return bool(wanted == found)
+
+
+PINNED_ROUNDING = 2.0**-7
+"""A pinned answer was computed on another machine: a bfloat16 may have been rounded the other way."""
+
+
+def _nothing(why: str) -> Any:
+    from lossproof.conformance.judge import NONE, NOTHING, Judged
+
+    return Judged(Answer("value", note=why), None, None, NONE, NONE, NOTHING)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    return dict(value) if isinstance(value, Mapping) else {"data": value}
+
+
+def _json(value: Any) -> str:
+    return "" if value is None or value == {} else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

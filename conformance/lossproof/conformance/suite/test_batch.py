@@ -1,0 +1,48 @@
+"""batch: the value of a row does not depend on the rows beside it nor on the size of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.property import FLOATS, Outcome, Property
+from lossproof.conformance.regions import possible
+from lossproof.conformance.relations import by_relation, first_half, kept
+from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.suite.concluding import Conclude
+
+REGIONS = ("ordinary", "mixed_scale")
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Rows with a value each, in every dtype."""
+    reduction = subject.option("reduction")
+    chosen = dict(subject.row_wise.options).get(reduction.name, reduction.default) if reduction else None
+    if subject.meaning(chosen) != "none":
+        return
+    for dtype in FLOATS:
+        for region in REGIONS:
+            if possible(region, subject, dtype):
+                yield Key("batch", region, dtype, subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The first samples alone, and as part of the whole batch, within twice the bound."""
+
+    def first(values: NDArray[Any]) -> NDArray[Any]:
+        return values[: kept(values.shape[0])] if values.ndim else values
+
+    return by_relation(
+        subject, key, asker, "formula", "a row's value depends on the rows beside it", first_half, first
+    )
+
+
+PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, judge)
+
+
+def test_batch(cell: Key, conclude: Conclude) -> None:
+    """One cell."""
+    conclude(cell)

@@ -1,0 +1,49 @@
+"""dtype: the result has the documented dtype, and mixed and integer inputs give what the documentation says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.judge import Judged
+from lossproof.conformance.property import FLOATS, Mask, Outcome, Property, by_aspect
+from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.suite.concluding import Conclude
+
+MIXED = (("float32", "float64"), ("float64", "float32"), ("float16", "float32"), ("bfloat16", "float32"))
+INTEGERS = ("int32", "int64")
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every floating dtype, pairs of them, and integers."""
+    for dtype in FLOATS:
+        if dtype in subject.semantics.dtypes:
+            yield Key("dtype", "ordinary", dtype, subject.row_wise)
+    if subject.spec.family == "contrastive" or subject.semantics.inputs == "unit_norm":
+        return
+    for pair in MIXED:
+        options = subject.row_wise.options
+        yield Key("dtype", "ordinary", pair[0], Variant(options, dtypes=pair))
+    for name in INTEGERS:
+        yield Key("dtype", "ordinary", name, subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The dtype; of mixed and integer inputs the values too."""
+    plain = key.dtype in FLOATS and not key.variant.dtypes
+
+    def differs(judged: Judged) -> Mask:
+        marks = np.full(judged.wrong.shape or (1,), judged.dtype_differs)
+        return marks if plain else marks | judged.wrong
+
+    return by_aspect(subject, key, asker, "dtype", differs)
+
+
+PROPERTY = Property("dtype", "dtype", "the documented dtype of the result", cells, judge)
+
+
+def test_dtype(cell: Key, conclude: Conclude) -> None:
+    """One cell."""
+    conclude(cell)

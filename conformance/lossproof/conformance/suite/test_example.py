@@ -1,0 +1,29 @@
+"""example: the documentation's own worked examples give what is printed beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.cases import judge_case
+from lossproof.conformance.property import Outcome, Property
+from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.suite.concluding import Conclude
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Only the cases of the spec, which every property has besides its own cells."""
+    return iter(())
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The case, by what it expects."""
+    return judge_case(subject, key, asker)
+
+
+PROPERTY = Property("example", "documentation", "the documented examples", cells, judge)
+
+
+def test_example(cell: Key, conclude: Conclude) -> None:
+    """One cell."""
+    conclude(cell)

@@ -1,0 +1,47 @@
+"""reduction: each documented reduction divides by what the documentation says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
+from lossproof.conformance.regions import possible
+from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.suite.concluding import Conclude
+
+
+def documented(subject: Subject) -> Iterator[Variant]:
+    """The default and every documented value of the reduction option."""
+    option = subject.option("reduction")
+    if option is None:
+        if subject.semantics.reduction != "none":
+            yield Variant()
+        return
+    yield Variant()
+    for value in option.means:
+        yield Variant(((option.name, None if value == "null" else value),))
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every documented reduction in every dtype, and of one row."""
+    for variant in documented(subject):
+        for dtype in FLOATS:
+            if possible("ordinary", subject, dtype):
+                yield Key("reduction", "ordinary", dtype, variant)
+        if possible("parallel", subject, "float32"):
+            yield Key("reduction", "parallel", "float32", variant)
+        yield Key("reduction", "empty", "float32", variant)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The reduced value within its bound."""
+    return by_aspect(subject, key, asker, "reduction")
+
+
+PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, judge)
+
+
+def test_reduction(cell: Key, conclude: Conclude) -> None:
+    """One cell."""
+    conclude(cell)

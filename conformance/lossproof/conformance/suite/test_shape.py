@@ -1,0 +1,43 @@
+"""shape: the result has the documented shape at every rank and reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.judge import Judged
+from lossproof.conformance.property import Mask, Outcome, Property, by_aspect
+from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.test_reduction import documented
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every documented rank that has the axis, under every reduction."""
+    option = subject.option("axis")
+    axis = option.default if option and isinstance(option.default, int) else -1
+    for variant in tuple(documented(subject)) or (Variant(),):
+        for rank in subject.semantics.ranks:
+            if subject.spec.family == "contrastive" or -rank <= axis < rank:
+                yield Key("shape", "ordinary", "float32", replace(variant, rank=rank))
+
+
+def differs(judged: Judged) -> Mask:
+    """One mark for the whole answer."""
+    return np.full(judged.wrong.shape or (1,), judged.shape_differs)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Only the shape."""
+    return by_aspect(subject, key, asker, "shape", differs)
+
+
+PROPERTY = Property("shape", "shape", "the documented shape of the result", cells, judge)
+
+
+def test_shape(cell: Key, conclude: Conclude) -> None:
+    """One cell."""
+    conclude(cell)

@@ -1,0 +1,253 @@
+"""Witnesses: a failing question reduced to the smallest that still fails in the same way.
+
+The reducer is deterministic and has a budget of calls. It drops rows, axes and elements, sets elements to zero and replaces
+numbers by small integers times powers of two, as long as the failure keeps its region and its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.conformance import conditions
+from lossproof.conformance.asker import Asker, Reply
+from lossproof.conformance.batches import Batch
+from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.property import Failure
+from lossproof.conformance.subject import Key, Subject
+
+Arrays = dict[str, NDArray[Any]]
+Same = Callable[[Reply], Failure | None]
+"""The failure of a reduced question if it is the same failure, else None."""
+
+
+@dataclass
+class Budget:
+    """Calls that the reducer may still make."""
+
+    left: int
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A reduced question with its answer, and the failure it shows."""
+
+    batch: Batch
+    failure: Failure
+
+
+def reduce(subject: Subject, key: Key, failure: Failure, mask: NDArray[np.bool_], same: Same, asker: Asker, calls: int) -> Witness:
+    """The smallest question found within `calls` calls that fails in the same way, or the original one."""
+    best = Witness(failure.reply.batch, failure)
+    budget = Budget(calls)
+
+    def attempt(arrays: Arrays) -> bool:
+        nonlocal best
+        if budget.left <= 0 or not stays(key.region, subject, arrays, best.batch.options):
+            return False
+        budget.left -= 1
+        batch = replace(best.batch, arrays=arrays, order="C", axis=-1)
+        try:
+            reply = asker.judged(subject, batch, key.region)
+        except ValueError:
+            return False  # the documented formula does not accept these shapes
+        found = same(reply)
+        if found is None:
+            return False
+        best = Witness(batch, found)
+        return True
+
+    _one_row(subject, best.batch, mask, attempt)
+    _flatten(subject, lambda: best.batch, attempt)
+    _fewer(subject, lambda: best.batch, attempt)
+    for change in (_rounded, _zeroed, _simpler):
+        for candidate in change(lambda: dict(best.batch.arrays), subject):
+            if budget.left <= 0:
+                break
+            attempt(candidate)
+    return best
+
+
+def _roles(subject: Subject) -> dict[str, str]:
+    return {a.name: a.role for a in subject.edition.call.arrays}
+
+
+def _axis(subject: Subject, batch: Batch) -> int:
+    option = subject.option("axis")
+    value = batch.options.get(option.name, option.default) if option else -1
+    return -1 if value is None else int(value)
+
+
+def _one_row(subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Arrays], bool]) -> None:
+    """Only the first failing row, where the result has a value for each row."""
+    roles = _roles(subject)
+    names = [n for n in batch.arrays if roles[n] in ("x", "distances")]
+    if not names or not mask.size or not mask.any():
+        return
+    main = batch.arrays[names[0]]
+    other = [batch.arrays[n] for n in batch.arrays if roles[n] == "y"]
+    full = np.broadcast_shapes(main.shape, *(o.shape for o in other)) if other else main.shape
+    embedded = roles[names[0]] == "x"
+    axis = _axis(subject, batch) % len(full) if embedded else -1
+    outer = tuple(s for i, s in enumerate(full) if i != axis)
+    if int(np.prod(outer, dtype=np.int64)) != mask.size:
+        _halves(subject, batch, axis, attempt)
+        return
+    index = np.unravel_index(int(np.argmax(mask.ravel())), outer) if outer else ()
+    arrays: Arrays = {}
+    for name, values in batch.arrays.items():
+        place = list(index)
+        if roles[name] in ("x", "y"):
+            place.insert(axis, -1)
+        if values.ndim != len(place):
+            place = place[: values.ndim]
+        for position, at in enumerate(place):
+            if at >= 0 and values.shape[position] > 1:
+                values = np.take(values, [at], axis=position)
+        arrays[name] = np.ascontiguousarray(values)
+    attempt(arrays)
+
+
+def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Arrays], bool]) -> None:
+    """Fewer samples of a reduced result, by bisection from the front."""
+    roles = _roles(subject)
+    lead = 1 if axis == 0 else 0
+    sizes = [a.shape[lead] for n, a in batch.arrays.items() if roles[n] == "x" and a.ndim > lead]
+    size = sizes[0] if sizes else max((a.shape[0] for a in batch.arrays.values() if a.ndim), default=0)
+    for keep in (1, 2, 3, 4, 8, 16, 32):
+        if keep >= size:
+            return
+        arrays = {}
+        for name, values in batch.arrays.items():
+            along = lead if roles[name] in ("x", "y") else 0
+            cut = values.ndim > along and values.shape[along] == size
+            arrays[name] = np.ascontiguousarray(np.take(values, np.arange(keep), axis=along)) if cut else values
+        if attempt(arrays):
+            return
+
+
+def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
+    """One row as a matrix of one row, where its rank is higher."""
+    batch = current()
+    roles = _roles(subject)
+    pair = [n for n in batch.arrays if roles[n] in ("x", "y")]
+    if not pair or any(batch.arrays[n].ndim <= 2 or 1 not in batch.arrays[n].shape for n in pair):
+        return
+    if any(np.prod(batch.arrays[n].shape) != max(batch.arrays[n].shape) for n in pair):
+        return
+    row = (-1, 1) if _axis(subject, batch) == 0 else (1, -1)
+    attempt({n: a.reshape(row) if n in pair else a.reshape(a.shape[:1]) if a.ndim else a for n, a in batch.arrays.items()})
+
+
+def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
+    """Fewer elements: halves, then one by one."""
+    roles = _roles(subject)
+    pair = [n for n in current().arrays if roles[n] in ("x", "y")]
+    if not pair:
+        return
+
+    def length() -> int:
+        batch = current()
+        return max(batch.arrays[n].shape[_axis(subject, batch)] for n in pair)
+
+    def without(start: int, stop: int) -> Arrays:
+        batch = current()
+        axis = _axis(subject, batch)
+        drop = np.arange(start, stop)
+        return {
+            n: np.ascontiguousarray(np.delete(a, drop, axis=axis)) if n in pair and a.shape[axis] > 1 else a
+            for n, a in batch.arrays.items()
+        }
+
+    size = length() // 2
+    while size >= 1:
+        start = 0
+        while start < length() and length() > 1:
+            stop = min(start + size, length())
+            if stop - start >= length() or not attempt(without(start, stop)):
+                start += size
+        size //= 2
+
+
+def _positions(arrays: Mapping[str, NDArray[Any]], subject: Subject) -> Iterator[tuple[str, int]]:
+    roles = _roles(subject)
+    for name, values in arrays.items():
+        if roles[name] in ("x", "y", "distances") and str(values.dtype) in FORMATS:
+            for position in range(min(values.size, 64)):
+                yield name, position
+
+
+def _rounded(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+    """All numbers at once with few bits."""
+    for bits in (1, 2, 4):
+        roles = _roles(subject)
+        yield {n: _few_bits(a, bits) if roles[n] in ("x", "y", "distances") else a for n, a in current().items()}
+
+
+def _few_bits(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    if str(values.dtype) not in FORMATS:
+        return values
+    with np.errstate(all="ignore"):
+        fraction, exponent = np.frexp(values.astype(np.float64))
+        return np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(values.dtype)
+
+
+def _zeroed(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+    """One number at a time set to zero."""
+    for name, position in list(_positions(current(), subject)):
+        yield from _with(current(), name, position, 0.0)
+
+
+def _simpler(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+    """One number at a time replaced by 1, then by a power of two near it."""
+    for name, position in list(_positions(current(), subject)):
+        value = float(current()[name].ravel()[position])
+        if value in (0.0, 1.0) or not np.isfinite(value):
+            continue
+        yield from _with(current(), name, position, 1.0)
+        yield from _with(current(), name, position, float(np.ldexp(np.copysign(1.0, value), int(np.frexp(value)[1]) - 1)))
+
+
+def _with(arrays: Arrays, name: str, position: int, value: float) -> Iterator[Arrays]:
+    old = arrays[name]
+    if float(old.ravel()[position]) != value:
+        new = old.copy()
+        new.reshape(-1)[position] = value
+        yield {**arrays, name: new}
+
+
+def stays(region: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]) -> bool:
+    """Whether reduced arrays still lie in the region they were drawn from."""
+    roles = _roles(subject)
+    pair = [a for n, a in arrays.items() if roles[n] in ("x", "y")]
+    if not pair or region in ("-", "empty"):
+        return True
+    named = [str(a.dtype) for a in pair if str(a.dtype) in FORMATS]
+    format_ = FORMATS[min(named, key=lambda n: FORMATS[n].emax)] if named else FORMATS["float32"]
+    wide = [a.astype(np.float64) for a in pair]
+    if region == "nonfinite":
+        return any(not np.isfinite(a).all() for a in wide)
+    if not all(np.isfinite(a).all() for a in wide):
+        return False
+    if region == "subnormal":
+        return any(((np.abs(a) < format_.smallest_normal) & (a != 0)).any() for a in wide)
+    axis = conditions.axis_of(subject, options)
+    norms = np.concatenate([np.ravel(conditions.log2_squared_norms(a, axis)) / 2 for a in pair])
+    if region == "zero":
+        return bool(np.isneginf(norms).any())
+    if np.isneginf(norms).any():
+        return False
+    low, high = float(norms.min()), float(norms.max())
+    if region == "tiny_norm":
+        return low <= np.log2(1e-2) and 2 * low > format_.emin
+    if region == "underflow":
+        return 2 * low < format_.emin
+    if region == "overflow":
+        return 2 * high > format_.emax
+    if region == "below_eps":
+        return high < 8
+    return low > -8 and 2 * high < format_.emax - 2

@@ -67,7 +67,7 @@ PLANTED = [
      "name either a case or a property", ""),
     ("family: cosine", "family: cosine\n§family: cosine", "family", "key given twice", "the first one is on line 3"),
     ("options: {reduction: none}", "options: {null: none}", "cases[0].options.null", "is not text", "quote it: 'null'"),
-    ("options: {reduction: none}", "options: {<<: {reduction: none}}", "cases[0].options", "merge keys", ""),
+    ("options: {reduction: none}", "options: {<<: {reduction: none}}", "cases[0].options.<<", "merge keys", ""),
     ("summary: Cosine of two tensors.", "summary: !!python/object/apply:os.system [ls]", "summary",
      "the tag 'tag:yaml.org,2002:python/object/apply:os.system' is not allowed", "plain data"),
 ]  # fmt: skip

@@ -8,7 +8,7 @@ YAML 1.1 takes for a boolean and 1.2 for text (`no`, `on`) is refused too, since
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,9 @@ _CONSTANTS: dict[str, Any] = {
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _AMBIGUOUS = re.compile(r"(yes|no|on|off)\Z", re.IGNORECASE)
-_NUMBERLIKE = re.compile(r"([-+]?0[0-9]+|0x[0-9A-Fa-f]+|0o[0-7]+|0b[01]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+)\Z")
+_NUMBERLIKE = re.compile(
+    r"([-+]?0[0-9]+|0x[0-9A-Fa-f]+|0o[0-7]+|0b[01]+|[-+]?[0-9]+_[0-9_]*|[-+]?[0-9]+(:[0-5]?[0-9])+)\Z"
+)
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -96,7 +98,7 @@ def read_document(text: str, file: str) -> Document:
             [Problem(file, 0, "", "the file is empty", "see docs/adding-an-api.md for a spec to start from")]
         )
     builder = _Builder(file)
-    data = builder.build(root, ())
+    data = builder.build(root)
     if builder.problems:
         raise SpecError(builder.problems)
     return Document(file, data, root)
@@ -142,69 +144,75 @@ class _Builder:
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self._path: list[str | int] = []
         self._open: set[int] = set()
         self._count = 0
 
-    def build(self, node: Node, path: tuple[str | int, ...]) -> Any:
+    def build(self, node: Node) -> Any:
         self._count += 1
         if self._count > MAX_NODES:
-            raise SpecError(
-                [Problem(self.file, _line(node), field_path(path), f"more than {MAX_NODES} nodes")]
-            )
-        if node.tag not in (_PLAIN, _TEXT, *_COLLECTIONS):
-            self._problem(
-                node, path, f"the tag {node.tag!r} is not allowed", "a spec is plain data: remove the tag"
-            )
+            raise SpecError([self._told(node, f"more than {MAX_NODES} nodes")])
+        tag = node.tag
+        if tag == _PLAIN:
+            return self._plain(node)
+        if tag == _TEXT:
+            return node.value
+        if tag not in _COLLECTIONS:
+            self._problem(node, f"the tag {tag!r} is not allowed", "a spec is plain data: remove the tag")
             return None
-        if isinstance(node, ScalarNode):
-            return str(node.value) if node.tag == _TEXT else self._plain(node, path)
         if id(node) in self._open:
-            raise SpecError([Problem(self.file, _line(node), field_path(path), "an alias contains itself")])
+            raise SpecError([self._told(node, "an alias contains itself")])
         self._open.add(id(node))
-        try:
-            if isinstance(node, SequenceNode):
-                return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
-            return dict(self._pairs(node, path))
-        finally:
-            self._open.discard(id(node))
+        built = self._list(node) if isinstance(node, SequenceNode) else self._mapping(node)
+        self._open.discard(id(node))
+        return built
 
-    def _pairs(self, node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[str, Any]]:
-        seen: dict[str, int] = {}
+    def _list(self, node: Node) -> list[Any]:
+        found = []
+        for i, item in enumerate(node.value):
+            self._path.append(i)
+            found.append(self.build(item))
+            self._path.pop()
+        return found
+
+    def _mapping(self, node: Node) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         for name, value in node.value:
             if not isinstance(name, ScalarNode):
-                self._problem(name, path, "a key must be text")
+                self._problem(name, "a key must be text")
                 continue
-            key = str(name.value)
-            if name.tag == _PLAIN:
-                resolved = self._plain(name, (*path, key))
-                if not isinstance(resolved, str):
-                    self._problem(name, (*path, key), f"the key {key!r} is not text", f"quote it: '{key}'")
+            key = name.value
+            self._path.append(key)
+            if name.tag == _PLAIN and not isinstance(self._plain(name), str):
+                self._problem(name, f"the key {key!r} is not text", f"quote it: '{key}'")
             if key == "<<":
-                self._problem(name, path, "merge keys are not allowed", "write the fields out")
-            if key in seen:
-                self._problem(name, (*path, key), "key given twice", f"the first one is on line {seen[key]}")
-            seen.setdefault(key, _line(name))
-            yield key, self.build(value, (*path, key))
+                self._problem(name, "merge keys are not allowed", "write the fields out")
+            if key in found:
+                first = next(n for n, _ in node.value if n.value == key)
+                self._problem(name, "key given twice", f"the first one is on line {_line(first)}")
+            found[key] = self.build(value)
+            self._path.pop()
+        return found
 
-    def _plain(self, node: Node, path: tuple[str | int, ...]) -> Any:
-        text = str(node.value)
+    def _plain(self, node: Node) -> Any:
+        text: str = node.value
         if text in _CONSTANTS:
             return _CONSTANTS[text]
-        if _AMBIGUOUS.match(text):
-            hint = f"quote it ('{text}') for text, or write true or false"
-            self._problem(
-                node, path, f"unquoted {text} is a boolean to some YAML readers and text to others", hint
-            )
+        if text[0] not in "+-.0123456789":
+            if len(text) <= 3 and _AMBIGUOUS.match(text):
+                hint = f"quote it ('{text}') for text, or write true or false"
+                self._problem(node, f"unquoted {text} is a boolean to some readers and text to others", hint)
             return text
-        if _NUMBERLIKE.match(text) and text not in ("+0", "-0"):
-            hint = f"quote it ('{text}') for text, or write a decimal number"
-            self._problem(
-                node, path, f"unquoted {text} is a different number to different YAML readers", hint
-            )
-            return text
-        if _INT.match(text):
+        if _INT.match(text) and not _NUMBERLIKE.match(text):
             return int(text)
+        if _NUMBERLIKE.match(text):
+            hint = f"quote it ('{text}') for text, or write a decimal number"
+            self._problem(node, f"unquoted {text} is another number to other YAML readers", hint)
+            return text
         return float(text) if _FLOAT.match(text) else text
 
-    def _problem(self, node: Node, path: tuple[str | int, ...], message: str, hint: str = "") -> None:
-        self.problems.append(Problem(self.file, _line(node), field_path(path), message, hint))
+    def _told(self, node: Node, message: str, hint: str = "") -> Problem:
+        return Problem(self.file, _line(node), field_path(self._path), message, hint)
+
+    def _problem(self, node: Node, message: str, hint: str = "") -> None:
+        self.problems.append(self._told(node, message, hint))

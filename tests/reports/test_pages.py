@@ -120,7 +120,7 @@ def test_tables_name_their_rows_and_columns(page: Page) -> None:
         "6 findings", "2 new or changed", "could not be judged",
         "The mean divides by the batch size, not by the sum of the weights",
         "raises ValueError", "no error; 1.0", "[0.5]", "[-0.5]",
-        "x2 = [[0.1, 1.0]]", "0x1.99999a0000000p-4",
+        "x2 = [[0.1, 1.0]]", "0x1.99999ap-4",
         "off by 8.39e+06 ulp",
         "floors the product of the norms: max(|x| |y|, 1e-08)", "wherever a norm is zero",
         "The default is AUTO.", "The default is SUM_OVER_BATCH_SIZE.",

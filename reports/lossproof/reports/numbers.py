@@ -73,7 +73,9 @@ def decimal(value: Any, dtype: str = "float64") -> str:
 def hexadecimal(value: Any) -> str:
     """The exact value: a hex float, or the digits of an integer."""
     x = number(value)
-    return x.hex() if isinstance(x, float) and math.isfinite(x) else "any" if x is None else str(x)
+    if isinstance(x, float) and math.isfinite(x):
+        return _short_hex(x)
+    return "any" if x is None else str(x)
 
 
 def literal(value: Any) -> str:

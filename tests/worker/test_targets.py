@@ -44,7 +44,7 @@ def test_the_snippets_of_a_framework_make_a_script(facts: FrameworkFacts) -> Non
 
 
 def test_an_unknown_framework_is_a_usage_error_with_the_nearest_name() -> None:
-    with pytest.raises(UsageError, match=r"unknown framework 'pytorch'.*torch"):
+    with pytest.raises(UsageError, match=r"unknown target 'pytorch'.*torch"):
         parse("pytorch")
     with pytest.raises(UsageError, match="tensorflow"):
         facts_of("tensorflwo")
@@ -78,14 +78,14 @@ def test_a_path_that_is_no_interpreter_is_a_usage_error(tmp_path: Path) -> None:
 
 def fake_interpreter(tmp_path: Path, version: str, packages: str) -> str:
     script = tmp_path / "python"
-    script.write_text(f'#!/bin/sh\necho \'{{"python": {version}, "packages": {packages}}}\'\n')
+    script.write_text(f'#!/bin/sh\necho \'{{"python": "{version}", "packages": {packages}}}\'\n')
     script.chmod(0o755)
     return str(script)
 
 
 def test_an_interpreter_is_asked_for_its_frameworks(tmp_path: Path) -> None:
     path = fake_interpreter(
-        tmp_path, "[3, 8]", '{"tensorflow-cpu": "2.4.0", "torch": "1.12.1", "numpy": "1.19"}'
+        tmp_path, "3.8.18", '{"tensorflow-cpu": "2.4.0", "torch": "1.12.1", "numpy": "1.19"}'
     )
     targets = parse(path)
     assert [target.name for target in targets] == ["tensorflow==2.4.0", "torch==1.12.1"]
@@ -93,10 +93,10 @@ def test_an_interpreter_is_asked_for_its_frameworks(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_without_a_framework_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match="none of mlx, tensorflow, torch"):
-        parse(fake_interpreter(tmp_path, "[3, 12]", "{}"))
+    with pytest.raises(NotInstalled, match="none of keras, mlx, tensorflow, torch"):
+        parse(fake_interpreter(tmp_path, "3.12.0rc1", "{}"))
 
 
 def test_an_interpreter_that_is_too_old_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"Python 3\.6; workers need 3\.7"):
-        parse(fake_interpreter(tmp_path, "[3, 6]", '{"torch": "1.0"}'))
+    with pytest.raises(UsageError, match=r"Python 3\.6\.15; workers need 3\.7"):
+        parse(fake_interpreter(tmp_path, "3.6.15", '{"torch": "1.0"}'))

@@ -1,29 +1,30 @@
-"""Facts of a framework: how it is found, its adapter, how a standalone script in it is written."""
+"""Facts of a framework: how it is found, spoken to and written in, and how its releases are obtained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Mode(BaseModel):
-    """How a reproducer script runs in one mode: jinja2 templates, see the head of the YAML files."""
-
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mode(_Frozen):
+    """How a reproducer script runs in one mode: jinja2 templates, see the head of the YAML files."""
 
     setup: str = ""
     call: str
 
 
-class Reproducer(BaseModel):
+class Reproducer(_Frozen):
     """Snippets of a standalone script in the framework's own words, see the head of the YAML files."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     imports: str
     seed: str
@@ -32,16 +33,15 @@ class Reproducer(BaseModel):
     modes: Mapping[str, Mode]
 
 
-class FrameworkFacts(BaseModel):
+class FrameworkFacts(_Frozen):
     """One framework, as its YAML file states it.
 
     `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
-    file name in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it,
-    `prefixes` the first parts of its APIs' names, and `editions` maps a prefix to the package whose version
-    decides what the documentation said.
+    file name in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it, `prefixes`
+    the first parts of its APIs' names, `editions` maps a prefix to the package whose version decides what the
+    documentation said, `backends` are the libraries that it can compute with, where it has a choice, and
+    `beside` names the framework that speaks for this one where both are installed.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     title: str
@@ -51,12 +51,60 @@ class FrameworkFacts(BaseModel):
     extra: str
     prefixes: tuple[str, ...] = Field(min_length=1)
     editions: Mapping[str, str]
+    backends: tuple[str, ...] = ()
+    beside: str = ""
     reproducer: Reproducer
+
+    def has(self, api: str) -> bool:
+        """Whether an API's full name belongs to this framework."""
+        return any(api.startswith(prefix + ".") for prefix in self.prefixes)
+
+
+class Build(_Frozen):
+    """How the releases in `versions` (a PEP 440 specifier) are installed, perhaps for one backend only.
+
+    `python` are the interpreters that will do, best first; `packages` are requirements in which `{version}`
+    and `{minor}` stand for the release; `framework` is the one that speaks for the result, if not the
+    catalogue's.
+    """
+
+    versions: str
+    python: tuple[str, ...] = Field(min_length=1)
+    packages: tuple[str, ...] = Field(min_length=1)
+    prefer: tuple[str, ...] = ()
+    backend: str = ""
+    framework: str = ""
+
+
+class Catalogue(_Frozen):
+    """What can stand before `==` in a target: a package, its framework, releases (oldest first) and builds.
+
+    `backends` are those to choose from as in `keras[jax]==3.0.0`, the default first; empty where there is
+    no choice.
+    """
+
+    name: str
+    framework: str
+    releases: tuple[str, ...]
+    builds: tuple[Build, ...]
+    backends: tuple[str, ...] = ()
 
 
 @cache
 def load_frameworks() -> Mapping[str, FrameworkFacts]:
     """Every framework lossproof knows, by name, in alphabetical order."""
-    files = [item for item in resources.files(__name__).iterdir() if item.name.endswith(".yaml")]
-    found = [FrameworkFacts.model_validate(yaml.safe_load(item.read_text("utf-8"))) for item in files]
+    found = [FrameworkFacts.model_validate(data) for data in _read(resources.files(__name__))]
     return MappingProxyType({facts.name: facts for facts in sorted(found, key=lambda facts: facts.name)})
+
+
+@cache
+def load_catalogues() -> Mapping[str, Catalogue]:
+    """Every package whose releases can be built, by name, in alphabetical order."""
+    found = [Catalogue.model_validate(data) for data in _read(resources.files(__name__) / "catalogue")]
+    return MappingProxyType({item.name: item for item in sorted(found, key=lambda item: item.name)})
+
+
+def _read(folder: Traversable) -> list[object]:
+    """The YAML files of a folder, read by the safe loader."""
+    files = [item for item in folder.iterdir() if item.name.endswith(".yaml")]
+    return [yaml.safe_load(item.read_text("utf-8")) for item in sorted(files, key=lambda item: item.name)]

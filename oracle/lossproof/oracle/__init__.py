@@ -15,7 +15,7 @@ from lossproof.oracle.cosine import BROADCASTS, SCORES, cosine, cosine_embedding
 from lossproof.oracle.enclosure import Alternative, Enclosure
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FLOAT_DTYPES
-from lossproof.oracle.judge import error_bounds, error_unit, excess, grade, ulp_error, within
+from lossproof.oracle.judge import error_bounds, error_limit, error_unit, excess, grade, ulp_error, within
 from lossproof.oracle.reduction import REDUCTIONS, reduce
 from lossproof.oracle.rules import NORM_RULES
 
@@ -34,6 +34,7 @@ __all__ = [
     "cosine",
     "cosine_embedding",
     "error_bounds",
+    "error_limit",
     "error_unit",
     "excess",
     "grade",

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Protocol, Self, TypeVar
 
 from flint import fmpq
-from lossproof.oracle.formats import Float, FloatFormat, Mask
+
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask
 from lossproof.oracle.rows import Block
 
 
@@ -71,7 +72,7 @@ class Arithmetic(Protocol[N]):
         """The sum over all rows, as one row."""
         ...
 
-    def take(self, a: N, index: object) -> N:
+    def take(self, a: N, index: Index) -> N:
         """The rows that a NumPy index picks."""
         ...
 

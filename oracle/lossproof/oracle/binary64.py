@@ -1,30 +1,35 @@
 """Stage 1: float64 numbers with a proven error bound (midpoint and radius).
 
-With u = 2^-53, one operation rounds by at most u |result| unless it underflows. Radii are computed in
-float64 too, a few operations each, so they are inflated by GROW = 1 + 2^-48, which covers 31 roundings;
-TINY = 2^-1000 covers every underflow. Numbers that are exactly zero stay exactly zero: orthogonal one-hot
-rows are decided here.
+With u = 2^-53, one operation rounds by at most u |result| unless it underflows. Radii are computed in float64 too,
+a few operations each, so they are inflated by GROW = 1 + 2^-48, which covers 31 roundings; TINY = 2^-1000 covers
+every underflow. Numbers that are exactly zero stay exactly zero: orthogonal one-hot rows are decided here.
 
-Dot products: for any order of summation and with or without fused operations, |P' - P| <= gamma_d sum |a
-b|, with gamma_d = d u / (1 - d u) (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002,
-section 3.1, (3.5)), and sum |a b| <= sqrt(Q R) by Cauchy-Schwarz, so no second pass is needed.
+Dot products: for any order of summation and with or without fused operations, |P' - P| <= gamma_d sum |a b|, with
+gamma_d = d u / (1 - d u) (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 3.1, (3.5)),
+and sum |a b| <= sqrt(Q R) by Cauchy-Schwarz, so no second pass is needed.
 """
+
+# ruff: noqa: D102 (the protocol documents these methods)
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from flint import fmpq
-from lossproof.oracle.formats import Float, FloatFormat, Mask, cast
+
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast
 from lossproof.oracle.reals import Real
 from lossproof.oracle.rows import Block
+from lossproof.oracle.slices import dot
 
 U = 2.0**-53
 GROW = 1.0 + 2.0**-48
 TINY = 2.0**-1000
 SAFE = 2.0**400
-"""Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could underflow or overflow."""
+"""Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could leave the range."""
+DENORMAL = 5e-324
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,27 @@ class Ball:
         return Ball(mid, np.where(least > 0, np.where(zero, 0.0, rad), np.inf))
 
 
+class Products(NamedTuple):
+    """P, Q and R of some rows as float64 computes them.
+
+    A zero is exact; what came out as zero but is not is the smallest subnormal. NaN in q or r marks a row that is not
+    finite; an infinity is an overflow.
+    """
+
+    p: Float
+    q: Float
+    r: Float
+
+    def take(self, index: Index) -> Products:
+        """The rows that an index picks."""
+        return Products(self.p[index], self.q[index], self.r[index])
+
+
 class Binary64:
     """The arithmetic of balls."""
 
     name = "float64"
-    block_elements = 1 << 16
+    block_elements = 1 << 15
 
     def number(self, values: Float) -> Ball:
         values = np.asarray(values, dtype=np.float64)
@@ -76,22 +97,33 @@ class Binary64:
         low, high = (np.array(ends) for ends in zip(*(Real(v).bounds() for v in values), strict=True))
         return Ball(low, (high - low) * GROW)
 
-    def dots(self, block: Block) -> tuple[Ball, Ball, Ball]:
-        x, y, d = block.x, block.y, block.length
+    def products(self, block: Block) -> Products:
+        """P, Q and R of a block."""
+        x, y = block.x, block.y
         with np.errstate(all="ignore"):
-            if x.shape[1] == y.shape[1]:
-                p = np.einsum("ij,ij->i", x, y)
-            else:
-                p = np.einsum("ij,ij->i", *np.broadcast_arrays(x, y))
-            q = np.einsum("ij,ij->i", x, x)
-            r = np.einsum("ij,ij->i", y, y)
-            gamma = d * U / (1 - d * U) * GROW
-            spread = gamma * np.sqrt(q) * np.sqrt(r) * (np.sqrt(block.repeats) * (1 + gamma) * GROW) + TINY
-            rows = np.flatnonzero(p == 0)
-            if rows.size:  # all products zero: P is zero, and not merely near it
-                apart = ~((x[rows] != 0) & (y[rows] != 0)).any(axis=1)
-                spread[rows[apart]] = 0.0
-            return Ball(p, spread), _squared_norm(q, gamma, x), _squared_norm(r, gamma, y)
+            p, q, r = dot(x, y), dot(x, x), dot(y, y)
+        rows = np.flatnonzero(p == 0)
+        if rows.size:
+            p[rows[((x[rows] != 0) & (y[rows] != 0)).any(axis=1)]] = DENORMAL
+        for squared, v in ((q, x), (r, y)):
+            rows = np.flatnonzero(squared == 0)
+            if rows.size:
+                squared[rows[v[rows].any(axis=1)]] = DENORMAL
+            rows = np.flatnonzero(~np.isfinite(squared))
+            if rows.size:
+                squared[rows] = np.where(np.isfinite(v[rows]).all(axis=1), np.inf, np.nan)
+        return Products(p, q, r)
+
+    def dots(self, block: Block) -> tuple[Ball, Ball, Ball]:
+        return self.balls(self.products(block), block.length, block.repeats)
+
+    def balls(self, products: Products, length: int, repeats: int) -> tuple[Ball, Ball, Ball]:
+        """P, Q and R with their error bounds."""
+        p, q, r = products
+        gamma = length * U / (1 - length * U) * GROW
+        with np.errstate(all="ignore"):
+            spread = gamma * np.sqrt(q) * np.sqrt(r) * (np.sqrt(repeats) * (1 + gamma) * GROW) + TINY
+            return Ball(p, np.where(p == 0, 0.0, spread)), _squared_norm(q, gamma), _squared_norm(r, gamma)
 
     def sqrt(self, a: Ball) -> Ball:
         mid = np.sqrt(np.maximum(a.mid, 0.0))
@@ -104,9 +136,11 @@ class Binary64:
     def maximum(self, a: Ball, b: Ball) -> Ball:
         a_least, b_least = a.mid - a.rad * GROW, b.mid - b.rad * GROW
         a_most, b_most = a.mid + a.rad * GROW, b.mid + b.rad * GROW
-        rad = np.where(a_least * (1 - U) > b_most, a.rad, np.where(b_least * (1 - U) > a_most, b.rad, 0.0))
-        sure = (a_least * (1 - U) > b_most) | (b_least * (1 - U) > a_most)
-        return Ball(np.maximum(a.mid, b.mid), np.where(sure, rad, np.maximum(a.rad, b.rad)))
+        only_a = a_least - U * np.abs(a_least) > b_most + U * np.abs(b_most)
+        only_b = b_least - U * np.abs(b_least) > a_most + U * np.abs(a_most)
+        either = np.maximum(a.rad, b.rad)
+        rad = np.where(only_a, a.rad, np.where(only_b, b.rad, either))
+        return Ball(np.maximum(a.mid, b.mid), rad)
 
     def less(self, a: Ball, b: Ball) -> tuple[Mask, Mask]:
         gap = b.mid - a.mid
@@ -128,20 +162,28 @@ class Binary64:
         rad = (rad + gamma * size) * (1 + 2 * gamma) * GROW
         return Ball(np.array([mid]), np.array([rad]))
 
-    def take(self, a: Ball, index: object) -> Ball:
-        return Ball(a.mid[index], a.rad[index])  # type: ignore[index]
+    def take(self, a: Ball, index: Index) -> Ball:
+        return Ball(a.mid[index], a.rad[index])
 
     def join(self, parts: list[Ball]) -> Ball:
         return Ball(np.concatenate([p.mid for p in parts]), np.concatenate([p.rad for p in parts]))
 
     def bounds(self, a: Ball) -> tuple[Float, Float]:
         with np.errstate(all="ignore"):
-            low = np.where(a.rad == 0, a.mid, np.nextafter(a.mid - a.rad, -np.inf))
-            high = np.where(a.rad == 0, a.mid, np.nextafter(a.mid + a.rad, np.inf))
-        return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+            pad = (a.rad + (2 * U) * np.abs(a.mid)) * GROW  # 2 u |mid| for the rounding of mid -+ pad
+            exact = a.rad == 0
+            if exact.any():
+                pad = np.where(exact, 0.0, pad)
+            low, high = a.mid - pad, a.mid + pad
+        known = np.isfinite(low) & np.isfinite(high)
+        if not known.all():
+            low, high = np.where(known, low, -np.inf), np.where(known, high, np.inf)
+        return low, high
 
     def rounded(self, a: Ball, fmt: FloatFormat) -> tuple[Float, Mask]:
         low, high = self.bounds(a)
+        if fmt.name == "float64":
+            return low, low == high
         first = cast(low, fmt).astype(np.float64)
         last = cast(high, fmt).astype(np.float64)
         settled = np.isfinite(low) & np.isfinite(high)
@@ -156,10 +198,7 @@ class Binary64:
         return inside, inside | outside
 
 
-def _squared_norm(q: Float, gamma: float, x: Float) -> Ball:
-    """A sum of squares: relative error gamma; exactly zero for a row of zeros; unknown outside the safe range."""
-    ball = Ball(q, np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW) + TINY, np.inf))
-    rows = np.flatnonzero(q == 0)
-    if rows.size:
-        ball.rad[rows[~x[rows].any(axis=1)]] = 0.0
-    return ball
+def _squared_norm(q: Float, gamma: float) -> Ball:
+    """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe range."""
+    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW) + TINY, np.inf)
+    return Ball(q, np.where(q == 0, 0.0, known))

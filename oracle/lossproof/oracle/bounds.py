@@ -24,6 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from lossproof.oracle.enclosure import LADDER, Enclosure
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of
@@ -93,11 +94,11 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
     left = np.flatnonzero(~problem.undefined & ~problem.gone)
     for arithmetic in LADDER:
         for rows in problem.row_blocks(arithmetic.block_elements, left):
-            c, D2 = problem.cosines(arithmetic, problem.pairs.block(rows).absolute(), rows)
+            c, denominator = problem.cosines(arithmetic, rows, absolute=True)
             with np.errstate(all="ignore"):
-                k_low, kappa[rows] = arithmetic.bounds(c)
+                kappa[rows] = arithmetic.bounds(c)[1]
                 one = arithmetic.number(np.ones(len(rows)))
-                i_low, inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(D2))
+                inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(denominator()))[1]
         sharp = (kappa[left] < np.inf) & (inverse[left] < np.inf)
         left = left[~sharp]
         if not left.size:
@@ -134,7 +135,15 @@ def _magnitude(problem: CosineProblem) -> Float:
 
 def _signed(problem: CosineProblem) -> Float:
     """c as far as float64 knows it, the end of larger magnitude, flat; it goes into small terms only."""
-    low, high = problem.similarity_limits()
+    out = np.zeros(problem.size), np.zeros(problem.size)
+
+    def ask(arithmetic: Any, numbers: Any, rows: Any) -> Mask:
+        out[0][rows], out[1][rows] = arithmetic.bounds(numbers)
+        known: Mask = np.isfinite(out[0][rows]) & np.isfinite(out[1][rows])
+        return known
+
+    Enclosure(problem.as_similarity()).climb(ask)
+    low, high = out
     return np.where(np.abs(low) > np.abs(high), low, high)
 
 

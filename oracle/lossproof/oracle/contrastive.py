@@ -6,19 +6,22 @@ after Hadsell, Chopra and LeCun, CVPR 2006, equation (4), which has the factor 1
 pairs. Without the squares it is y d + (1 - y) max(margin - d, 0).
 """
 
+# ruff: noqa: D102 (the protocol documents these methods)
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
 from lossproof.oracle import bounds
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.rows import checked, real_parameter
 from lossproof.oracle.rules import Numbers
-from numpy.typing import ArrayLike
 
 LABELS = (-1.0, 0.0, 1.0)
 

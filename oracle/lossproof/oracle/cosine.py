@@ -8,24 +8,33 @@
 D is what the norm rule says (rules.py).
 """
 
+# ruff: noqa: D102 (the protocol documents these methods)
+
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from lossproof.oracle import bounds
+from numpy.typing import ArrayLike
+
+from lossproof.oracle import bounds, fused
 from lossproof.oracle.arithmetic import Arithmetic
+from lossproof.oracle.binary64 import Binary64, Products
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rows import Array, Block, Pairs, both_zero_norms, checked, finite_rows, real_parameter
+from lossproof.oracle.rows import Array, Block, Pairs, checked, real_parameter
 from lossproof.oracle.rules import NORM_RULES, SQUARED_DENOMINATORS, WITHOUT_EPS, Numbers, Quadratic
-from numpy.typing import ArrayLike
 
 SCORES = ("similarity", "negated", "distance")
 """The scores of a cosine: c, -c and 1 - c."""
+FIRST = Binary64()
+KEEP_ROWS = 1 << 16
+"""So many rows may keep P, Q and R whatever their length; beyond it only where the inputs are larger than those."""
 BROADCASTS = ("expand", "normalise")
 """Broadcast the arrays and then normalise the rows, or normalise each array's rows and then broadcast."""
 
@@ -43,110 +52,161 @@ class Measure:
         return self.norm_rule == "plain" or (self.norm_rule != "raw" and self.eps == 0)
 
 
-def quotient(
+def denominator(
     a: Arithmetic[Any],
     dots: tuple[Numbers, Numbers, Numbers],
     measure: Measure,
     gone: Mask,
     flips: tuple[Mask, Mask],
-) -> tuple[Numbers, Numbers]:
-    """(c, D^2): the cosine P / D under a norm rule; `zero` where D vanishes."""
-    P, Q, R = dots
-    ones = np.ones(len(gone))
-    one, eps = a.number(ones), a.number(np.full(len(gone), measure.eps))
-    D2 = SQUARED_DENOMINATORS[measure.norm_rule](Quadratic(a, Q, R, eps, one, *flips))
-    D2 = a.where(gone, one, D2)
-    c = P if measure.norm_rule == "raw" else P / a.sqrt(D2)
-    if measure.zero is not None and gone.any():
-        zero = measure.zero if math.isfinite(measure.zero) else 0.0
-        c = a.where(gone, a.number(np.full(len(gone), zero)), c)
-    return c, D2
+) -> Numbers:
+    """D^2 under a norm rule; 1 where D vanishes."""
+    _, Q, R = dots
+    one, eps = (a.number(np.full(len(gone), v)) for v in (1.0, measure.eps))
+    return a.where(gone, one, SQUARED_DENOMINATORS[measure.norm_rule](Quadratic(a, Q, R, eps, one, *flips)))
 
 
-def scored(a: Arithmetic[Any], c: Numbers, score: str, ones: Float) -> Numbers:
+def quotient(a: Arithmetic[Any], P: Numbers, D2: Numbers, measure: Measure) -> Numbers:
+    """c = P / D."""
+    return P if measure.norm_rule == "raw" else P / a.sqrt(D2)
+
+
+def filled(a: Arithmetic[Any], c: Numbers, measure: Measure, gone: Mask) -> Numbers:
+    """c with the documented value where D vanishes."""
+    if measure.zero is None or not gone.any():
+        return c
+    zero = measure.zero if math.isfinite(measure.zero) else 0.0
+    return a.where(gone, a.number(np.full(len(gone), zero)), c)
+
+
+def scored(a: Arithmetic[Any], c: Numbers, score: str, count: int) -> Numbers:
     """The score of a cosine."""
     if score == "similarity":
         return c
-    return -c if score == "negated" else a.number(ones) - c
+    return -c if score == "negated" else a.number(np.ones(count)) - c
 
 
-def embedded(a: Arithmetic[Any], c: Numbers, similar: Mask, margin: float, ones: Float) -> Numbers:
+def embedded(a: Arithmetic[Any], c: Numbers, similar: Mask, margin: float) -> Numbers:
     """1 - c for similar pairs, max(0, c - margin) for the others."""
+    ones = np.ones(len(similar))
     hinge = a.maximum(a.number(0 * ones), c - a.number(margin * ones))
     return a.where(similar, a.number(ones) - c, hinge)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over the rows tells: which are finite, where D vanishes, and P, Q, R where they are worth keeping."""
+
+    finite: Mask
+    gone: Mask
+    products: Products | None
+
+
 class CosineProblem:
     """All pairs of rows under one measure, with a score or with targets and a margin."""
 
-    pairs: Pairs
-    measure: Measure
-    shape: tuple[int, ...]
-    score: str = "similarity"
-    similar: Mask | None = None
-    """Flat, for cosine_embedding; then `score` means nothing."""
-    margin: float = 0.0
-    flip: tuple[Mask, Mask] | None = None
-    size: int = field(init=False)
-    undefined: Mask = field(init=False)
-    nan: Mask = field(init=False)
-    gone: Mask = field(init=False)
-    """Flat: where D is zero."""
+    def __init__(
+        self,
+        pairs: Pairs,
+        measure: Measure,
+        shape: tuple[int, ...],
+        score: str,
+        similar: Mask | None = None,
+        margin: float = 0.0,
+        flip: tuple[Mask, Mask] | None = None,
+    ) -> None:
+        self.pairs, self.measure, self.shape, self.size = pairs, measure, shape, pairs.size
+        self.score, self.similar, self.margin, self.flip = score, similar, margin, flip
 
-    def __post_init__(self) -> None:
-        self.size = self.pairs.size
-        finite, self.gone = np.ones(self.size, dtype=bool), np.zeros(self.size, dtype=bool)
-        for rows in self.row_blocks(1 << 16, slice(None)):
-            block = self.pairs.block(rows)
-            finite[rows] = finite_rows(block)
+    @cached_property
+    def survey(self) -> Survey:
+        """Made once, in blocks."""
+        keep = self.size <= KEEP_ROWS or self.pairs.bytes_per_pair >= 24
+        kept = Products(*(np.empty(self.size) for _ in range(3))) if keep else None
+        finite, gone = np.ones(self.size, dtype=bool), np.zeros(self.size, dtype=bool)
+        for rows in self.row_blocks(FIRST.block_elements, slice(None)):
+            found = FIRST.products(self.pairs.block(rows))
+            finite[rows] = ~(np.isnan(found.q) | np.isnan(found.r))
             if self.measure.vanishes():
-                self.gone[rows] = both_zero_norms(block)
-        self.gone &= finite
+                gone[rows] = ((found.q == 0) | (found.r == 0)) & finite[rows]
+            if kept is not None:
+                for whole, part in zip(kept, found, strict=True):
+                    whole[rows] = part
+        return Survey(finite, gone, kept)
+
+    @cached_property
+    def gone(self) -> Mask:
+        """Flat: where D is zero."""
+        return self.survey.gone
+
+    @cached_property
+    def nan(self) -> Mask:
         zero = self.measure.zero
-        self.nan = self.gone & (zero is not None and math.isnan(zero))
-        self.undefined = ~finite | (self.gone & (zero is None))
+        return self.gone & (zero is not None and math.isnan(zero))
+
+    @cached_property
+    def undefined(self) -> Mask:
+        return ~self.survey.finite | (self.gone & (self.measure.zero is None))
 
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
-        parts = [
-            self._values(arithmetic, self.pairs.block(r), r)
-            for r in self.row_blocks(arithmetic.block_elements, rows)
-        ]
+        blocks = self.row_blocks(arithmetic.block_elements, rows)
+        parts = [self._values(arithmetic, self.cosines(arithmetic, r)[0], r) for r in blocks]
+        if len(parts) == 1:
+            return parts[0]
         return arithmetic.join(parts) if parts else arithmetic.number(np.empty(0))
 
-    def cosines(self, arithmetic: Arithmetic[Any], block: Block, rows: Rows | slice) -> tuple[Any, Any]:
-        """(c, D^2) of some rows."""
+    def cosines(
+        self, arithmetic: Arithmetic[Any], rows: Rows | slice, absolute: bool = False
+    ) -> tuple[Any, Callable[[], Any]]:
+        """c of some rows, or that of their absolute values, and a function that gives D^2."""
         gone = self.gone[rows]
-        still = np.zeros(len(gone), dtype=bool)
-        flips = (still, still) if self.flip is None else (self.flip[0][rows], self.flip[1][rows])
+        measure, d, plain = self.measure, self.pairs.length, self.measure.norm_rule == "plain"
         with np.errstate(all="ignore"):
-            return quotient(arithmetic, arithmetic.dots(block), self.measure, gone, flips)
+            if isinstance(arithmetic, Binary64):
+                if self.survey.products is None or absolute:
+                    products = arithmetic.products(self._block(rows, absolute))
+                else:
+                    products = self.survey.products.take(rows)
+                dots = partial(arithmetic.balls, products, d, self.pairs.repeats)
+                if measure.norm_rule in fused.RULES and self.pairs.repeats == 1:
+                    c = fused.cosine_ball(products, measure.norm_rule, measure.eps, d)
+                    c = c if not gone.any() else filled(arithmetic, c, measure, gone)
+                    return c, lambda: denominator(arithmetic, dots(), measure, gone, self._flips(rows))
+                found = dots()
+            else:
+                block = self._block(rows, absolute)
+                found = arithmetic.dots(block.scaled() if plain and self.pairs.wide else block)
+            D2 = denominator(arithmetic, found, measure, gone, self._flips(rows))
+            return filled(arithmetic, quotient(arithmetic, found[0], D2, measure), measure, gone), lambda: D2
 
-    def _values(self, arithmetic: Arithmetic[Any], block: Block, rows: Rows | slice) -> Any:
-        c, _ = self.cosines(arithmetic, block, rows)
-        ones = np.ones(len(block.x))
+    def _block(self, rows: Rows | slice, absolute: bool) -> Block:
+        block = self.pairs.block(rows)
+        return block.absolute() if absolute else block
+
+    def _flips(self, rows: Rows | slice) -> tuple[Mask, Mask]:
+        if self.flip is None:
+            still = np.zeros(len(self.gone[rows]), dtype=bool)
+            return still, still
+        return self.flip[0][rows], self.flip[1][rows]
+
+    def _values(self, arithmetic: Arithmetic[Any], c: Numbers, rows: Rows | slice) -> Any:
         with np.errstate(all="ignore"):
             if self.similar is None:
-                return scored(arithmetic, c, self.score, ones)
-            return embedded(arithmetic, c, self.similar[rows], self.margin, ones)
+                return scored(arithmetic, c, self.score, len(self.gone[rows]))
+            return embedded(arithmetic, c, self.similar[rows], self.margin)
 
     def row_blocks(self, elements: int, rows: Rows | slice) -> list[Any]:
+        """Rows, in blocks of so many elements."""
         step = max(1, elements // max(self.pairs.length, 1))
         if isinstance(rows, slice):
-            return [slice(i, min(i + step, self.size)) for i in range(0, self.size, step)]
+            start, stop, _ = rows.indices(self.size)
+            return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
         return [rows[i : i + step] for i in range(0, len(rows), step)]
 
-    def similarity_limits(self) -> tuple[Float, Float]:
-        """Float64 enclosures of c itself, flat; 0 where there is no value."""
-        plain = Enclosure(replace(self, score="similarity", similar=None))
-        out = np.zeros(self.size), np.zeros(self.size)
-
-        def ask(arithmetic: Any, numbers: Any, rows: Rows) -> Mask:
-            out[0][rows], out[1][rows] = arithmetic.bounds(numbers)
-            return np.isfinite(out[0][rows]) & np.isfinite(out[1][rows])
-
-        plain.climb(ask)
-        return out
+    def as_similarity(self) -> CosineProblem:
+        """The same rows with c itself as the value."""
+        other = CosineProblem(self.pairs, self.measure, self.shape, "similarity", flip=self.flip)
+        other.__dict__["survey"] = self.survey
+        return other
 
     def squared_norms(self) -> tuple[tuple[Float, Float], tuple[Float, Float]]:
         """Float64 enclosures of Q and of R, flat."""
@@ -176,7 +236,10 @@ class CosineProblem:
             (near_x & near_y, (near_x, near_y)),
         ):
             if mask.any():
-                other = replace(self, flip=flip)
+                other = CosineProblem(
+                    self.pairs, self.measure, self.shape, self.score, self.similar, self.margin, flip
+                )
+                other.__dict__["survey"] = self.survey
                 out.append(Alternative(mask.reshape(self.shape), Enclosure(other)))
         return tuple(out)
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
-from lossproof.oracle.arithmetic import Arithmetic
-from lossproof.oracle.binary64 import Binary64
-from lossproof.oracle.exact import Exact
-from lossproof.oracle.formats import Float, FloatFormat, Mask, cast, format_of, ulp
 from numpy.typing import NDArray
 
-LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), Exact())
+from lossproof.oracle.arithmetic import Arithmetic
+from lossproof.oracle.binary64 import Binary64
+from lossproof.oracle.double_double import DoubleDouble
+from lossproof.oracle.exact import Exact
+from lossproof.oracle.formats import Float, FloatFormat, Mask, cast, format_of, ulp
+
+LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(), Exact())
 """Cheapest first. The last one decides everything that can be decided."""
+
+BLOCK_ROWS = 1 << 13
+"""Rows are asked in blocks of so many, which keeps what is computed of them in the cache."""
 
 Rows = NDArray[np.intp]
 Ask = Callable[[Arithmetic[Any], Any, Rows], Mask]
@@ -31,10 +35,16 @@ class Problem(Protocol):
 
     shape: tuple[int, ...]
     size: int
-    undefined: Mask
-    """Flat: where the formula has no value."""
-    nan: Mask
-    """Flat: where the documented value is NaN."""
+
+    @property
+    def undefined(self) -> Mask:
+        """Flat: where the formula has no value."""
+        ...
+
+    @property
+    def nan(self) -> Mask:
+        """Flat: where the documented value is NaN."""
+        ...
 
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
         """The numbers of these rows."""
@@ -61,8 +71,6 @@ class Enclosure:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.shape = problem.shape
-        self._lock = Lock()
-        self._first: Any = None
         self._limits: tuple[Float, Float] | None = None
 
     @property
@@ -83,12 +91,12 @@ class Enclosure:
 
     @property
     def lower(self) -> Float:
-        """The largest known float64 at or below the value."""
+        """The largest float64 at or below the value."""
         return self._enclose()[0].reshape(self.shape)
 
     @property
     def upper(self) -> Float:
-        """The smallest known float64 at or above the value."""
+        """The smallest float64 at or above the value."""
         return self._enclose()[1].reshape(self.shape)
 
     def alternatives(self, dtype: object) -> tuple[Alternative, ...]:
@@ -107,22 +115,23 @@ class Enclosure:
         return (~decided & self.valued).reshape(self.shape)
 
     def climb(self, ask: Ask, among: Mask | None = None) -> None:
-        """Put a question to each stage of the ladder in turn, about the rows (flat mask) that are still undecided."""
+        """Put a question to each stage of the ladder in turn, about the rows (flat) that are still undecided."""
         wanted = self.valued if among is None else self.valued & among
-        for stage, arithmetic in enumerate(LADDER):
-            if stage == 0:
-                if wanted.all() and wanted.size:
-                    rows = np.arange(self.problem.size)
-                    decided = ask(arithmetic, self._stage_one(), rows)
-                    rows = rows[~decided]
-                else:
-                    rows = np.flatnonzero(wanted)
-                    if rows.size:
-                        decided = ask(arithmetic, arithmetic.take(self._stage_one(), rows), rows)
-                        rows = rows[~decided]
-            elif rows.size:
-                decided = ask(arithmetic, self.problem.evaluate(arithmetic, rows), rows)
-                rows = rows[~decided]
+        left: list[Rows] = []
+        for start in range(0, self.problem.size, BLOCK_ROWS):
+            block = slice(start, min(start + BLOCK_ROWS, self.problem.size))
+            rows = np.flatnonzero(wanted[block]) + start
+            if rows.size:
+                whole = rows.size == block.stop - start
+                numbers = self.problem.evaluate(LADDER[0], block if whole else rows)
+                left.append(rows[~ask(LADDER[0], numbers, rows)])
+        rows = np.concatenate(left) if left else np.empty(0, dtype=np.intp)
+        for arithmetic in LADDER[1:]:
+            undecided = [rows[:0]]
+            for start in range(0, rows.size, BLOCK_ROWS):
+                some = rows[start : start + BLOCK_ROWS]
+                undecided.append(some[~ask(arithmetic, self.problem.evaluate(arithmetic, some), some)])
+            rows = np.concatenate(undecided)
 
     def exponent_limits(self, fmt: FloatFormat, negligible: Float) -> Float:
         """The ulp in `fmt` of the value, flat; where it is unknown but at most `negligible`, that of an upper bound."""
@@ -140,21 +149,16 @@ class Enclosure:
         self.climb(ask)
         return out
 
-    def _stage_one(self) -> Any:
-        with self._lock:
-            if self._first is None:
-                self._first = self.problem.evaluate(LADDER[0], slice(None))
-            return self._first
-
     def _enclose(self) -> tuple[Float, Float]:
         if self._limits is None:
             lower, upper = np.full(self.problem.size, np.nan), np.full(self.problem.size, np.nan)
 
             def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
                 low, high = arithmetic.bounds(numbers)
-                lower[rows], upper[rows] = low, high
-                with np.errstate(all="ignore"):
-                    decided: Mask = (low == high) | (np.nextafter(np.nextafter(low, np.inf), np.inf) >= high)
+                lower[rows], upper[rows] = low + 0.0, high + 0.0  # no zero with a minus sign
+                # Neighbours, or one float that is the value: the same answer whichever stage gives it.
+                with np.errstate(over="ignore"):
+                    decided: Mask = (low == high) | (np.nextafter(low, np.inf) == high)
                 return decided
 
             self.climb(ask)

@@ -4,6 +4,8 @@ A float is an integer times a power of two, so sums of products are integers: al
 brought to the row's smallest exponent first.
 """
 
+# ruff: noqa: D102 (the protocol documents these methods)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,9 +14,14 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
-from lossproof.oracle.formats import Float, FloatFormat, Mask
+
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask
 from lossproof.oracle.reals import Real, Undecided, rational
 from lossproof.oracle.rows import Block
+from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
+
+MOST_SLICES = 8
+LARGEST = 200
 from numpy.typing import NDArray
 
 Reals = NDArray[np.object_]
@@ -35,15 +42,14 @@ class Exact:
         return _array([Real(v) for v in values])
 
     def dots(self, block: Block) -> tuple[Reals, Reals, Reals]:
-        p, q, r = [], [], []
-        repeats = block.length
-        for (a, e), (b, f) in zip(_integers(block.x), _integers(block.y), strict=True):
-            wide_a = a * repeats if len(a) == 1 < repeats else a
-            wide_b = b * repeats if len(b) == 1 < repeats else b
-            p.append(_dyadic(sum(map(mul, wide_a, wide_b)), e + f))
-            q.append(_dyadic(sum(map(mul, a, a)), 2 * e))
-            r.append(_dyadic(sum(map(mul, b, b)), 2 * f))
-        return _array(p), _array(q), _array(r)
+        with np.errstate(all="ignore"):
+            sums, done = _by_slices(block)
+        left = np.flatnonzero(~done)
+        if left.size:
+            for out, part in zip(sums, _by_integers(Block(block.x[left], block.y[left])), strict=True):
+                for i, v in zip(left, part, strict=True):
+                    out[i] = v
+        return _array(sums[0]), _array(sums[1]), _array(sums[2])
 
     def sqrt(self, a: Reals) -> Reals:
         return _array([v.sqrt() for v in a])
@@ -64,8 +70,8 @@ class Exact:
     def sum(self, a: Reals) -> Reals:
         return _array([Real.sum(a)])
 
-    def take(self, a: Reals, index: object) -> Reals:
-        taken: Reals = a[index]  # type: ignore[index]
+    def take(self, a: Reals, index: Index) -> Reals:
+        taken: Reals = a[index]
         return taken
 
     def join(self, parts: list[Reals]) -> Reals:
@@ -106,6 +112,47 @@ def _array(values: list[Real]) -> Reals:
 
 def _dyadic(n: int, e: int) -> Real:
     return Real(fmpq(n << e) if e >= 0 else fmpq(n, 1 << -e))
+
+
+def _by_slices(block: Block) -> tuple[tuple[list[Real], list[Real], list[Real]], Mask]:
+    """The three sums from dot products of slices, all of them exact, and the rows for which this was possible."""
+    ex, ey = exponents(block.x), exponents(block.y)
+    done = (np.abs(ex) <= LARGEST) & (np.abs(ey) <= LARGEST)
+    x, y = (np.where(done[:, None], v, 0.0) for v in (block.x, block.y))
+    bits = width(block.length)
+    sx, sy = (sliced(v, bits, MOST_SLICES, until_exact=True) for v in (x, y))
+    done &= ~sx.rest.any(axis=1) & ~sy.rest.any(axis=1)
+    return (_joined(sx, sy), _joined(sx, sx), _joined(sy, sy)), done
+
+
+def _joined(a: Sliced, b: Sliced) -> list[Real]:
+    """sum over k, l of a_k b_l: the products with k + l = s share the quantum first_a + first_b - s step."""
+    count = len(a.parts) + len(b.parts) - 1
+    first = a.first + b.first
+    total = np.zeros((count, len(first)), dtype=np.int64)
+    for k, part in enumerate(a.parts):
+        for m, other in enumerate(b.parts):
+            total[k + m] += np.ldexp(dot(part, other), -(first - (k + m) * a.step)).astype(np.int64)
+    last = (first - (count - 1) * a.step).tolist()
+    out = []
+    for values, e in zip(total.T.tolist(), last, strict=True):
+        n = 0
+        for v in values:
+            n = (n << a.step) + v
+        out.append(_dyadic(n, e))
+    return out
+
+
+def _by_integers(block: Block) -> tuple[list[Real], list[Real], list[Real]]:
+    p, q, r = [], [], []
+    repeats = block.length
+    for (a, e), (b, f) in zip(_integers(block.x), _integers(block.y), strict=True):
+        wide_a = a * repeats if len(a) == 1 < repeats else a
+        wide_b = b * repeats if len(b) == 1 < repeats else b
+        p.append(_dyadic(sum(map(mul, wide_a, wide_b)), e + f))
+        q.append(_dyadic(sum(map(mul, a, a)), 2 * e))
+        r.append(_dyadic(sum(map(mul, b, b)), 2 * f))
+    return p, q, r
 
 
 def _integers(rows: Float) -> list[tuple[list[int], int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import ml_dtypes
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Index: TypeAlias = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def cast(values: Float, fmt: FloatFormat) -> NDArray[Any]:
     magnitude = np.where(np.isnan(values), infinity | np.uint64(1 << (fmt.precision - 2)), magnitude)
     out = magnitude | ((bits >> np.uint64(63)) << np.uint64(fmt.width - 1))
     unsigned = np.uint16 if fmt.width == 16 else np.uint32
-    return out.astype(unsigned).view(fmt.dtype)
+    rounded: NDArray[Any] = out.astype(unsigned).view(fmt.dtype)
+    return rounded
 
 
 def round_integer(n: int, exponent: int, fmt: FloatFormat, sticky: bool = False) -> float:

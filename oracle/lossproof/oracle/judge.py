@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from lossproof.oracle.bounds import GRADES, NARROW, bound
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, ulp
 from lossproof.oracle.rows import checked
-from numpy.typing import ArrayLike, NDArray
 
 
 def within(answer: ArrayLike, e: Enclosure, tolerance: ArrayLike, dtype: object = None) -> Mask:
@@ -34,6 +35,12 @@ def error_bounds(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float
     """
     values, fmt = _answer(answer, e, dtype)
     return _errors(values, e, fmt).reshape(e.shape)
+
+
+def error_limit(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
+    """An upper bound of |answer - exact| in e's shape, from the first arithmetic alone: cheap, never too small."""
+    values, fmt = _answer(answer, e, dtype)
+    return _errors(values, e, fmt, sharp=False).reshape(e.shape)
 
 
 def error_unit(e: Enclosure, dtype: object) -> tuple[Float, Mask]:
@@ -123,7 +130,7 @@ def _within(values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alter
     return out
 
 
-def _errors(values: Float, e: Enclosure, fmt: FloatFormat) -> Float:
+def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -> Float:
     out = np.where(e.problem.undefined, np.nan, np.inf)
     out[_exactly(values, e, fmt)] = 0.0
 
@@ -133,7 +140,7 @@ def _errors(values: Float, e: Enclosure, fmt: FloatFormat) -> Float:
             least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
             most = np.maximum(np.abs(low), np.abs(high))
             out[rows] = most
-            decided: Mask = most - least <= least * 2.0**-10
+            decided: Mask = (most - least <= least * 2.0**-10) | (not sharp)
         return decided
 
     e.climb(ask, np.isfinite(values))

@@ -21,6 +21,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from flint import fmpq, fmpz
+
 from lossproof.oracle.formats import FloatFormat, round_integer
 
 Rational: TypeAlias = fmpq

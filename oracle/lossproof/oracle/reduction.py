@@ -9,6 +9,8 @@
 Weights broadcast against e as NumPy arrays do; n, sum(w) and the count are taken over the broadcast shape.
 """
 
+# ruff: noqa: D102 (the protocol documents these methods)
+
 from __future__ import annotations
 
 import math
@@ -17,6 +19,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from lossproof.oracle import bounds
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
@@ -24,7 +28,6 @@ from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.reals import Real, rational
 from lossproof.oracle.rows import checked, real_parameter
-from numpy.typing import ArrayLike, NDArray
 
 REDUCTIONS = ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero")
 """The names of the reductions."""

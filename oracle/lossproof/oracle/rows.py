@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from lossproof.oracle.errors import UnsupportedInput
-from lossproof.oracle.formats import FORMATS, Float, Mask
 from numpy.typing import ArrayLike, NDArray
 
+from lossproof.oracle.errors import UnsupportedInput
+from lossproof.oracle.formats import FORMATS, Float
+from lossproof.oracle.slices import exponents
+
 LARGEST_INTEGER = 1 << 53
+FAR = 150
+"""Rows whose largest element lies outside 2^-150..2^150 are scaled where a rule allows it."""
 Array = NDArray[Any]
 
 
@@ -66,9 +70,25 @@ class Block:
         """How many times longer the broadcast rows are: sum |a b| <= sqrt(repeats sum a^2 sum b^2)."""
         return self.length // max(min(self.x.shape[1], self.y.shape[1]), 1)
 
+    def scaled(self) -> Block:
+        """Each row times a power of two that brings its largest element near 1, where that loses nothing."""
+        return Block(_scaled(self.x), _scaled(self.y))
+
     def absolute(self) -> Block:
         """The rows of absolute values."""
         return Block(np.abs(self.x), np.abs(self.y))
+
+
+def _scaled(x: Float) -> Float:
+    e = exponents(x)
+    far = np.abs(e) > FAR
+    if not far.any():
+        return x
+    shifted = np.ldexp(x, np.where(far, -e, 0)[:, None])
+    lost = ((shifted != 0) != (x != 0)).any(axis=1) | (
+        np.ldexp(shifted, np.where(far, e, 0)[:, None]) != x
+    ).any(axis=1)
+    return np.where(lost[:, None], x, shifted)
 
 
 class Pairs:
@@ -79,9 +99,12 @@ class Pairs:
         self.shape = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
         self.size = math.prod(self.shape)
         dx, dy = x.shape[-1], y.shape[-1]
-        self.length = np.broadcast_shapes((dx,), (dy,))[0]
+        self.length = int(np.broadcast_shapes((dx,), (dy,))[0])
         if expand:
             dx = dy = self.length
+        self.repeats = self.length // max(min(dx, dy), 1)
+        """How often a row of one element is repeated: 1 unless rows are normalised before they are broadcast."""
+        self.bytes_per_pair = dx * x.itemsize + dy * y.itemsize
         # Wide numbers can leave the range of float64 when squared; narrow ones cannot.
         self.wide = "float64" in (str(x.dtype), str(y.dtype))
         self._x = _Side(x, self.shape, dx)
@@ -109,14 +132,3 @@ class _Side:
         index = np.unravel_index(rows, self._shape) if self._shape else ()
         picked = self._view[index] if self._shape else np.repeat(self._view[None], len(rows), axis=0)
         return np.ascontiguousarray(picked, dtype=np.float64)
-
-
-def both_zero_norms(block: Block) -> Mask:
-    """Where the row of x or the row of y is all zeros."""
-    return ~block.x.any(axis=1) | ~block.y.any(axis=1)
-
-
-def finite_rows(block: Block) -> Mask:
-    """Where every element of both rows is finite."""
-    finite: Mask = np.isfinite(block.x).all(axis=1) & np.isfinite(block.y).all(axis=1)
-    return finite

@@ -1,0 +1,265 @@
+"""Stage 2: numbers of two doubles with a proven error bound.
+
+A value is within `rad` of hi + lo, |lo| <= ulp(hi)/2. With u = 2^-53 the relative errors of the operations are at most
+3 u^2 for addition, 5 u^2 for multiplication and 15 u^2 + 56 u^3 for division (Joldes, Muller, Popescu, ACM TOMS
+44(2), 2017, theorems 3.1, 5.1 and 6.2: AccurateDWPlusDW, DWTimesDW1, DWDivDW2) and 25/8 u^2 for the square root (Lefevre,
+Louvet, Muller, Picot, Rideau, ACM TOMS 49(1), 2023, SQRTDWtoDW); EPS = 16 u^2 = 2^-102 covers them all. They hold
+while nothing underflows or overflows: numbers outside [2^-900, 2^900] are given up (rad = inf) or covered by TINY.
+
+NumPy neither reorders nor fuses these operations; `environment.py` checks that on start.
+"""
+
+# ruff: noqa: D102 (the protocol documents these methods)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+
+from lossproof.oracle.binary64 import GROW, SAFE, U
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast
+from lossproof.oracle.reals import Real, rational
+from lossproof.oracle.rows import Block
+from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
+
+EPS = 2.0**-102
+TINY = 2.0**-880
+SPLITTER = 2.0**27 + 1
+LARGEST = 180
+"""Rows with elements of 2^180 and more, or none above 2^-180, are given up: products of their norms leave the range."""
+
+
+def two_sum(a: Float, b: Float) -> tuple[Float, Float]:
+    """a + b exactly (Knuth)."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def fast_two_sum(a: Float, b: Float) -> tuple[Float, Float]:
+    """a + b exactly for |a| >= |b| or a = 0 (Dekker)."""
+    s = a + b
+    return s, b - (s - a)
+
+
+def two_prod(a: Float, b: Float) -> tuple[Float, Float]:
+    """a b exactly (Dekker and Veltkamp: no fused operation is needed)."""
+    p = a * b
+    t, s = SPLITTER * a, SPLITTER * b
+    ah, bh = t - (t - a), s - (s - b)
+    al, bl = a - ah, b - bh
+    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The value lies within `rad` of hi + lo; nothing is known where rad is infinite or NaN."""
+
+    hi: Float
+    lo: Float
+    rad: Float
+
+    def __neg__(self) -> Pair:
+        return Pair(-self.hi, -self.lo, self.rad)
+
+    def __add__(self, other: Pair) -> Pair:
+        s, e = two_sum(self.hi, other.hi)
+        t, f = two_sum(self.lo, other.lo)
+        s, e = fast_two_sum(s, e + t)
+        hi, lo = fast_two_sum(s, e + f)
+        rad = (self.rad + other.rad + EPS * np.abs(hi)) * GROW
+        zero = ((self.hi == 0) | (other.hi == 0)) & (self.rad == 0) & (other.rad == 0)
+        return Pair(hi, lo, np.where(zero, 0.0, rad))  # adding an exact zero is exact
+
+    def __sub__(self, other: Pair) -> Pair:
+        return self + (-other)
+
+    def __mul__(self, other: Pair) -> Pair:
+        p, e = two_prod(self.hi, other.hi)
+        hi, lo = fast_two_sum(p, e + (self.hi * other.lo + self.lo * other.hi))
+        a, b = np.abs(self.hi) * GROW, np.abs(other.hi) * GROW
+        rad = (a * other.rad + self.rad * (b + other.rad) + EPS * np.abs(hi)) * GROW + TINY
+        return _unless(hi, lo, rad, ((self.hi == 0) & (self.rad == 0)) | ((other.hi == 0) & (other.rad == 0)))
+
+    def __truediv__(self, other: Pair) -> Pair:
+        t = self.hi / other.hi
+        c, e = two_prod(other.hi, t)
+        c, f = fast_two_sum(c, other.lo * t)
+        rh, rl = fast_two_sum(c, f + e)
+        hi, lo = fast_two_sum(t, ((self.hi - rh) + (self.lo - rl)) / other.hi)
+        least = np.abs(other.hi) * (1 - 4 * U) - other.rad
+        rad = ((self.rad + np.abs(hi) * other.rad * GROW) / least + EPS * np.abs(hi)) * GROW + TINY
+        exact = _unless(hi, lo, rad, (self.hi == 0) & (self.rad == 0))
+        return Pair(exact.hi, exact.lo, np.where(least > 0, exact.rad, np.inf))
+
+
+def _unless(hi: Float, lo: Float, rad: Float, zero: Mask) -> Pair:
+    """An exact zero where `zero` is set; where the range was left, nothing is known."""
+    size = np.abs(hi)
+    rad = np.where((size < SAFE * SAFE * 2.0**100) & (rad < np.inf), rad, np.inf)
+    return Pair(np.where(zero, 0.0, hi), np.where(zero, 0.0, lo), np.where(zero, 0.0, rad))
+
+
+class DoubleDouble:
+    """The arithmetic of pairs."""
+
+    name = "double-double"
+    block_elements = 1 << 15
+
+    def number(self, values: Float) -> Pair:
+        values = np.asarray(values, dtype=np.float64)
+        return Pair(values, np.zeros_like(values), np.zeros_like(values))
+
+    def rational(self, values: list[fmpq]) -> Pair:
+        highs = [Real(v).bounds()[0] for v in values]
+        lows = [Real(v - rational(h)).bounds()[0] for v, h in zip(values, highs, strict=True)]
+        hi, lo = fast_two_sum(np.array(highs), np.array(lows))
+        return Pair(hi, lo, EPS * np.abs(hi) + TINY)
+
+    def dots(self, block: Block) -> tuple[Pair, Pair, Pair]:
+        with np.errstate(all="ignore"):
+            bits = width(block.length)
+            ex, ey = exponents(block.x), exponents(block.y)
+            bad_x, bad_y = np.abs(ex) > LARGEST, np.abs(ey) > LARGEST
+            x, y = _blanked(block.x, bad_x), _blanked(block.y, bad_y)
+            sx, sy = sliced(x, bits, 2), sliced(y, bits, 2)
+            p, q, r = _product(x, sx, y, sy, block), _square(x, sx), _square(y, sy)
+            return _given_up(p, bad_x | bad_y), _given_up(q, bad_x), _given_up(r, bad_y)
+
+    def sqrt(self, a: Pair) -> Pair:
+        positive = a.hi > 0
+        hi = np.where(positive, a.hi, 1.0)
+        s = np.sqrt(hi)
+        p, e = two_prod(s, s)
+        root, lo = fast_two_sum(s, (((hi - p) - e) + a.lo) / (2 * s))
+        coarse = np.sqrt(a.rad) * GROW + TINY
+        rad = np.minimum(a.rad / root * GROW, coarse) + EPS * root + TINY
+        root, lo, rad = (np.where(positive, v, w) for v, w in ((root, 0.0), (lo, 0.0), (rad * GROW, coarse)))
+        return _unless(root, lo, rad, (a.hi == 0) & (a.rad == 0))
+
+    def maximum(self, a: Pair, b: Pair) -> Pair:
+        larger, certain = self.less(a, b)
+        chosen = self.where(larger, b, a)
+        rad = np.maximum(a.rad, b.rad) + 4 * EPS * (np.abs(a.hi) + np.abs(b.hi))
+        return Pair(chosen.hi, chosen.lo, np.where(certain, chosen.rad, rad))
+
+    def less(self, a: Pair, b: Pair) -> tuple[Mask, Mask]:
+        gap = b - a
+        positive = gap.hi > 0
+        exact = (a.rad == 0) & (b.rad == 0) & (gap.hi == 0)
+        return positive, (np.abs(gap.hi) * (1 - 2 * U) > gap.rad) | exact
+
+    def where(self, mask: Mask, a: Pair, b: Pair) -> Pair:
+        return Pair(np.where(mask, a.hi, b.hi), np.where(mask, a.lo, b.lo), np.where(mask, a.rad, b.rad))
+
+    def unknown(self, mask: Mask, a: Pair) -> Pair:
+        return Pair(a.hi, a.lo, np.where(mask, np.inf, a.rad))
+
+    def sum(self, a: Pair) -> Pair:
+        while len(a.hi) > 1:  # pairwise
+            half = len(a.hi) // 2
+            pairs = self.take(a, slice(0, half)) + self.take(a, slice(half, 2 * half))
+            a = self.join([pairs, self.take(a, slice(2 * half, None))])
+        return a if len(a.hi) else self.number(np.zeros(1))
+
+    def take(self, a: Pair, index: Index) -> Pair:
+        return Pair(a.hi[index], a.lo[index], a.rad[index])
+
+    def join(self, parts: list[Pair]) -> Pair:
+        return Pair(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("hi", "lo", "rad")))
+
+    def bounds(self, a: Pair) -> tuple[Float, Float]:
+        with np.errstate(all="ignore"):
+            low, high = self._shifted(a)
+            below, above = np.nextafter(a.hi, -np.inf), np.nextafter(a.hi, np.inf)
+            # hi is one of the two floats around the value where |lo| is beyond doubt and below a spacing
+            over = (a.lo > a.rad) & (a.lo + a.rad < (above - a.hi) * 0.75)
+            under = (a.lo < -a.rad) & (a.rad - a.lo < (a.hi - below) * 0.75)
+            low = np.where(over, a.hi, np.where(under, below, np.nextafter(low, -np.inf)))
+            high = np.where(over, above, np.where(under, a.hi, np.nextafter(high, np.inf)))
+            exact = (a.rad == 0) & (a.lo == 0)
+            low, high = np.where(exact, a.hi, low), np.where(exact, a.hi, high)
+        return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+
+    def rounded(self, a: Pair, fmt: FloatFormat) -> tuple[Float, Mask]:
+        if fmt.name == "float64":
+            with np.errstate(all="ignore"):
+                first, last = self._shifted(a)
+            low, high = first, last
+        else:
+            low, high = self.bounds(a)
+            first, last = cast(low, fmt).astype(np.float64), cast(high, fmt).astype(np.float64)
+        settled = np.isfinite(low) & np.isfinite(high) & (first == last)
+        return first, settled & ((first != 0) | (low >= 0) | (high <= 0))
+
+    def within(self, a: Pair, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:
+        with np.errstate(all="ignore"):
+            gap = a - self.number(answer)
+            gap = self.where(gap.hi < 0, -gap, gap)
+            excess = gap - self.number(tolerance)
+            inside, outside = (
+                excess.hi + excess.lo < -excess.rad * GROW,
+                excess.hi + excess.lo > excess.rad * GROW,
+            )
+            inside |= (excess.hi == 0) & (excess.rad == 0)
+        return inside, inside | outside
+
+    @staticmethod
+    def _shifted(a: Pair) -> tuple[Float, Float]:
+        """The nearest float64 to hi + (lo - rad) and to hi + (lo + rad), rad a little widened."""
+        rad = (a.rad + 2 * U * np.abs(a.lo)) * GROW
+        rad = np.where(a.rad == 0, 0.0, rad)
+        return a.hi + (a.lo - rad), a.hi + (a.lo + rad)
+
+
+def _blanked(x: Float, rows: Mask) -> Float:
+    return np.where(rows[:, None], 0.0, x) if rows.any() else x
+
+
+def _given_up(a: Pair, rows: Mask) -> Pair:
+    return Pair(a.hi, a.lo, np.where(rows, np.inf, a.rad)) if rows.any() else a
+
+
+def _collected(high: Float, middle: Float, low: Float, rad: Float, zero: Mask) -> Pair:
+    """high + middle + low with the two first exact and the last small, as a pair."""
+    s, e = two_sum(high, middle)
+    tail = e + low
+    rad = (rad + 2 * U * (np.abs(e) + np.abs(low))) * GROW + TINY
+    hi, lo = two_sum(s, tail)
+    return Pair(hi, lo, np.where(zero, 0.0, rad))
+
+
+def _product(x: Float, sx: Sliced, y: Float, sy: Sliced, block: Block) -> Pair:
+    """x y = x1 y1 + (x1 y2 + x2 y1) + [x2 y2 + x ry + rx (y - ry)], the bracket in plain float64."""
+    (x1, x2), (y1, y2) = sx.parts, sy.parts
+    d = block.length
+    high, middle = dot(x1, y1), dot(x1, y2) + dot(x2, y1)
+    terms = dot(x2, y2), dot(x, sy.rest), dot(sx.rest, y - sy.rest)
+    low = terms[0] + (terms[1] + terms[2])
+    gamma = (d + 4) * U / (1 - (d + 4) * U)
+    size_x, size_y = (np.sqrt(dot(v, v) * (d / max(v.shape[1], 1))) for v in (x, y))
+    root = np.sqrt(float(d))
+    rad = gamma * (
+        size_x * root * np.ldexp(0.5, sy.quantum(1)) + size_y * root * np.ldexp(0.5, sx.quantum(1))
+    )
+    rad = (rad + 4 * U * sum(np.abs(t) for t in terms)) * (1 + 4 * gamma)
+    rows = np.flatnonzero((high == 0) & (middle == 0) & (low == 0))
+    zero = np.zeros(len(high), dtype=bool)
+    if rows.size:
+        zero[rows] = ~((x[rows] != 0) & (y[rows] != 0)).any(axis=1)
+    return _collected(high, middle, low, rad, zero)
+
+
+def _square(x: Float, s: Sliced) -> Pair:
+    """x x = x1 x1 + 2 x1 x2 + [x2 x2 + rx (2 x - rx)]."""
+    x1, x2 = s.parts
+    d = x.shape[1]
+    terms = dot(x2, x2), dot(s.rest, x + (x - s.rest))
+    low = terms[0] + terms[1]
+    gamma = (d + 4) * U / (1 - (d + 4) * U)
+    size = np.sqrt(dot(x, x))
+    rad = gamma * 2 * size * np.sqrt(float(d)) * np.ldexp(0.5, s.quantum(1))
+    rad = (rad + 4 * U * (np.abs(terms[0]) + np.abs(terms[1]))) * (1 + 4 * gamma)
+    return _collected(dot(x1, x1), 2 * dot(x1, x2), low, rad, size == 0)

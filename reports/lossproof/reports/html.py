@@ -46,13 +46,14 @@ def context(run: Run) -> dict[str, Any]:
         "claim_totals": view.totals(run.claims["verdict"].tolist()),
         "matrices": view.matrices(run),
         "findings": [card(run, finding) for finding in run.findings],
-        "anchors": {view.anchor(finding) for finding in run.findings},
+        "anchors": {view.anchor(finding["slug"], finding["target"]) for finding in run.findings},
         "fresh": len(view.fresh(run.findings)),
         "claims": run.claims.to_dict("records"),
         "undocumented": view.undocumented(run),
         "verdicts": VERDICTS,
         "severities": SEVERITIES,
         "words": words,
+        "anchor": view.anchor,
     }
 
 
@@ -62,7 +63,7 @@ def card(run: Run, finding: Mapping[str, Any]) -> dict[str, Any]:
     script = str(finding["reproducer"]).removeprefix("reproducers/")
     return {
         **finding,
-        "anchor": view.anchor(finding),
+        "anchor": view.anchor(finding["slug"], finding["target"]),
         "says": finding["expected"].get("says") or "",
         "want": expected,
         "got": observed,

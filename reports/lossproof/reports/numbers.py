@@ -127,10 +127,12 @@ def expression(value: Any) -> str:
 
 
 def measure(value: Any) -> str:
-    """An error in ulp or a ratio, short: "0.5", "1.2e+09", "inf"; "" where nothing was measured."""
+    """An error in ulp or a ratio, short: "0.5", "1,235", "1.2e+09", "inf"; "" where nothing was measured."""
     if value is None or value == "":
         return ""
     x = float(value)
     if math.isnan(x):
         return ""
-    return f"{x:.3g}" if abs(x) < 1e4 or not math.isfinite(x) else f"{x:.1e}"
+    if abs(x) < 1e3 or not math.isfinite(x):
+        return f"{x:.3g}"
+    return f"{x:,.0f}" if abs(x) < 1e6 else f"{x:.1e}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -179,6 +180,6 @@ def fresh(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [finding for finding in findings if finding["status"] in ("new", "changed")]
 
 
-def anchor(finding: Mapping[str, Any]) -> str:
-    """The fragment of a finding in the pages; a slug may occur once per target."""
-    return f"{finding['slug']}--{finding['target']}"
+def anchor(slug: str, target: str) -> str:
+    """The fragment of a finding in the pages: a slug may occur once per target, which may be a path."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", f"{slug}--{target}")

@@ -45,21 +45,41 @@ _RULES: Final = {
     "add_squared": "adds to each squared norm: sum x^2 + {eps}",
     "threshold": "treats a norm below {eps} as 1",
 }
-_SCORES: Final = {
-    "similarity": "returns the similarity c", "negated": "returns the negated similarity -c",
-    "distance": "returns the distance 1 - c",
-}  # fmt: skip
-_REDUCTIONS: Final = {
-    "none": "does not reduce", "sum": "sums", "mean": "divides the sum by the number of elements",
-    "mean_by_weight": "divides the weighted sum by the sum of the weights",
-    "mean_by_nonzero": "divides the weighted sum by the number of nonzero weights",
-}  # fmt: skip
+_PARAMETERS: Final[dict[str, dict[Any, str]]] = {
+    "score": {
+        "similarity": "returns the similarity c",
+        "negated": "returns the negated similarity -c",
+        "distance": "returns the distance 1 - c",
+    },
+    "reduction": {
+        "none": "does not reduce",
+        "sum": "sums",
+        "mean": "divides the sum by the number of elements",
+        "mean_by_weight": "divides the weighted sum by the sum of the weights",
+        "mean_by_nonzero": "divides the weighted sum by the number of nonzero weights",
+    },
+    "weights": {
+        "per_sample": "applies weights per sample, expanded to the right",
+        "numpy": "broadcasts weights as NumPy does",
+    },
+    "broadcasting": {
+        "expand": "broadcasts the inputs before it normalises them",
+        "normalise": "normalises the inputs before it broadcasts them",
+    },
+    "ignore_weights": {True: "ignores the weights"},
+    "keepdims": {True: "keeps the axis with length 1", False: "drops the axis"},
+    "similar": {1: "label 1 means similar", 0: "label 0 means similar"},
+    "squared": {True: "squares the terms", False: "does not square the terms"},
+    "half": {True: "halves the terms", False: "does not halve the terms"},
+}
 _PREDICATES: Final = {
     "squared_norm_underflows": "wherever a squared norm underflows in the dtype",
     "squared_norm_overflows": "wherever a squared norm overflows in the dtype",
     "product_underflows": "wherever the product of the norms underflows in the dtype",
     "product_overflows": "wherever the product of the norms overflows in the dtype",
     "eps_vanishes": "wherever eps becomes 0 in the dtype",
+    "squared_product_underflows": "wherever the product of the squared norms underflows in the dtype",
+    "squared_product_overflows": "wherever the product of the squared norms overflows in the dtype",
     "zero_norm": "wherever a norm is zero",
     "integer_input": "for integer input",
     "empty": "for empty input",
@@ -82,24 +102,21 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
         parts.append(phrase.format(eps="eps" if eps is None else _scalar(eps)))
     elif eps is not None:
         parts.append(f"eps is {_scalar(eps)}")
-    if (score := parameters.pop("score", None)) is not None:
-        parts.append(_SCORES.get(str(score), f"score {score}"))
-    if (reduction := parameters.pop("reduction", None)) is not None:
-        parts.append(_REDUCTIONS.get(str(reduction), f"reduction {reduction}"))
     if "zero" in parameters:
         zero = parameters.pop("zero")
         parts.append(
             "undefined for a zero vector" if zero is None else f"a zero vector gives {_scalar(zero)}"
         )
-    if parameters.pop("ignore_weights", False):
-        parts.append("ignores the weights")
-    parts += [f"{label(str(name))} is {_scalar(value)}" for name, value in parameters.items()]
+    for name, value in parameters.items():
+        phrases = _PARAMETERS.get(str(name), {})
+        known = isinstance(value, (str, bool, int)) and value in phrases
+        parts.append(phrases[value] if known else f"{label(str(name))} is {_scalar(value)}")
     if predicate := behaviour.get("predicate"):
         parts.append(_PREDICATES.get(str(predicate), label(str(predicate))))
     if cases := behaviour.get("cases"):
         parts.append(f"in {'case' if len(cases) == 1 else 'cases'} {', '.join(map(str, cases))}")
-    known = {"parameters", "predicate", "cases"}
-    parts += [f"{label(str(k))}: {_scalar(v)}" for k, v in behaviour.items() if k not in known and v]
+    told = {"parameters", "predicate", "cases"}
+    parts += [f"{label(str(k))}: {_scalar(v)}" for k, v in behaviour.items() if k not in told and v]
     return "; ".join(parts)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof import oracle
 from lossproof.conformance.asker import Asker, Reply, question
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.dtypes import FORMATS, numpy_dtype
 from lossproof.conformance.expectation import Expected, Silent, expect
-from lossproof.conformance.judge import NONE, NOTHING, Judged, judge, measured, ulps
+from lossproof.conformance.judge import NONE, NOTHING, Judged, accepted, judge, measured, ulps
 from lossproof.conformance.messages import Answer, Array, Question
 from lossproof.conformance.property import Failure, Outcome, bounds_at
 from lossproof.conformance.subject import Key, Subject
@@ -22,6 +23,10 @@ from lossproof.specs.models import ArrayValues, Case
 
 STEP = 0.125
 """Length of a step down the loss, against vectors of norm near 1."""
+
+
+FEW_ULPS = 4 * FORMATS["float32"].unit
+"""For numbers that a probe computes, for which no bound is derived."""
 
 
 def literal(given: ArrayValues) -> NDArray[Any]:
@@ -95,9 +100,7 @@ def conforms(case: Case, expected: Any, observed: Any) -> Outcome:
 
 def diverges(case: Case, kind: str, answer: Answer, expected: Any, observed: Any, says: str) -> Outcome:
     """The case gives something else."""
-    judged = Judged(
-        answer, None, answer.value.numpy() if answer.value else None, NONE, NONE, NOTHING
-    )
+    judged = Judged(answer, None, answer.value.numpy() if answer.value else None, NONE, NONE, NOTHING)
     failure = Failure(Reply(batch_of(case), answer, judged), np.ones(1, dtype=np.bool_), kind, says)
     return Outcome("diverges", kind, (failure,), 1, expected=expected, observed=observed, case=case)
 
@@ -153,7 +156,7 @@ def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
     if expected.aliases is not None:
         return _aliases(subject, case, asker, answer)
     if answer.outcome != "value":
-        kind = "error" if answer.outcome == "error" else answer.outcome
+        kind = case.kind or ("error" if answer.outcome == "error" else answer.outcome)
         return diverges(case, kind, answer, _wanted(case), seen(answer), "no value comes back")
     if expected.runs is not None:
         return conforms(case, _wanted(case), seen(answer))
@@ -165,7 +168,7 @@ def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
             case, kind_of(case), answer, _wanted(case), {"type": answer.type}, f"returns {answer.type}"
         )
     if answer.value is None:
-        return diverges(case, "shape", answer, _wanted(case), seen(answer), answer.note)
+        return diverges(case, case.kind or "shape", answer, _wanted(case), seen(answer), answer.note)
     if expected.shape is not None:
         ok = tuple(answer.value.shape) == tuple(expected.shape)
         says = f"shape {tuple(answer.value.shape)}"
@@ -209,8 +212,10 @@ def _raised(case: Case, answer: Answer) -> Outcome:
         names = (answer.error.type, *answer.error.bases)
         if not case.expect.raises or any(_names(w, n) for w in case.expect.raises for n in names):
             return conforms(case, wanted, seen(answer))
-        return diverges(case, "error", answer, wanted, seen(answer), f"raises {answer.error.type} instead")
-    return diverges(case, "error", answer, wanted, seen(answer), "bad input is accepted")
+        return diverges(
+            case, kind_of(case, "error"), answer, wanted, seen(answer), f"raises {answer.error.type} instead"
+        )
+    return diverges(case, kind_of(case, "error"), answer, wanted, seen(answer), "bad input is accepted")
 
 
 def _judged(subject: Subject, case: Case, answer: Answer) -> Judged:
@@ -218,11 +223,25 @@ def _judged(subject: Subject, case: Case, answer: Answer) -> Judged:
     return judge(subject, batch.arrays, batch.options, answer)
 
 
+def documented(judged: Judged) -> dict[str, Any]:
+    """What is documented for a judged question: values with the bound on each, shape and dtype."""
+    expected = judged.expected
+    if expected is None:
+        return {}
+    shown: dict[str, Any] = {"shape": list(expected.shape)}
+    if expected.dtype:
+        shown["dtype"] = expected.dtype
+    if int(np.prod(expected.shape, dtype=np.int64)) <= 64:
+        bound = oracle.bound(expected.value, expected.compute, accepted(expected.compute), flush=judged.flush)
+        shown["value"], shown["tolerance"] = enclosed(expected), hexed(np.asarray(bound))
+    return shown
+
+
 def _by_oracle(subject: Subject, case: Case, answer: Answer) -> Outcome:
     judged = _judged(subject, case, answer)
     if judged.expected is None:
         return Outcome("undocumented", observed=seen(answer), note=judged.silent, rows=1, case=case)
-    wanted = {"value": enclosed(judged.expected)}
+    wanted = documented(judged)
     if judged.undefined.all() and judged.undefined.size:
         return Outcome("undocumented", observed=seen(answer), rows=1, case=case)
     wrong = judged.wrong.any() or judged.size_differs
@@ -238,14 +257,9 @@ def _by_oracle(subject: Subject, case: Case, answer: Answer) -> Outcome:
 
 
 def enclosed(expected: Expected) -> Any:
-    """Lower and upper bounds of the documented values, as nested lists of [lower, upper] hex floats."""
-    size = int(np.prod(expected.shape, dtype=np.int64))
-    pairs = [[v.hex() for v in bounds_at(expected, i)] for i in range(size)]
-    return (
-        pairs[0]
-        if expected.shape == ()
-        else np.asarray(pairs, dtype=object).reshape((*expected.shape, 2)).tolist()
-    )
+    """The documented values as nested hex floats: the float64 in the middle of each enclosure (at most 2 ulp wide)."""
+    lower, upper = np.asarray(expected.value.lower), np.asarray(expected.value.upper)
+    return hexed(lower + (upper - lower) / 2)
 
 
 def _valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
@@ -255,25 +269,25 @@ def _valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
     wanted = literal(ArrayValues(values=values, dtype="float64"))
     observed = answer.value.numpy().astype(np.float64)
     if observed.size != wanted.size:
-        return diverges(case, "shape", answer, _wanted(case), seen(answer), "another number of values")
-    with np.errstate(all="ignore"):
-        near = np.abs(observed.reshape(wanted.shape) - wanted) <= _reach(
-            subject, case, wanted.shape, answer.value.dtype
+        return diverges(
+            case, case.kind or "shape", answer, _wanted(case), seen(answer), "another number of values"
         )
+    reach = _reach(subject, case, wanted.shape, answer.value.dtype)
+    said = {"value": hexed(wanted), "tolerance": hexed(reach)}
+    with np.errstate(all="ignore"):
+        near = np.abs(observed.reshape(wanted.shape) - wanted) <= reach
     same = (
         near
         | (np.isnan(wanted) & np.isnan(observed.reshape(wanted.shape)))
         | (observed.reshape(wanted.shape) == wanted)
     )
     if same.all():
-        return conforms(case, _wanted(case), seen(answer))
-    return diverges(case, kind_of(case), answer, _wanted(case), seen(answer), "another value")
+        return conforms(case, said, seen(answer))
+    return diverges(case, kind_of(case), answer, said, seen(answer), "another value")
 
 
 def _reach(subject: Subject, case: Case, shape: tuple[int, ...], dtype: str) -> NDArray[np.float64]:
     """The bound of the documented formula on the case's inputs, a few ulps where there is no formula."""
-    from lossproof import oracle
-
     batch = batch_of(case)
     try:
         expected = expect(subject, batch.arrays, batch.options)
@@ -306,8 +320,6 @@ def _printed(subject: Subject, case: Case, answer: Answer) -> Outcome:
     except (Silent, ValueError):
         expected = None
     if expected is not None and int(np.prod(expected.shape, dtype=np.int64)) == printed.size:
-        from lossproof import oracle
-
         wrong, _ = measured(
             observed.reshape(expected.shape).astype(numpy_dtype(answer.value.dtype)), expected
         )
@@ -377,20 +389,19 @@ def _probed(subject: Subject, case: Case, asker: Asker) -> Outcome:
         answer = asker.put(asked(subject, case)) if case.arrays else Answer("value")
         return _aliases(subject, case, asker, answer)
     base = asked(subject, case)
+    about_names = case.ask in ("attribute", "bases", "resolve", "signature")
+    init = base.init if base.init else ({} if _constructs(subject, case) else None)
+    name = str(case.arguments.get("probe", case.ask))
+    arguments = {k: v for k, v in case.arguments.items() if k != "probe"}
     put = Question(
-        base.api, base.arrays, base.init if base.init else ({} if _constructs(subject, case) else None),
-        {**dict(case.arguments), **dict(base.options)}, "probe", base.mode, probe=case.ask,
-    )  # fmt: skip
-    if case.ask in ("attribute", "bases", "resolve", "signature"):
-        put = Question(
-            put.api,
-            {},
-            put.init,
-            {**dict(base.options), **dict(case.arguments)},
-            "probe",
-            put.mode,
-            probe=case.ask,
-        )
+        base.api,
+        {} if about_names else base.arrays,
+        init,
+        {**arguments, **base.options},
+        "probe",
+        base.mode,
+        probe=name,
+    )
     answer = asker.put(put)
     return probed_outcome(case, answer)
 
@@ -436,7 +447,9 @@ def _numbers(case: Case, answer: Answer) -> Outcome:
         case.expect.printed if case.expect.printed is not None else case.expect.value, dtype=object
     )
     printed = np.vectorize(lambda t: _parsed(str(t)), otypes=[float])(digits)
-    unit = np.vectorize(last_digit, otypes=[float])(digits)
+    unit = np.abs(printed) * FEW_ULPS
+    if case.expect.printed is not None:
+        unit = np.vectorize(last_digit, otypes=[float])(digits)
     data = answer.data.get("value", answer.data) if isinstance(answer.data, Mapping) else answer.data
     observed = np.asarray(data, dtype=np.float64)
     if (

@@ -26,7 +26,14 @@ EXTREME = ("underflow", "overflow", "subnormal")
 SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
 EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
 """Floors seen in implementations; the second is 1e-12 as a float32 constant."""
-FLOORS = ("floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product", "add_squared", "threshold")
+FLOORS = (
+    "floor_norm",
+    "floor_squared_norm",
+    "floor_product",
+    "floor_squared_product",
+    "add_squared",
+    "threshold",
+)
 PREDICATES = {
     "eps_vanishes": "eps",
     "squared_norm_overflows": "overflow",
@@ -72,7 +79,17 @@ def severity(kind: str, key: Key) -> str:
         return "S4"
     if kind in ("overflow", "underflow") or key.region in EXTREME:
         return "S3"
-    quiet = ("zero_vector", "eps", "dtype", "error", "crash", "hang", "mutation", "nondeterminism", "configuration")
+    quiet = (
+        "zero_vector",
+        "eps",
+        "dtype",
+        "error",
+        "crash",
+        "hang",
+        "mutation",
+        "nondeterminism",
+        "configuration",
+    )
     return "S2" if kind in quiet or key.region in SPECIAL else "S1"
 
 
@@ -148,7 +165,13 @@ def _known(subject: Subject, finding: KnownFinding) -> Cause:
     behaves = {k: v for k, v in finding.behaves_as.model_dump(mode="json").items() if v}
     carried = not in_range(finding, subject.facts.packages)
     return Cause(
-        finding.kind, finding.severity, json.dumps(behaves, sort_keys=True), finding.title, finding, finding.slug, carried
+        finding.kind,
+        finding.severity,
+        json.dumps(behaves, sort_keys=True),
+        finding.title,
+        finding,
+        finding.slug,
+        carried,
     )
 
 
@@ -160,7 +183,9 @@ def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding
     match = np.ones_like(failure.wrong)
     if not (behaves.parameters or behaves.predicate):
         return ~match
-    if failure.reply.judged.expected is None or failure.says:  # an error, a crash, changed inputs: no value to explain
+    if (
+        failure.reply.judged.expected is None or failure.says
+    ):  # an error, a crash, changed inputs: no value to explain
         if behaves.parameters or failure.kind != finding.kind or not behaves.predicate:
             return ~match
         return match & _holds(subject, failure, behaves.predicate)
@@ -182,7 +207,9 @@ def _explains(subject: Subject, failure: Failure, parameters: Mapping[str, Any])
         from lossproof.conformance.expectation import expect
 
         other = expect(subject, batch.arrays, batch.options, parameters)
-        return np.full_like(failure.wrong, judged.shape_differs and other.shape == tuple(judged.observed.shape))
+        return np.full_like(
+            failure.wrong, judged.shape_differs and other.shape == tuple(judged.observed.shape)
+        )
     mask = explains(subject, batch.arrays, batch.options, judged, parameters)
     return mask if mask.shape == failure.wrong.shape else np.full_like(failure.wrong, bool(mask.all()))
 
@@ -219,7 +246,11 @@ def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explain
             for other in open_:
                 if not other.mask.any():
                     continue
-                match = _explains(subject, other.failure, parameters) if parameters else _holds(subject, other.failure, predicate)
+                match = (
+                    _explains(subject, other.failure, parameters)
+                    if parameters
+                    else _holds(subject, other.failure, predicate)
+                )
                 both = other.mask & match
                 if both.any():
                     found.append(Explained(cause, int(both.sum()), other.failure, both))
@@ -254,7 +285,10 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
         yield "shape", {"keepdims": not semantics.keepdims}
     for score in ("similarity", "negated", "distance"):
         if subject.spec.family == "cosine" and score != semantics.score:
-            yield ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"), {"score": score}
+            yield (
+                ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"),
+                {"score": score},
+            )
     if subject.has("x"):
         yield from _rules(subject, key)
     for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
@@ -267,9 +301,16 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
         for axis in (-1, 0, 1, -2):
             yield "axis", {"axis": axis}
     if key.variant.broadcast:
-        yield "broadcasting", {"broadcasting": "normalise" if semantics.broadcasting == "expand" else "expand"}
+        yield (
+            "broadcasting",
+            {"broadcasting": "normalise" if semantics.broadcasting == "expand" else "expand"},
+        )
     if subject.spec.family == "contrastive":
-        for parameter, value in (("similar", 1 - semantics.similar), ("squared", not semantics.squared), ("half", not semantics.half)):
+        for parameter, value in (
+            ("similar", 1 - semantics.similar),
+            ("squared", not semantics.squared),
+            ("half", not semantics.half),
+        ):
             yield "formula", {parameter: value}
     # Last, since the wide bound of a narrow dtype accepts much.
     compute = judged.expected.compute
@@ -291,7 +332,9 @@ def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "formula", {"norm_rule": "raw"}
 
 
-def _cause(subject: Subject, key: Key, kind: str, parameters: Mapping[str, Any], predicate: str = "") -> Cause:
+def _cause(
+    subject: Subject, key: Key, kind: str, parameters: Mapping[str, Any], predicate: str = ""
+) -> Cause:
     behaves: dict[str, Any] = {"parameters": dict(parameters)} if parameters else {"predicate": predicate}
     words = ", ".join(f"{k}={v}" for k, v in parameters.items()) or predicate.replace("_", " ")
     short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate

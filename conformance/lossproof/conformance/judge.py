@@ -92,7 +92,9 @@ def judge(
     )
 
 
-def measured(values: NDArray[Any], expected: Expected, flush: bool = True) -> tuple[Mask, NDArray[np.float64]]:
+def measured(
+    values: NDArray[Any], expected: Expected, flush: bool = True
+) -> tuple[Mask, NDArray[np.float64]]:
     """Which values lie beyond the bound, and an upper bound of their distance over it.
 
     float16 and bfloat16 may be accumulated in their own precision (G3): reported, not diverging.
@@ -159,7 +161,9 @@ def explains(
     values = observed.reshape(other.shape)
     value, compute = other.value, other.compute
     bound = oracle.bound(value, compute, accepted(compute), flush=judged.flush)
-    right = np.where(value.undefined, np.isnan(values.astype(np.float64)), oracle.within(values, value, bound))
+    right = np.where(
+        value.undefined, np.isnan(values.astype(np.float64)), oracle.within(values, value, bound)
+    )
     if right.size != judged.wrong.size:
         return np.full_like(judged.wrong, bool(right.all()))
     return np.asarray(right.reshape(judged.wrong.shape))

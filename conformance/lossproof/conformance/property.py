@@ -193,7 +193,12 @@ def _farthest(judged: Sequence[Judged]) -> tuple[int, Judged] | None:
     """The value whose distance over the bound is largest: its index in C order, and the answer it belongs to."""
     best: tuple[float, int, Judged] | None = None
     for j in judged:
-        if j.observed is None or j.size_differs or j.observed.size != j.ratio.size or not (~j.undefined).any():
+        if (
+            j.observed is None
+            or j.size_differs
+            or j.observed.size != j.ratio.size
+            or not (~j.undefined).any()
+        ):
             continue
         ratio = np.where(j.undefined, -1.0, np.nan_to_num(j.ratio, nan=np.inf)).ravel()
         at = int(np.argmax(ratio))

@@ -45,7 +45,11 @@ def by_relation(
         compared += 1
         if second.judged.observed is None or second.judged.size_differs:
             note = second.answer.error.type if second.answer.error else "another number of values"
-            failures.append(Failure(second, np.ones(1, dtype=np.bool_), kind, f"{says}: the changed question gives {note}"))
+            failures.append(
+                Failure(
+                    second, np.ones(1, dtype=np.bool_), kind, f"{says}: the changed question gives {note}"
+                )
+            )
             continue
         reach = 2 * oracle.bound(expected.value, expected.compute, accepted(expected.compute))
         a = first.reshape(expected.shape)

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof import oracle
 from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question
-from lossproof.conformance.cases import asked, enclosed, hexed, judge_case, literal, seen
+from lossproof.conformance.cases import asked, documented, hexed, judge_case, literal, seen
 from lossproof.conformance.causes import Cause, Explained, explain, in_range
-from lossproof.conformance.judge import accepted
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.properties import cells, judge
 from lossproof.conformance.property import Failure, Outcome
@@ -55,7 +53,9 @@ class Standing:
 class Session:
     """A target that answers, the specs that document it and the ledger."""
 
-    def __init__(self, facts: Facts, asker: Asker, specs: Iterable[Spec], ledger: Sequence[KnownFinding]) -> None:
+    def __init__(
+        self, facts: Facts, asker: Asker, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
+    ) -> None:
         self.facts = facts
         self.asker = asker
         self.ledger = tuple(f for f in ledger if f.framework == facts.framework)
@@ -67,7 +67,9 @@ class Session:
         """The APIs whose documentation has an edition for the target's version, sorted by name."""
         found = []
         for spec in self._specs:
-            edition = edition_for(spec, self.facts.packages) if spec.framework == self.facts.framework else None
+            edition = (
+                edition_for(spec, self.facts.packages) if spec.framework == self.facts.framework else None
+            )
             if edition is not None:
                 found.append(Subject(self.facts, spec, edition))
         return tuple(sorted(found, key=lambda s: s.api))
@@ -78,7 +80,9 @@ class Session:
 
     def missing(self, subject: Subject) -> str:
         """Why a documented API cannot be called on this target, or "" where it is there."""
-        answer = self.asker.put(Question(subject.api, verb="probe", probe="resolve", options={"names": [subject.api]}))
+        answer = self.asker.put(
+            Question(subject.api, verb="probe", probe="resolve", options={"names": [subject.api]})
+        )
         if answer.data is None:
             return answer.note or (answer.error.message if answer.error else "the target does not answer")
         return str(answer.data[0]["error"] or "")
@@ -99,14 +103,18 @@ class Session:
             found = explain(subject, key, outcome, self.ledger)
             causes = tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
         row = self._row(subject, key, outcome, causes)
-        return Judgement(subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4)))
+        return Judgement(
+            subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4))
+        )
 
     def absent(self, subject: Subject, why: str) -> Judgement:
         """The verdict where the documentation names an API that the target does not have."""
         key = Key("signature", "-", "-", Variant())
         nothing = Reply(witnesses.Batch({}, {}), Answer("value", note=why), _nothing(why))
         failure = Failure(nothing, np.ones(1, dtype=np.bool_), "error", f"no such API: {why}")
-        outcome = Outcome("diverges", "error", (failure,), expected={"says": "the API exists"}, observed={"says": why})
+        outcome = Outcome(
+            "diverges", "error", (failure,), expected={"says": "the API exists"}, observed={"says": why}
+        )
         causes = tuple(explain(subject, key, outcome, self.ledger))
         return Judgement(subject, key, outcome, causes, self._row(subject, key, outcome, causes))
 
@@ -142,7 +150,10 @@ class Session:
         if pinned.case is not None:
             case = subject.case(pinned.case)
             outcome = judge_case(subject, Key(case.property, "-", "-", Variant(case=case.slug)), self.asker)
-            put, observed = spelled(asked(subject, case), case.ask, dict(case.arguments)), _mapping(outcome.observed)
+            put, observed = (
+                spelled(asked(subject, case), case.ask, dict(case.arguments)),
+                _mapping(outcome.observed),
+            )
             expected = _mapping(outcome.expected)
         else:
             arrays = {n: literal(a) for n, a in pinned.arrays.items()}
@@ -170,7 +181,9 @@ class Session:
             claim=claim, citation=str(citation), expected=_json(outcome.expected), observed=_json(outcome.observed),
             error_ulp=outcome.error, error_over_bound=outcome.ratio, grade=outcome.grade, rows=outcome.rows,
         )  # fmt: skip
-        if outcome.verdict == "broken" or (outcome.note and outcome.verdict in ("unsupported", "undocumented")):
+        if outcome.verdict == "broken" or (
+            outcome.note and outcome.verdict in ("unsupported", "undocumented")
+        ):
             row = replace(row, observed=_json({**_mapping(outcome.observed), "note": outcome.note}))
         if not causes:
             return row
@@ -202,7 +215,11 @@ class Session:
             expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **expectation_of(failure.reply)}
             observed = {**seen(failure.reply.answer), "says": failure.says}
             batch = failure.reply.batch
-            put = spelled(question(subject, batch.arrays, batch.options, batch.order)) if _small(batch.arrays) else {"says": "see label", "label": list(batch.label)}
+            put = (
+                spelled(question(subject, batch.arrays, batch.options, batch.order))
+                if _small(batch.arrays)
+                else {"says": "see label", "label": list(batch.label)}
+            )
             return Standing("new", put, expected, observed, outcome)
 
         def same(reply: Reply) -> Failure | None:
@@ -210,7 +227,9 @@ class Session:
 
         found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
         put = spelled(question(subject, found.batch.arrays, found.batch.options, found.batch.order))
-        return Standing("new", put, expectation_of(found.failure.reply), seen(found.failure.reply.answer), outcome)
+        return Standing(
+            "new", put, expectation_of(found.failure.reply), seen(found.failure.reply.answer), outcome
+        )
 
     def _same(self, subject: Subject, key: Key, item: Explained, reply: Reply) -> Failure | None:
         """The failure of a reduced question, if it fails for the cause of the cell."""
@@ -271,18 +290,8 @@ def spelled(put: Question, ask: str = "call", arguments: Mapping[str, Any] | Non
 
 
 def expectation_of(reply: Reply) -> dict[str, Any]:
-    """What is documented for a judged question: values as enclosures and tolerances, shape and dtype."""
-    expected = reply.judged.expected
-    if expected is None:
-        return {}
-    shown: dict[str, Any] = {"shape": list(expected.shape)}
-    if expected.dtype:
-        shown["dtype"] = expected.dtype
-    if int(np.prod(expected.shape, dtype=np.int64)) <= 64:
-        shown["value"] = enclosed(expected)
-        bound = oracle.bound(expected.value, expected.compute, accepted(expected.compute), flush=reply.judged.flush)
-        shown["tolerance"] = hexed(np.asarray(bound))
-    return shown
+    """What is documented for a question."""
+    return documented(reply.judged)
 
 
 def _outcome_of(reply: Reply) -> Outcome:
@@ -300,7 +309,9 @@ def _as_pinned(pinned: Pinned, observed: Mapping[str, Any]) -> bool:
 
 def _alike(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, list | tuple):
-        return isinstance(found, list | tuple) and len(wanted) == len(found) and all(map(_alike, wanted, found))
+        return (
+            isinstance(found, list | tuple) and len(wanted) == len(found) and all(map(_alike, wanted, found))
+        )
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(_alike(v, found.get(k)) for k, v in wanted.items())
     if isinstance(wanted, str) and isinstance(found, str) and wanted != found:
@@ -329,4 +340,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return "" if value is None or value == {} else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return (
+        ""
+        if value is None or value == {}
+        else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    )

@@ -116,15 +116,21 @@ class Subject:
         return next(c for c in self.cases if c.slug == slug)
 
     @cached_property
+    def base(self) -> Variant:
+        """The defaults, and a value for each option that has none."""
+        required = (o for o in self.edition.call.options if o.required and o.ask)
+        return Variant(tuple((o.name, o.ask[0]) for o in required))
+
+    @cached_property
     def row_wise(self) -> Variant:
         """The variant that gives one value per row: reduction none where the API reduces by default."""
         reduction = self.option("reduction")
         if reduction is None or self.meaning(reduction.default) == "none":
-            return Variant()
+            return self.base
         for value, means in reduction.means.items():
             if means == "none":
-                return Variant(((reduction.name, None if value == "null" else value),))
-        return Variant()
+                return self.base.having(**{reduction.name: None if value == "null" else value})
+        return self.base
 
     def meaning(self, reduction: Any) -> str:
         """What a documented value of the reduction option stands for."""
@@ -157,7 +163,7 @@ class Subject:
     def citation(self, key: Key) -> tuple[str, Citation]:
         """The claim (slug, or "") that the cell decides first, and where it is documented."""
         claim = next(self.claims_of(key), None)
-        return (claim.slug, claim.cite) if claim else ("", self.edition.source)
+        return (claim.slug, claim.citation(self.edition)) if claim else ("", self.edition.source)
 
 
 def selects(decides: Any, key: Key) -> bool:

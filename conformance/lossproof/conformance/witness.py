@@ -40,7 +40,15 @@ class Witness:
     failure: Failure
 
 
-def reduce(subject: Subject, key: Key, failure: Failure, mask: NDArray[np.bool_], same: Same, asker: Asker, calls: int) -> Witness:
+def reduce(
+    subject: Subject,
+    key: Key,
+    failure: Failure,
+    mask: NDArray[np.bool_],
+    same: Same,
+    asker: Asker,
+    calls: int,
+) -> Witness:
     """The smallest question found within `calls` calls that fails in the same way, or the original one."""
     best = Witness(failure.reply.batch, failure)
     budget = Budget(calls)
@@ -82,7 +90,9 @@ def _axis(subject: Subject, batch: Batch) -> int:
     return -1 if value is None else int(value)
 
 
-def _one_row(subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Arrays], bool]) -> None:
+def _one_row(
+    subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Arrays], bool]
+) -> None:
     """Only the first failing row, where the result has a value for each row."""
     roles = _roles(subject)
     names = [n for n in batch.arrays if roles[n] in ("x", "distances")]
@@ -125,7 +135,9 @@ def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Arrays
         for name, values in batch.arrays.items():
             along = lead if roles[name] in ("x", "y") else 0
             cut = values.ndim > along and values.shape[along] == size
-            arrays[name] = np.ascontiguousarray(np.take(values, np.arange(keep), axis=along)) if cut else values
+            arrays[name] = (
+                np.ascontiguousarray(np.take(values, np.arange(keep), axis=along)) if cut else values
+            )
         if attempt(arrays):
             return
 
@@ -140,7 +152,12 @@ def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[
     if any(np.prod(batch.arrays[n].shape) != max(batch.arrays[n].shape) for n in pair):
         return
     row = (-1, 1) if _axis(subject, batch) == 0 else (1, -1)
-    attempt({n: a.reshape(row) if n in pair else a.reshape(a.shape[:1]) if a.ndim else a for n, a in batch.arrays.items()})
+    attempt(
+        {
+            n: a.reshape(row) if n in pair else a.reshape(a.shape[:1]) if a.ndim else a
+            for n, a in batch.arrays.items()
+        }
+    )
 
 
 def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
@@ -185,7 +202,9 @@ def _rounded(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays
     """All numbers at once with few bits."""
     for bits in (1, 2, 4):
         roles = _roles(subject)
-        yield {n: _few_bits(a, bits) if roles[n] in ("x", "y", "distances") else a for n, a in current().items()}
+        yield {
+            n: _few_bits(a, bits) if roles[n] in ("x", "y", "distances") else a for n, a in current().items()
+        }
 
 
 def _few_bits(values: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -209,7 +228,9 @@ def _simpler(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays
         if value in (0.0, 1.0) or not np.isfinite(value):
             continue
         yield from _with(current(), name, position, 1.0)
-        yield from _with(current(), name, position, float(np.ldexp(np.copysign(1.0, value), int(np.frexp(value)[1]) - 1)))
+        yield from _with(
+            current(), name, position, float(np.ldexp(np.copysign(1.0, value), int(np.frexp(value)[1]) - 1))
+        )
 
 
 def _with(arrays: Arrays, name: str, position: int, value: float) -> Iterator[Arrays]:
@@ -220,7 +241,9 @@ def _with(arrays: Arrays, name: str, position: int, value: float) -> Iterator[Ar
         yield {**arrays, name: new}
 
 
-def stays(region: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]) -> bool:
+def stays(
+    region: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]
+) -> bool:
     """Whether reduced arrays still lie in the region they were drawn from."""
     roles = _roles(subject)
     pair = [a for n, a in arrays.items() if roles[n] in ("x", "y")]

@@ -18,9 +18,11 @@ def signature_of(thing):
         found = list(inspect.signature(thing).parameters.values())
     except (TypeError, ValueError):
         found = None
+    if inspect.isclass(thing) and opaque_parameters(found):
+        # A class whose metaclass or __new__ hides the parameters of its constructor.
+        found = list(inspect.signature(thing.__init__).parameters.values())[1:]
     # A builtin or wrapper that says only (*args, **kwargs) tells nothing.
-    opaque = found and all(item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD) for item in found)
-    if found is not None and not opaque:
+    if found is not None and not opaque_parameters(found):
         return "inspect", [
             parameter(item.name, item.kind.name, item.default is not item.empty, item.default)
             for item in found
@@ -39,6 +41,11 @@ def signature_of(thing):
         parameter(item.arg, kind, value is not None, literal(value))
         for (item, kind), value in zip(kinds, values)  # noqa: B905
     ]
+
+
+def opaque_parameters(found):
+    """Whether a signature says only (*args, **kwargs)."""
+    return bool(found) and all(item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD) for item in found)
 
 
 def parameter(name, kind, has_default, default):
@@ -136,7 +143,18 @@ def config(adapter, question, arrays, options):
     return answer
 
 
+def call_other(adapter, question, arrays, options):
+    """The value of another function, named by the option `call`: a recipe that the documentation gives."""
+    named = dict(options["call"])
+    other = named.pop("call")
+    result = adapter.call(other, arrays, {"init": None, "call": named, "positional": False}, question["mode"])
+    result = result.value if isinstance(result, worker.Evaluated) else result
+    data, dtype, shape = adapter.read(result)
+    return {"value": worker.as_numpy(data, dtype, shape).tolist(), "dtype": dtype, "shape": list(shape)}
+
+
 PROBES = {
+    "call_other": call_other,
     "signature": signature,
     "defaults": defaults,
     "docstring": docstring,

@@ -87,7 +87,23 @@ def metric_in_compile(adapter, api, arrays, options):
         found = model.evaluate(inputs, targets, return_dict=True, **how)
     except TypeError:  # before TensorFlow 2.2
         found = dict(zip(model.metrics_names, model.evaluate(inputs, targets, **how)))  # noqa: B905
-    return {"names": list(found), "values": [float(value) for value in found.values()]}
+    names = sorted(found, key=lambda name: name != "loss")  # the loss first, as early releases have it
+    return {"names": names, "values": [float(found[name]) for name in names]}
 
 
-PROBES = {"fit": fit, "metric_in_compile": metric_in_compile}
+def metric_updates(adapter, api, arrays, options):
+    """A metric fed with several batches: `updates` lists the arguments of update_state, or the word "reset".
+
+    Returns what result() gives at the end.
+    """
+    metric = construct(adapter, api, options)
+    for update in options["call"]["updates"]:
+        if update == "reset":
+            reset = getattr(metric, "reset_state", None) or metric.reset_states  # renamed in TensorFlow 2.5
+            reset()
+        else:
+            metric.update_state(**{name: np.asarray(value, np.float32) for name, value in update.items()})
+    return {"value": float(metric.result())}
+
+
+PROBES = {"fit": fit, "metric_in_compile": metric_in_compile, "metric_updates": metric_updates}

@@ -16,11 +16,11 @@ def documented(subject: Subject) -> Iterator[Variant]:
     option = subject.option("reduction")
     if option is None:
         if subject.semantics.reduction != "none":
-            yield Variant()
+            yield subject.base
         return
-    yield Variant()
+    yield subject.base
     for value in option.means:
-        yield Variant(((option.name, None if value == "null" else value),))
+        yield subject.base.having(**{option.name: None if value == "null" else value})
 
 
 def cells(subject: Subject) -> Iterator[Key]:

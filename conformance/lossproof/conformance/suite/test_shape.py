@@ -10,7 +10,7 @@ import numpy as np
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.judge import Judged
 from lossproof.conformance.property import Mask, Outcome, Property, by_aspect
-from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Conclude
 from lossproof.conformance.suite.test_reduction import documented
 
@@ -19,7 +19,7 @@ def cells(subject: Subject) -> Iterator[Key]:
     """Every documented rank that has the axis, under every reduction."""
     option = subject.option("axis")
     axis = option.default if option and isinstance(option.default, int) else -1
-    for variant in tuple(documented(subject)) or (Variant(),):
+    for variant in tuple(documented(subject)) or (subject.base,):
         for rank in subject.semantics.ranks:
             if subject.spec.family == "contrastive" or -rank <= axis < rank:
                 yield Key("shape", "ordinary", "float32", replace(variant, rank=rank))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
-from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Conclude
 from lossproof.conformance.suite.test_reduction import documented
 
@@ -19,7 +19,7 @@ def cells(subject: Subject) -> Iterator[Key]:
     """Every kind of weights under every reduction in float32; per-sample weights in every dtype."""
     if not subject.has("weights"):
         return
-    for variant in tuple(documented(subject)) or (Variant(),):
+    for variant in tuple(documented(subject)) or (subject.base,):
         for kind in KINDS:
             yield Key("weights", "ordinary", "float32", replace(variant, weights=kind))
     for dtype in FLOATS[1:]:

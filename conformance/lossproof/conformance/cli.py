@@ -1,0 +1,116 @@
+"""The command line. Each command lies in a module of its own that is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "check": "Judge every framework installed here, or the targets named, and write a run folder.",
+    "explain": "Show what an API documents, or one case with its exact value.",
+    "report": "Write the pages of a run folder anew and show its summary.",
+    "specs": "List the specs, or validate one.",
+    "targets": "List what can be judged here.",
+}
+
+OK, FINDINGS, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and first lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in alphabetical order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"lossproof.conformance.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command meant; for an unknown one the nearest names."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.UsageError(f"there is no command {args[0]!r}; {nearest(args[0], sorted(COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in --help, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def nearest(given: str, known: Sequence[str]) -> str:
+    """'did you mean ...?', or what there is."""
+    import difflib
+
+    close = difflib.get_close_matches(given, known, n=3, cutoff=0.4)
+    if not close:  # a short name for a long one
+        close = [k for k in known if given.lower() in k.lower()][:3]
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"lossproof {version('lossproof')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
+def program() -> None:
+    """Conformance suite and exact oracle for the cosine and contrastive losses of machine-learning frameworks.
+
+    Exit codes: 0 nothing to report; 1 findings that fail the run; 2 bad usage or a bad spec; 3 a target could not
+    be started or a cell is broken; 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process with its exit code; an error is one line on stderr."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        code = program.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        return code if isinstance(code, int) else OK
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("lossproof: interrupted; nothing was written", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        click.echo(f"lossproof: {' '.join(error.format_message().split())}", err=True)
+        return USAGE
+    except BrokenPipeError:
+        sys.stderr.close()
+        return OK
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """Errors that a module of the house raises for its user; any other is a fault of lossproof and keeps its trace."""
+    from lossproof.conformance.targets import UsageError
+    from lossproof.reports import ReportError
+    from lossproof.specs import SpecError
+
+    known: tuple[type[Any], ...] = (UsageError, SpecError, ReportError)
+    if isinstance(error, known):
+        click.echo(f"lossproof: {error}", err=True)
+        return USAGE
+    raise error

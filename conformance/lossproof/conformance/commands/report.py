@@ -1,0 +1,20 @@
+"""lossproof report: write the pages of a run folder anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lossproof.conformance.commands.check import show
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def command(run: Path, as_json: bool) -> None:
+    """Write report.md and report.html of the folder RUN anew from its tables, and show its summary."""
+    from lossproof import reports
+
+    reports.render(run)
+    show(run, as_json)

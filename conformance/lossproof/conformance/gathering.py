@@ -1,0 +1,129 @@
+"""From judged cells to findings and claims: diverging rows are gathered by cause, claims by the cells that decide them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from lossproof.conformance.causes import Explained
+from lossproof.conformance.results import ClaimRow, Finding, Row, Verdict
+from lossproof.conformance.session import FINDING_CALLS, Judgement, Session, Standing
+from lossproof.conformance.subject import Key, Subject, selects
+from lossproof.specs.models import KnownFinding
+
+WORST: tuple[Verdict, ...] = ("broken", "diverges", "undocumented", "unsupported", "conforms")
+PLAIN_REGIONS = ("ordinary", "parallel", "opposite", "-")
+
+
+def findings(session: Session, judged: Sequence[Judgement]) -> list[Finding]:
+    """One finding for each cause among the diverging cells, and the ledger's that no longer diverge, sorted by slug."""
+    groups: dict[str, list[tuple[Judgement, Explained]]] = defaultdict(list)
+    for judgement in judged:
+        for item in judgement.causes:
+            groups[item.cause.slug].append((judgement, item))
+    found = [_finding(session, slug, groups[slug]) for slug in sorted(groups)]
+    asked = {j.subject.api for j in judged}
+    for known in session.ledger:
+        if known.slug not in groups and session.applies(known) and known.witness.api in asked:
+            found.append(_standing(session, known))
+    return sorted(found, key=lambda f: f.slug)
+
+
+def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Explained]]) -> Finding:
+    judgement, item = min(group, key=lambda pair: _plainness(pair[0].key, pair[1]))
+    cause = item.cause
+    shown = session.show(judgement.subject, judgement.key, judgement.outcome, item, FINDING_CALLS)
+    keys = [j.key for j, _ in group]
+    known = cause.known
+    case = judgement.outcome.case
+    statements = (case.says, case.contradicts) if case is not None and case.contradicts else ()
+    facts = session.facts
+    return Finding(
+        slug=slug,
+        title=known.title if known else _title(judgement, item),
+        target=facts.target,
+        framework=facts.framework,
+        version=facts.version,
+        apis=tuple(sorted({j.subject.api for j, _ in group})),
+        kind=cause.kind,
+        severity=min(i.cause.severity for _, i in group),
+        status=session.status(judgement.subject, cause),
+        behaves_as=json.loads(cause.behaves_as),
+        reason=known.reason if known else "",
+        upstream=(known.upstream or "") if known else "",
+        citation=judgement.row.citation,
+        witness=shown.question,
+        expected=shown.expected,
+        observed=shown.observed,
+        error_ulp=judgement.outcome.error,
+        error_over_bound=judgement.outcome.ratio,
+        cells=len({(j.subject.api, j.key) for j, _ in group}),
+        properties=tuple(sorted({k.property for k in keys})),
+        regions=tuple(sorted({k.region for k in keys} - {"-"})),
+        dtypes=tuple(sorted({k.dtype for k in keys} - {"-"})),
+        statements=tuple(s for s in statements if s),
+    )
+
+
+def _title(judgement: Judgement, item: Explained) -> str:
+    case = judgement.outcome.case
+    name = judgement.subject.api.rsplit(".", 1)[-1]
+    if case is not None:
+        return f"{name}: {item.cause.words} ({case.says.rstrip('.')})"
+    return f"{name}: {item.cause.words}"
+
+
+def _plainness(key: Key, item: Explained) -> tuple[Any, ...]:
+    """The cell that shows a cause best: plain regions, float32 and defaults first."""
+    dtypes = ("float32", "float64", "float16", "bfloat16")
+    return (
+        item.cause.severity,
+        key.region not in PLAIN_REGIONS,
+        dtypes.index(key.dtype) if key.dtype in dtypes else 9,
+        len(key.variant.slug),
+        key.sort,
+    )
+
+
+def _standing(session: Session, known: KnownFinding) -> Finding:
+    """A ledger finding that no cell shows: its witness decides how it stands."""
+    standing: Standing = session.standing(known)
+    facts = session.facts
+    behaves = {k: v for k, v in known.behaves_as.model_dump(mode="json").items() if v}
+    return Finding(
+        slug=known.slug, title=known.title, target=facts.target, framework=facts.framework, version=facts.version,
+        apis=known.apis, kind=known.kind, severity=known.severity, status=standing.status, behaves_as=behaves,
+        reason=known.reason, upstream=known.upstream or "", citation="", witness=standing.question,
+        expected=standing.expected, observed=standing.observed, error_ulp=None, error_over_bound=None, cells=0,
+    )  # fmt: skip
+
+
+def claims(subject: Subject, rows: Sequence[tuple[Key, Row]]) -> list[ClaimRow]:
+    """A row for each claim of the edition: the worst verdict of the cells that decide it."""
+    found = []
+    for claim in subject.claims:
+        deciding = [(k, r) for k, r in rows if any(selects(d, k) for d in claim.decided_by)]
+        verdict: Verdict = next((v for v in WORST if any(r.verdict == v for _, r in deciding)), "broken")
+        slugs = sorted({s for _, r in deciding for s in r.finding.split(";") if s})
+        found.append(
+            ClaimRow(
+                subject.facts.target,
+                subject.api,
+                subject.edition.slug,
+                claim.slug,
+                claim.says,
+                str(claim.citation(subject.edition)),
+                verdict,
+                ";".join(slugs),
+                ";".join(str(k) for k, _ in deciding),
+            )
+        )
+    return found
+
+
+def with_scripts(rows: Sequence[Row], paths: dict[tuple[str, str], str]) -> list[Row]:
+    """Rows with the path of the reproducer of their first finding."""
+    return [replace(r, reproducer=paths.get((r.target, r.finding.split(";")[0]), "")) for r in rows]

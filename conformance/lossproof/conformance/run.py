@@ -1,0 +1,278 @@
+"""A run: every target in a worker of its own, its cells judged, and what came of it as plain data."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import queue
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
+from lossproof.conformance.gathering import claims, findings, with_scripts
+from lossproof.conformance.results import ClaimRow, Finding, Row
+from lossproof.conformance.session import Judgement, Session
+from lossproof.conformance.subject import Facts
+from lossproof.conformance.targets import Target, facts_of
+
+LOG_TAIL = 20_000
+"""Characters of a target's log that a run keeps."""
+
+Progress = Callable[[str, int, int, str], None]
+"""Called with target, cells done, cells in all, and what is being judged."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of every target."""
+
+    apis: tuple[str, ...] = ()
+    """globs over full API names; empty: all"""
+    properties: tuple[str, ...] = ()
+    examples: int = 8
+    seed: int = 0
+    specs: Path | None = None
+    ledger: Path | None = None
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """What came of one target; `failed` says why it could not be started or went down."""
+
+    target: str
+    facts: Facts | None = None
+    rows: tuple[Row, ...] = ()
+    claims: tuple[ClaimRow, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    questions: int = 0
+    log: str = ""
+    failed: str = ""
+    device: str = ""
+    numpy: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run."""
+
+    targets: tuple[TargetResult, ...]
+    scripts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of all targets."""
+        return [r for t in self.targets for r in t.rows]
+
+    @property
+    def claims(self) -> list[ClaimRow]:
+        """The claims of all targets."""
+        return [c for t in self.targets for c in t.claims]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings of all targets."""
+        return [f for t in self.targets for f in t.findings]
+
+
+def facts(target: Target, info: WorkerInfo) -> Facts:
+    """The columns of a target's rows, from what its worker says."""
+    packages = {info.framework: info.version, **dict(info.companions)}
+    companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
+    mode = target.mode or info.modes[0]
+    return Facts(
+        target.name,
+        target.framework,
+        info.version,
+        companions,
+        info.python,
+        info.backend,
+        mode,
+        packages=packages,
+    )
+
+
+def judge_target(target: Target, plan: Plan, progress: Progress) -> TargetResult:
+    """Start a target, judge all its cells and end it."""
+    from lossproof.specs import load_ledger, load_specs
+
+    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
+        log = Path(folder) / "log.txt"
+        try:
+            progress(target.name, 0, 0, "starting")
+            with Worker.start(target, log) as worker:
+                session = Session(
+                    facts(target, worker.info),
+                    Asker(worker, plan.seed, plan.examples),
+                    load_specs(plan.specs),
+                    load_ledger(plan.ledger).findings,
+                )
+                result = judge_session(session, plan, progress)
+                return replace(result, log=_tail(log), device=worker.info.device, numpy=worker.info.numpy)
+        except WorkerError as error:
+            return TargetResult(target.name, failed=str(error), log=_tail(log))
+
+
+def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetResult:
+    """Judge the cells of a running target."""
+    subjects = [s for s in session.subjects if not plan.apis or any(fnmatchcase(s.api, g) for g in plan.apis)]
+    plans = []
+    for subject in subjects:
+        why = session.missing(subject)
+        keys = (
+            []
+            if why
+            else [k for k in session.cells(subject) if not plan.properties or k.property in plan.properties]
+        )
+        # Cells of one group stand together, so that their batches are asked once.
+        keys.sort(key=lambda k: (k.variant.case != "", k.region, k.dtype, k.variant.slug, k.property))
+        plans.append((subject, why, keys))
+    total, done = sum(len(keys) for *_, keys in plans), 0
+    judged: list[Judgement] = []
+    claim_rows: list[ClaimRow] = []
+    for subject, why, keys in plans:
+        mine: list[Judgement] = [session.absent(subject, why)] if why else []
+        for key in keys:
+            progress(session.facts.target, done, total, f"{subject.api} {key}")
+            mine.append(session.judge(subject, key))
+            done += 1
+        judged += mine
+        claim_rows += claims(subject, [(j.key, j.row) for j in mine])
+    progress(session.facts.target, total, total, "reducing witnesses")
+    found = findings(session, judged)
+    rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
+    return TargetResult(
+        session.facts.target, session.facts, tuple(rows), tuple(claim_rows), tuple(found), session.asker.asked
+    )
+
+
+def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> RunResult:
+    """Judge targets side by side, each in a process of its own; the result does not depend on `jobs`."""
+    if jobs <= 1 or len(targets) <= 1:
+        results = [judge_target(t, plan, progress) for t in targets]
+    else:
+        results = _in_processes(targets, plan, jobs, progress)
+    return scripted(results)
+
+
+def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> list[TargetResult]:
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        news = manager.Queue()
+        stop = threading.Event()
+        listener = threading.Thread(target=_listen, args=(news, progress, stop), daemon=True)
+        listener.start()
+        pool = ProcessPoolExecutor(min(jobs, len(targets)), mp_context=context)
+        try:
+            futures: list[Future[TargetResult]] = [pool.submit(_judge_here, t, plan, news) for t in targets]
+            waiting: set[Future[TargetResult]] = set(futures)
+            while waiting:
+                _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            return [_result(t, f) for t, f in zip(targets, futures, strict=True)]
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            listener.join(timeout=2)
+
+
+def _judge_here(target: Target, plan: Plan, news: Any) -> TargetResult:
+    return judge_target(target, plan, lambda *what: news.put(what))
+
+
+def _result(target: Target, future: Future[TargetResult]) -> TargetResult:
+    error = future.exception()
+    if error is not None:
+        return TargetResult(
+            target.name, failed=f"the judge's own process ended: {type(error).__name__}: {error}"
+        )
+    return future.result()
+
+
+def _listen(news: Any, progress: Progress, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            progress(*news.get(timeout=0.2))
+        except queue.Empty:
+            continue
+        except (EOFError, OSError):
+            return
+
+
+def scripted(results: Sequence[TargetResult]) -> RunResult:
+    """The run with a reproducer for each finding, whose path is in the finding and in its rows."""
+    from lossproof.reports import reproducer
+
+    scripts: dict[str, str] = {}
+    paths: dict[tuple[str, str], str] = {}
+    finished = []
+    for result in results:
+        done = []
+        for finding in result.findings:
+            snippets = facts_of(finding.framework).reproducer.model_dump()
+            try:
+                text = reproducer(asdict(finding), snippets)
+            except ValueError:
+                done.append(finding)  # no script can be written from this witness
+                continue
+            name = f"{_file_name(finding.target)}-{finding.slug}.py"
+            scripts[name] = text
+            paths[finding.target, finding.slug] = f"reproducers/{name}"
+            done.append(replace(finding, reproducer=f"reproducers/{name}"))
+        finished.append(replace(result, findings=tuple(done)))
+    finished = [replace(r, rows=tuple(with_scripts(r.rows, paths))) for r in finished]
+    return RunResult(tuple(finished), scripts)
+
+
+def _file_name(target: str) -> str:
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in target.replace("==", "-")).strip("-.")
+
+
+def described(result: RunResult, plan: Plan, command: str) -> dict[str, Any]:
+    """run.json: versions, platform, seed and digests; no time and no path, so that the same run gives the same bytes."""
+    from lossproof.specs import ledger_digest, specs_digest
+
+    packages = ("hypothesis", "numpy", "ml_dtypes", "pandas", "pyarrow", "python-flint")
+    return {
+        "lossproof": metadata.version("lossproof"),
+        "command": command,
+        "seed": plan.seed,
+        "examples": plan.examples,
+        "apis": list(plan.apis),
+        "specs_digest": specs_digest(),
+        "ledger_digest": ledger_digest(),
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "targets": [_target(t) for t in result.targets],
+    }
+
+
+def _target(result: TargetResult) -> dict[str, Any]:
+    known = result.facts
+    described_: dict[str, Any] = {
+        "name": result.target,
+        "failed": result.failed,
+        "questions": result.questions,
+    }
+    if known is not None:
+        described_ |= {
+            "framework": known.framework, "version": known.version, "companions": known.companions,
+            "python": known.python, "backend": known.backend, "mode": known.mode, "device": result.device,
+            "numpy": result.numpy, "cells": len(result.rows),
+        }  # fmt: skip
+    return described_
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_text(errors="replace")[-LOG_TAIL:]
+    except OSError:
+        return ""

@@ -154,9 +154,23 @@ CASES: dict[str, dict[str, Any]] = {
         expected={"aliases": ["toy.similarity"]},
         observed={"missing": ["toy.similarity"], "answers otherwise": []},
     ),
+    "shape:shape": toy(kind="shape", expected={**VALUE, "shape": [1]}, observed={**SEEN, "shape": [1, 1]}),
+    "dtype:dtype": toy(
+        kind="dtype", expected={**VALUE, "dtype": "float32"}, observed={**SEEN, "dtype": "float64"}
+    ),
+    "whole:value": toy(expected={**VALUE, "shape": [1], "dtype": "float32"}),
+    "absent:aliases": toy(
+        kind="error",
+        witness={"api": "toy.similarity", "arrays": {}},
+        expected={"says": "the API exists"},
+        observed={"says": "toy has no similarity"},
+    ),
+    "runs:raises": toy(
+        kind="error", expected={"runs": True}, observed={"outcome": "error", "error": "RuntimeError"}
+    ),
     "moves": toy(
         kind="training",
-        witness={"api": "toy.distance", "probe": "descend", "options": {"wrt": "b"}},
+        witness={"api": "toy.distance", "probe": "descend", "arguments": {"wrt": "b"}},
         expected={"moves": "closer"},
         observed={"moves": "apart"},
     ),

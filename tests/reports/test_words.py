@@ -187,3 +187,14 @@ def test_expected_and_observed_in_words(
 )
 def test_answers_of_cells_in_one_line(text: str, said: str) -> None:
     assert words.cell_answer(text) == said
+
+
+@pytest.mark.parametrize(("kind", "left", "right"), [
+    ("formula", "[0.5]", "[[1.0]]"), ("shape", "shape (1,)", "shape (1, 1)"),
+    ("dtype", "dtype float32", "dtype float64"),
+])  # fmt: skip
+def test_what_is_at_issue_is_shown(kind: str, left: str, right: str) -> None:
+    expected = {"value": ["0x1p-1"], "tolerance": ["0x1p-20"], "shape": [1], "dtype": "float32"}
+    observed = {"outcome": "value", "value": [["0x1p+0"]], "shape": [1, 1], "dtype": "float64"}
+    finding = make.finding(kind=kind, expected=expected, observed=observed)
+    assert words.both(finding) == (left, right)

@@ -47,6 +47,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     ask = "aliases" if expected.get("aliases") else _ask(witness)
     judge = _judge(finding, expected, ask)
     options = witness.get("options") or {}
+    arguments = {**options, **(witness.get("arguments") or {})}
     init = witness.get("init")
     context = {
         "finding": finding,
@@ -61,7 +62,8 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "init": init,
         "construct": None if init is None else f"{api}({_keywords(init)})",
         "options": options,
-        "option": lambda name, default=None: options.get(name, default),
+        "option": lambda name, default=None: arguments.get(name, default),
+        "given": ", ".join([f"{name}={name}" for name in arrays] + [_keywords(options)] * bool(options)),
         "initial": _keywords(init or {}),
         "probe": witness.get("probe"),
         "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
@@ -106,7 +108,7 @@ def _ask(witness: Mapping[str, Any]) -> str:
     probe = str(witness.get("probe") or "")
     probe = _SYNONYMS.get(probe, probe)
     if not probe:
-        return "call"
+        return "call" if witness.get("arrays") or witness.get("init") is not None else "exists"
     if probe not in PROBES:
         raise ValueError(f"no script can be written for the probe {probe!r}; there are {', '.join(PROBES)}")
     return probe
@@ -125,10 +127,14 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
         return "bases"
     if ask not in ("call", "descend", "fit") and isinstance(expected.get("value"), (list, str, int, float)):
         return "printed"
+    if (issue := words.at_issue(finding)) in ("shape", "dtype") and observed.get("outcome") != "error":
+        return issue
     for field in ("error", "aliases", "moves", "printed", "value", "data", "shape", "dtype", "returns"):
         if expected.get(field) is not None:
             return field
-    return "runs" if expected.get("runs") or observed.get("outcome") == "error" else "pinned"
+    return (
+        "runs" if ask == "exists" or expected.get("runs") or observed.get("outcome") == "error" else "pinned"
+    )
 
 
 def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, str]:
@@ -156,9 +162,8 @@ def _descend(
     `wrt` of the witness names the array that moves, else it is the first; the target is the other one of the
     same shape. Without one (distances) nearness is minus the mean of the array itself.
     """
-    arrays, options = witness["arrays"], dict(witness.get("options") or {})
-    moved = _name(options.pop("wrt", None) or witness.get("wrt") or next(iter(arrays)))
-    options.pop("rate", None)
+    arrays = witness["arrays"]
+    moved = _name((witness.get("arguments") or {}).get("wrt") or witness.get("wrt") or next(iter(arrays)))
     given = arrays[moved]
     shape = list(given.get("shape") or _shape(given["values"]))
     alike = [
@@ -176,7 +181,7 @@ def _descend(
         "target": target,
         "width": shape[-1] if shape else 1,
         "array": array,
-        "call": _call(function, arrays, {**witness, "probe": "", "options": options}, mode),
+        "call": _call(function, arrays, {**witness, "probe": ""}, mode),
     }
 
 

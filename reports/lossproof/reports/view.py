@@ -92,7 +92,8 @@ def _square(cells: list[tuple[str, str, str]], order: Mapping[str, int]) -> Squa
     counts = Counter(verdict for verdict, _, _ in cells)
     worst = next((verdict for verdict in _WORST if counts[verdict]), "broken")
     diverging = [(status, finding) for verdict, status, finding in cells if verdict == "diverges"]
-    slugs = sorted({slug for _, slug in diverging if slug in order}, key=lambda slug: order[slug])
+    named = {slug for _, column in diverging for slug in column.split(";")}  # several causes: joined by ";"
+    slugs = sorted(named & order.keys(), key=lambda slug: order[slug])
     fresh = any(status in ("new", "changed") for status, _ in diverging)
     return Square(worst, counts, fresh, slugs[0] if slugs else "")
 

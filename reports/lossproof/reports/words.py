@@ -87,6 +87,13 @@ _PREDICATES: Final = {
 }
 
 
+_ANSWER: Final = frozenset({
+    "outcome", "value", "error", "message", "shape", "dtype", "note", "type", "data", "says",
+    "moves", "before", "after", "missing", "answers otherwise",
+})  # fmt: skip
+"""What an answer may say of itself."""
+
+
 def label(name: str) -> str:
     """A property, region or kind as a word: "zero_vector" -> "zero vector"."""
     return name.replace("_", " ")
@@ -138,9 +145,9 @@ def expected(given: Mapping[str, Any], dtype: str = "float64") -> str:
         parts.append(f"{nested(want['printed'], str, 8)} as printed")
     if want.get("error") is not None:
         parts.append(_error_expected(want["error"]))
-    if want.get("shape") is not None:
+    if want.get("shape") is not None and want.get("value") is None:
         parts.append(f"shape {shape(want['shape'])}")
-    if want.get("dtype"):
+    if want.get("dtype") and want.get("value") is None:
         parts.append(f"dtype {want['dtype']}")
     if want.get("returns"):
         parts.append(f"an instance of {want['returns']}")
@@ -163,6 +170,8 @@ def expected(given: Mapping[str, Any], dtype: str = "float64") -> str:
 
 def observed(answer: Mapping[str, Any], dtype: str = "float64") -> str:
     """What came back, in one line."""
+    if "outcome" not in answer and not answer.keys() <= _ANSWER:
+        return data(answer)  # what a probe returned
     outcome = str(answer.get("outcome") or "")
     if outcome == "error" or (not outcome and answer.get("error")):
         message = str(answer.get("message") or "").strip()
@@ -188,21 +197,36 @@ def observed(answer: Mapping[str, Any], dtype: str = "float64") -> str:
         parts.append(f"an instance of {answer['type']}")
     if answer.get("note"):
         parts.append(_first_line(str(answer["note"])))
+    if answer.get("says") and not parts:
+        parts.append(_first_line(str(answer["says"])))
     return ", ".join(parts) or outcome
 
 
-def both(finding: Mapping[str, Any]) -> tuple[str, str]:
-    """Expected and observed of a finding, told apart: a shape or dtype is named where that was expected."""
+def at_issue(finding: Mapping[str, Any]) -> str:
+    """Which part of an expectation is not met: "shape", "dtype", "error", "value", or "" for another."""
     want, got = expectation(finding["expected"]), finding["observed"]
+    if want.get("error") is not None:
+        return "error"
+    for part in ("shape", "dtype"):
+        asked = want.get(part) is not None and (finding["kind"] == part or want.get("value") is None)
+        if asked and _plain(want[part]) != _plain(got.get(part)):
+            return part
+    return "value" if want.get("value") is not None else ""
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def both(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """Expected and observed of a finding: values, or the shape, dtype or error where that is at issue."""
+    want, got, issue = expectation(finding["expected"]), finding["observed"], at_issue(finding)
     dtype = str(got.get("dtype") or "float64")
+    if issue in ("shape", "dtype") and got.get(issue) is not None:
+        return expected({issue: want[issue]}), expected({issue: got[issue]})
     left, right = expected(want, dtype), observed(got, dtype)
-    if want.get("value") is None and str(got.get("outcome") or "value") == "value":
-        if want.get("shape") is not None and got.get("shape") is not None:
-            right = f"shape {shape(got['shape'])}"
-        elif want.get("dtype") and got.get("dtype"):
-            right = f"dtype {got['dtype']}"
-        elif want.get("error") is not None and not right.startswith("raises"):
-            right = f"no error; {right}" if right and right != "value" else "no error"
+    if issue == "error" and str(got.get("outcome") or "value") == "value":
+        right = f"no error; {right}" if right and right != "value" else "no error"
     return left, right
 
 

@@ -70,9 +70,15 @@ def cosine(x, y, rule, eps, order, dtype):
         "threshold": lambda: (np.where(n < e, one, n) * np.where(m < e, one, m)).astype(dtype),
     }[rule]()
     finite = np.finfo(np.float32) if dtype is np.float32 else None
-    tiny = float(finite.tiny) if finite else {np.float64: 2.0**-1022, np.float16: 2.0**-14}.get(dtype, 2.0**-126)
+    tiny = (
+        float(finite.tiny) if finite else {np.float64: 2.0**-1022, np.float16: 2.0**-14}.get(dtype, 2.0**-126)
+    )
     squares = [q, r, (q * r).astype(dtype)] if rule == "floor_squared_product" else [q, r]
-    fine = np.isfinite(p.astype(float)) & np.isfinite(denominator.astype(float)) & (denominator.astype(float) >= tiny)
+    fine = (
+        np.isfinite(p.astype(float))
+        & np.isfinite(denominator.astype(float))
+        & (denominator.astype(float) >= tiny)
+    )
     d = x.shape[1]
     for v in squares:
         fine &= np.isfinite(v.astype(float)) & (v.astype(float) >= 4 * d * tiny)
@@ -86,7 +92,12 @@ def normalised(x, y, rule, eps, order, dtype):
     out, fine = [], np.ones(len(x), dtype=bool)
     for v in (x, y):
         q = dot(v, v, order, dtype)
-        fine &= np.isfinite(q.astype(float)) & (q.astype(float) >= 4 * v.shape[1] * float(np.ldexp(1.0, -1022 if dtype is np.float64 else (-14 if dtype is np.float16 else -126))))
+        fine &= np.isfinite(q.astype(float)) & (
+            q.astype(float)
+            >= 4
+            * v.shape[1]
+            * float(np.ldexp(1.0, -1022 if dtype is np.float64 else (-14 if dtype is np.float16 else -126)))
+        )
         n = np.sqrt(q).astype(dtype)
         if rule == "floor_norm":
             n = np.maximum(n, e)

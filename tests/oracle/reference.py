@@ -12,7 +12,12 @@ import numpy as np
 
 mpmath.mp.dps = 400
 
-PRECISION = {"float16": (11, -14, 15), "bfloat16": (8, -126, 127), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}
+PRECISION = {
+    "float16": (11, -14, 15),
+    "bfloat16": (8, -126, 127),
+    "float32": (24, -126, 127),
+    "float64": (53, -1022, 1023),
+}
 
 
 def fractions(row):

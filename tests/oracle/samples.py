@@ -93,7 +93,9 @@ REGIONS = {
 
 def rows(region, dtype, n, d, seed=0):
     """n pairs of rows of length d, rounded to the dtype and finite."""
-    generator = np.random.default_rng([seed, n, d, sorted(REGIONS).index(region), sorted(DTYPES).index(dtype)])
+    generator = np.random.default_rng(
+        [seed, n, d, sorted(REGIONS).index(region), sorted(DTYPES).index(dtype)]
+    )
     with np.errstate(all="ignore"):
         x, y = (v.astype(DTYPES[dtype]) for v in REGIONS[region](generator, n, d, dtype))
     for v in (x, y):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+
 from lossproof import oracle
 
 from . import native, reference, samples
@@ -38,7 +39,9 @@ def scored(c, name, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("region", ["biased", "ordinary", "nearly_orthogonal", "nearly_parallel", "tiny", "mixed_scale"])
+@pytest.mark.parametrize(
+    "region", ["biased", "ordinary", "nearly_orthogonal", "nearly_parallel", "tiny", "mixed_scale"]
+)
 @pytest.mark.parametrize("rule", oracle.NORM_RULES)
 def test_no_order_of_summation_breaks_the_bound(dtype, region, rule):
     kind = TYPES[dtype]
@@ -58,7 +61,13 @@ def test_no_order_of_summation_breaks_the_bound(dtype, region, rule):
                         c, fine = way(x, y, rule, eps, order, kind)
                         answer = scored(c, score, kind)
                     good = oracle.within(answer, e, limit) | ~fine | e.undefined
-                    assert good.all(), (d, score, order, way.__name__, oracle.excess(answer, e, dtype, WIDEST[dtype]))
+                    assert good.all(), (
+                        d,
+                        score,
+                        order,
+                        way.__name__,
+                        oracle.excess(answer, e, dtype, WIDEST[dtype]),
+                    )
                     asked += int(fine.sum())
     assert asked or dtype == "float16", "no row was judged"
 
@@ -79,7 +88,9 @@ def test_the_bound_is_within_reach(dtype):
 def test_sums_in_float32_reach_the_mixed_bound(dtype):
     x, y = rows("ordinary", dtype, 200)
     e = oracle.cosine(x, y, norm_rule="floor_norm", eps=1e-6)
-    c, _ = native.cosine(x.astype(np.float32), y.astype(np.float32), "floor_norm", 1e-6, "forward", np.float32)
+    c, _ = native.cosine(
+        x.astype(np.float32), y.astype(np.float32), "floor_norm", 1e-6, "forward", np.float32
+    )
     answer = c.astype(TYPES[dtype])
     assert oracle.within(answer, e, oracle.bound(e, dtype, "G2")).all()
     assert set(oracle.grade(answer, e, dtype)) <= {"G0", "G1", "G2"}
@@ -137,7 +148,12 @@ def test_reductions(dtype, reduction, order):
         else:
             total = native.ORDERS[order](terms[None], kind)[0]
             ones = native.ORDERS[order](w[None], kind)[0]
-            divisor = {"sum": kind(1), "mean": kind(16), "mean_by_weight": ones, "mean_by_nonzero": kind(np.count_nonzero(w))}
+            divisor = {
+                "sum": kind(1),
+                "mean": kind(16),
+                "mean_by_weight": ones,
+                "mean_by_nonzero": kind(np.count_nonzero(w)),
+            }
             answer = kind(total / divisor[reduction])
         assert np.all(oracle.within(answer, r, oracle.bound(r, dtype, WIDEST[dtype])))
 
@@ -150,7 +166,9 @@ def test_the_bound_follows_the_formula_of_the_design():
     kappa = np.array([float(reference.cosine(np.abs(a), np.abs(b))) for a, b in zip(x, y, strict=True)])
     half = np.array([float(reference.ulp(v, "float32")) for v in c]) / 2
     assert np.allclose(oracle.bound(e, "float32", "G0"), half, rtol=0, atol=0)
-    assert np.allclose(oracle.bound(e, "float32", "G1"), u * (2 * 24**0.5 + 8) * (kappa + abs(c)) + half, rtol=1e-9)
+    assert np.allclose(
+        oracle.bound(e, "float32", "G1"), u * (2 * 24**0.5 + 8) * (kappa + abs(c)) + half, rtol=1e-9
+    )
     assert np.allclose(oracle.bound(e, "float32", "G2"), u * 32 * (kappa + abs(c)) + half, rtol=1e-5)
     distance = oracle.bound(oracle.cosine(x, y, score="distance"), "float32", "G2")
     assert np.allclose(distance, u * 32 * (kappa + abs(c)) + u, rtol=0.1)
@@ -170,7 +188,9 @@ def test_a_product_that_underflows_is_excused_and_a_sum_of_squares_is_not():
     assert oracle.bound(e, "float32", "G2")[0] > 0.1  # eta / D is about 0.15 for each of the two products
     tiny, huge = np.full((1, 2), 1e-25, np.float32), np.full((1, 2), 1e15, np.float32)
     e = oracle.cosine(tiny, huge)
-    assert oracle.bound(e, "float32", "G2")[0] < 1e-5  # the products are far above eta; only the squares underflow
+    assert (
+        oracle.bound(e, "float32", "G2")[0] < 1e-5
+    )  # the products are far above eta; only the squares underflow
 
 
 def test_alternatives_at_a_threshold():

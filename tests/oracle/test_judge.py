@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lossproof import oracle
 
 from . import reference, samples
@@ -126,7 +127,7 @@ def test_a_question_leaves_no_trace():
     """Bounds and verdicts do not depend on what was asked before."""
     x, y = samples.rows("nearly_orthogonal", "float64", 32, 8)
     fresh, used = oracle.cosine(x, y), oracle.cosine(x, y)
-    used.rounded("float64"), used.lower, oracle.grade(used.rounded("float32"), used, "float32")  # noqa: B018
+    used.rounded("float64"), used.lower, oracle.grade(used.rounded("float32"), used, "float32")
     for name in ("G0", "G1", "G2"):
         assert oracle.bound(fresh, "float64", name).tobytes() == oracle.bound(used, "float64", name).tobytes()
     assert fresh.lower.tobytes() == used.lower.tobytes()

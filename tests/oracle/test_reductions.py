@@ -26,7 +26,10 @@ WEIGHTS = {
 def reduced(values, weights, reduction):
     w = np.broadcast_to(1.0 if weights is None else np.asarray(weights, dtype=np.float64), np.broadcast_shapes(
         values.shape, np.shape(1.0 if weights is None else weights)))  # fmt: skip
-    terms = [mpmath.mpf(float(a)) * b for a, b in zip(w.ravel(), np.broadcast_to(values, w.shape).ravel(), strict=True)]
+    terms = [
+        mpmath.mpf(float(a)) * b
+        for a, b in zip(w.ravel(), np.broadcast_to(values, w.shape).ravel(), strict=True)
+    ]
     if reduction == "none":
         return terms
     total = mpmath.fsum(terms)

@@ -66,7 +66,9 @@ def test_cosine_embedding(region, dtype, margin):
 @pytest.mark.parametrize("similar", [0, 1, -1])
 def test_contrastive(dtype, squared, half, similar):
     labels = np.array([similar, 1 if similar <= 0 else 0] * 8)
-    d = np.array([0, 0, 0.5, 0.5, 1, 1, 3, 3, 1e-5, 1e-5, -2, -2, 1e-40, 1.1, 1e4, 0.3]).astype(samples.DTYPES[dtype])
+    d = np.array([0, 0, 0.5, 0.5, 1, 1, 3, 3, 1e-5, 1e-5, -2, -2, 1e-40, 1.1, 1e4, 0.3]).astype(
+        samples.DTYPES[dtype]
+    )
     e = oracle.contrastive(labels, d, margin=1.1, similar=similar, squared=squared, half=half)
     expected = []
     for label, v in zip(labels, reference.fractions(d), strict=True):

@@ -15,6 +15,7 @@ from lossproof.oracle.cosine import BROADCASTS, SCORES, cosine, cosine_embedding
 from lossproof.oracle.enclosure import Alternative, Enclosure
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FLOAT_DTYPES
+from lossproof.oracle.gradients import contrastive_gradient, cosine_embedding_gradient, cosine_gradient
 from lossproof.oracle.judge import error_bounds, error_limit, error_unit, excess, grade, ulp_error, within
 from lossproof.oracle.reduction import REDUCTIONS, reduce
 from lossproof.oracle.rules import NORM_RULES
@@ -31,8 +32,11 @@ __all__ = [
     "UnsupportedInput",
     "bound",
     "contrastive",
+    "contrastive_gradient",
     "cosine",
     "cosine_embedding",
+    "cosine_embedding_gradient",
+    "cosine_gradient",
     "error_bounds",
     "error_limit",
     "error_unit",

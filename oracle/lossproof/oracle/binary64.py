@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from flint import fmpq
 
-from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_between
 from lossproof.oracle.reals import Real
 from lossproof.oracle.rows import Block
 from lossproof.oracle.slices import dot
@@ -184,10 +184,7 @@ class Binary64:
         low, high = self.bounds(a)
         if fmt.name == "float64":
             return low, low == high
-        first = cast(low, fmt).astype(np.float64)
-        last = cast(high, fmt).astype(np.float64)
-        settled = np.isfinite(low) & np.isfinite(high)
-        return first, settled & (first == last) & ((first != 0) | (low >= 0) | (high <= 0))
+        return cast_between(low, high, fmt)
 
     def within(self, a: Ball, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:
         with np.errstate(all="ignore"):

@@ -39,7 +39,7 @@ GRADES = ("G0", "G1", "G2", "G3")
 NARROW = ("float16", "bfloat16")
 EXTRA = 8
 """Roundings beyond the d of a dot product: the 8 of u (d + 8)."""
-_UP = 1 + 2.0**-40
+UP = 1 + 2.0**-40
 """The bounds are computed in float64: a hundred or so roundings, and then some."""
 
 
@@ -72,7 +72,7 @@ def flat_bound(e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
     # Where the exponent is in doubt, an ulp that changes nothing in the sum may stand for it.
     negligible = main * 2.0**-20
     half = 0.5 * e.exponent_limits(fmt, negligible)
-    return np.where(e.valued, main * (1.0 if grade == "G0" else _UP) + half, np.nan)
+    return np.where(e.valued, main * (1.0 if grade == "G0" else UP) + half, np.nan)
 
 
 def rounding(size: Float, count: int, fmt: FloatFormat, grade: str) -> Float:
@@ -109,10 +109,9 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
 def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     """E for c, -c, 1 - c and the embedding loss, without the final half ulp."""
     d, u = problem.pairs.length, fmt.u
-    kappa, inverse = conditioning(problem)
-    c = np.minimum(kappa, _magnitude(problem))
+    kappa, inverse, c = spread(problem)
     with np.errstate(invalid="ignore", over="ignore"):
-        out = rounding(kappa + c, d, fmt, grade)
+        out = rounding(kappa + np.abs(c), d, fmt, grade)
         if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
             flushed = fmt.eta * (d * inverse + d + 2 * np.sqrt(d) + 1) if fmt.flushes else 0.0
             out = out + np.where(kappa == 0, 0.0, flushed)  # without a nonzero product there is none to flush
@@ -123,41 +122,29 @@ def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     # 0.
     m = abs(problem.margin)
     hinge = out + u * m * (1 + u) + u * out
-    gap = _signed(problem) - problem.margin
+    gap = signed_cosine(problem) - problem.margin
     hinge = np.where(gap < 0, np.maximum(0.0, hinge + gap * (1 - 2 * u)), hinge)
     return np.where(problem.similar, out + u, hinge)
 
 
-def _magnitude(problem: CosineProblem) -> Float:
-    """An upper bound of |c|, flat."""
-    return np.abs(_signed(problem))
+def spread(problem: CosineProblem) -> tuple[Float, Float, Float]:
+    """Upper bounds of kappa and 1/D, and c as float64 knows it; flat, 0 where D vanishes or there is no value."""
+    kappa, inverse = conditioning(problem)
+    c = signed_cosine(problem)
+    return kappa, inverse, np.where(problem.gone, 0.0, np.clip(c, -kappa, kappa))
 
 
-def _signed(problem: CosineProblem) -> Float:
+def signed_cosine(problem: CosineProblem) -> Float:
     """c as far as float64 knows it, the end of larger magnitude, flat; it goes into small terms only."""
-    out = np.zeros(problem.size), np.zeros(problem.size)
+    low, high = np.zeros(problem.size), np.zeros(problem.size)
 
     def ask(arithmetic: Any, numbers: Any, rows: Any) -> Mask:
-        out[0][rows], out[1][rows] = arithmetic.bounds(numbers)
-        known: Mask = np.isfinite(out[0][rows]) & np.isfinite(out[1][rows])
+        low[rows], high[rows] = arithmetic.bounds(numbers)
+        known: Mask = np.isfinite(low[rows]) & np.isfinite(high[rows])
         return known
 
     Enclosure(problem.as_similarity()).climb(ask)
-    low, high = out
     return np.where(np.abs(low) > np.abs(high), low, high)
-
-
-def near_threshold(problem: CosineProblem, fmt: FloatFormat) -> tuple[Mask, Mask]:
-    """Where the norm of x, and of y, is so near eps that rounding may carry it across: within growth(d + 8)."""
-    eps, slack = problem.measure.eps, growth(problem.pairs.length + EXTRA, fmt.u)
-    out = []
-    for q in problem.squared_norms():
-        low, high = np.sqrt(q[0]), np.sqrt(q[1])
-        near: Mask = (low * (1 - 2.0**-40) <= eps * (1 + slack)) & (
-            high * (1 + 2.0**-40) >= eps * (1 - slack)
-        )
-        out.append(near & ~problem.undefined)
-    return out[0], out[1]
 
 
 def contrastive_bound(problem: ContrastiveProblem, fmt: FloatFormat, grade: str) -> Float:
@@ -181,7 +168,7 @@ def contrastive_bound(problem: ContrastiveProblem, fmt: FloatFormat, grade: str)
         )
     else:
         out = tau + u * np.abs(t)
-    return out * (0.5 if problem.half else 1.0) * _UP
+    return out * (0.5 if problem.half else 1.0) * UP
 
 
 def weighted_bound(problem: WeightedProblem, fmt: FloatFormat, grade: str) -> Float:

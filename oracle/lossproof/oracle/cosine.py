@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossproof.oracle import bounds, fused
+from lossproof.oracle import bounds, fused, jumps
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import Binary64, Products
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
@@ -227,7 +227,7 @@ class CosineProblem:
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         if self.measure.norm_rule != "threshold" or self.flip is not None or self.size == 0:
             return ()
-        near_x, near_y = bounds.near_threshold(self, fmt)
+        near_x, near_y = jumps.near_threshold(self, fmt)
         none = np.zeros(self.size, dtype=bool)
         out = []
         for mask, flip in (

@@ -19,7 +19,7 @@ import numpy as np
 from flint import fmpq
 
 from lossproof.oracle.binary64 import GROW, SAFE, U
-from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_between
 from lossproof.oracle.reals import Real, rational
 from lossproof.oracle.rows import Block
 from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
@@ -187,12 +187,9 @@ class DoubleDouble:
         if fmt.name == "float64":
             with np.errstate(all="ignore"):
                 first, last = self._shifted(a)
-            low, high = first, last
-        else:
-            low, high = self.bounds(a)
-            first, last = cast(low, fmt).astype(np.float64), cast(high, fmt).astype(np.float64)
-        settled = np.isfinite(low) & np.isfinite(high) & (first == last)
-        return first, settled & ((first != 0) | (low >= 0) | (high <= 0))
+            settled = np.isfinite(first) & np.isfinite(last) & (first == last)
+            return first, settled & ((first != 0) | (a.rad == 0))
+        return cast_between(*self.bounds(a), fmt)
 
     def within(self, a: Pair, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:
         with np.errstate(all="ignore"):

@@ -17,7 +17,7 @@ from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import Binary64
 from lossproof.oracle.double_double import DoubleDouble
 from lossproof.oracle.exact import Exact
-from lossproof.oracle.formats import Float, FloatFormat, Mask, cast, format_of, ulp
+from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, stored, ulp
 
 LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(), Exact())
 """Cheapest first. The last one decides everything that can be decided."""
@@ -34,7 +34,11 @@ class Problem(Protocol):
     """A formula with its inputs: one exact value for each of `size` rows."""
 
     shape: tuple[int, ...]
-    size: int
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        ...
 
     @property
     def undefined(self) -> Mask:
@@ -106,8 +110,9 @@ class Enclosure:
     def rounded(self, dtype: object) -> NDArray[Any]:
         """The value rounded once to `dtype`, ties to even; NaN where undefined, NaN or undecided."""
         values, decided = self._rounded(format_of(dtype))
-        values = np.where(decided, values, np.nan)
-        return cast(values, format_of(dtype)).reshape(self.shape)
+        if not decided.all():
+            values = np.where(decided, values, np.nan)
+        return stored(values, format_of(dtype)).reshape(self.shape)
 
     def undecided(self, dtype: object) -> Mask:
         """Where the value could not be rounded to `dtype` within the stated limit of refinement."""
@@ -184,3 +189,5 @@ class Alternative:
 
     mask: Mask
     enclosure: Enclosure
+    hull: bool = False
+    """Whether everything between the two values is right as well: the subgradients at a kink."""

@@ -37,9 +37,7 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
     p, q, r = products
     k = (length + 8) * U * (1 + 2.0**-20)
     with np.errstate(all="ignore"):
-        d2 = SQUARED_DENOMINATORS[norm_rule](
-            Quadratic(Floats(), q, r, np.float64(eps), np.float64(1), None, None)
-        )
+        d2 = SQUARED_DENOMINATORS[norm_rule](Quadratic(Floats(), q, r, np.float64(eps), np.float64(1)))
         c = p / np.sqrt(d2)
         rad = np.abs(c)
         rad += 1

@@ -75,6 +75,8 @@ def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
     for other in e.alternatives(fmt.name):
         rows = other.mask.ravel()
         out = np.where(rows, np.fmin(out, _excess(values, other.enclosure, fmt, grade)), out)
+        if other.hull:
+            out = np.where(rows & between(values, e, other.enclosure), 0.0, out)
     return out.reshape(e.shape)
 
 
@@ -86,6 +88,8 @@ def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
         rows = other.mask.ravel()
         theirs = _grade(values, other.enclosure, fmt)
         out = np.where(rows & (theirs < out), theirs, out)  # "G0" < "G1" < ... < "none"
+        if other.hull:
+            out = np.where(rows & between(values, e, other.enclosure), "G0", out)
     return out.reshape(e.shape)
 
 
@@ -127,7 +131,15 @@ def _within(values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alter
         rows = other.mask.ravel() & ~out
         if rows.any():
             out |= rows & _within(values, other.enclosure, limit, ())
+            if other.hull:
+                out |= rows & between(values, e, other.enclosure)
     return out
+
+
+def between(values: Float, e: Enclosure, other: Enclosure) -> Mask:
+    """Where a value lies between the exact values of two enclosures."""
+    lower, upper = np.fmin(e.lower, other.lower).ravel(), np.fmax(e.upper, other.upper).ravel()
+    return np.asarray((values >= lower) & (values <= upper))
 
 
 def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -> Float:

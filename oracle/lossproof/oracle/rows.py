@@ -68,7 +68,7 @@ class Block:
     @property
     def repeats(self) -> int:
         """How many times longer the broadcast rows are: sum |a b| <= sqrt(repeats sum a^2 sum b^2)."""
-        return self.length // max(min(self.x.shape[1], self.y.shape[1]), 1)
+        return int(self.length // max(min(self.x.shape[1], self.y.shape[1]), 1))
 
     def scaled(self) -> Block:
         """Each row times a power of two that brings its largest element near 1, where that loses nothing."""

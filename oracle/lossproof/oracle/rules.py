@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.formats import Mask
 
 Numbers = Any
@@ -27,15 +26,20 @@ Numbers = Any
 
 @dataclass(frozen=True)
 class Quadratic:
-    """What a rule is given: the arithmetic, Q, R, eps and 1 as numbers, and which threshold decisions to turn over."""
+    """What a rule is given: Q, R, eps and 1 as numbers, and which decisions of a threshold or clamp to turn over."""
 
-    arithmetic: Arithmetic[Any]
+    arithmetic: Any
+    """An `Arithmetic`; bare floats with a `maximum` do for the rules without a threshold."""
     q: Numbers
     r: Numbers
     eps: Numbers
     one: Numbers
-    flip_x: Mask
-    flip_y: Mask
+    flip_x: Mask | None = None
+    flip_y: Mask | None = None
+
+
+def _turned(decision: Mask, flip: Mask | None) -> Mask:
+    return decision if flip is None else decision ^ flip
 
 
 def _raw(n: Quadratic) -> Numbers:
@@ -72,9 +76,9 @@ def _threshold(n: Quadratic) -> Numbers:
     return _or_one(n, n.q, n.flip_x) * _or_one(n, n.r, n.flip_y)
 
 
-def _or_one(n: Quadratic, squared: Numbers, flip: Mask) -> Numbers:
+def _or_one(n: Quadratic, squared: Numbers, flip: Mask | None) -> Numbers:
     below, certain = n.arithmetic.less(squared, n.eps * n.eps)
-    chosen = n.arithmetic.where(below ^ flip, n.one, squared)
+    chosen = n.arithmetic.where(_turned(below, flip), n.one, squared)
     return n.arithmetic.unknown(~certain, chosen)
 
 
@@ -88,6 +92,43 @@ SQUARED_DENOMINATORS: dict[str, Callable[[Quadratic], Numbers]] = {
     "add_squared": _add_squared,
     "threshold": _threshold,
 }
+
+
+def _constant(n: Quadratic) -> Numbers:
+    return n.one - n.one
+
+
+def _always(n: Quadratic) -> Numbers:
+    return n.one / n.q
+
+
+def _over(n: Quadratic, quantity: Numbers, floor: Numbers) -> Numbers:
+    """1/Q where the quantity exceeds its floor, else 0: a clamp holds D constant below it."""
+    above, certain = n.arithmetic.less(floor, quantity)
+    above = _turned(above, n.flip_x)
+    slope = n.one / n.arithmetic.where(above, n.q, n.one)
+    return n.arithmetic.unknown(~certain, n.arithmetic.where(above, slope, n.one - n.one))
+
+
+def _threshold_slope(n: Quadratic) -> Numbers:
+    below, certain = n.arithmetic.less(n.q, n.eps * n.eps)
+    below = _turned(below, n.flip_x)
+    slope = n.one / n.arithmetic.where(below, n.one, n.q)
+    return n.arithmetic.unknown(~certain, n.arithmetic.where(below, n.one - n.one, slope))
+
+
+SLOPES: dict[str, Callable[[Quadratic], Numbers]] = {
+    "raw": _constant,
+    "plain": _always,
+    "floor_norm": lambda n: _over(n, n.q, n.eps * n.eps),
+    "floor_squared_norm": lambda n: _over(n, n.q, n.eps),
+    "floor_product": lambda n: _over(n, n.q * n.r, n.eps * n.eps),
+    "floor_squared_product": lambda n: _over(n, n.q * n.r, n.eps),
+    "add_squared": lambda n: n.one / (n.q + n.eps),
+    "threshold": _threshold_slope,
+}
+"""k with d(log D)/da_i = k a_i: how D follows the row a. 0 inside a clamp, 1/Q outside; a kink lies where they meet."""
+
 NORM_RULES = tuple(SQUARED_DENOMINATORS)
 """The names of the norm rules."""
 

@@ -29,7 +29,8 @@ def width(length: int) -> int:
 def exponents(x: Float) -> Ints:
     """E for each row: all elements are below 2^E in magnitude; 0 for rows of zeros and empty rows."""
     largest = np.maximum(x.max(axis=1, initial=0.0), -x.min(axis=1, initial=0.0))
-    return np.frexp(largest)[1].astype(np.int64)
+    out: Ints = np.frexp(largest)[1].astype(np.int64)
+    return out
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""Native bounds of gradients.
+
+g_i = s (b_i / D - a_i c k), s the factor of score and reduction. With the model and the notation of bounds.py, b_i / D takes
+d + 4 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and k = 1/Q (or 1/(Q + eps)) is off by d + 2
+roundings in itself and is, together with the d + 4 of D inside c, what an implementation may compute again with other
+roundings. So
+
+    |g'_i - g_i| <= |s| (growth(d + 12) (|b_i| / D + kappa |a_i| k) + growth(2 d + 12) |c| |a_i| k) + the eta term
+
+whose first part is the u (d + 8)(|b_i| / D + kappa |a_i| / |a|^2) of DESIGN section 4 with the roundings of s; the second, with
+|c| in place of kappa, is what its derivation leaves when the same norm is rounded twice. The eta term: any of the
+products d (a b), c k, a (c k), b (1/D) and the result may be flushed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lossproof.oracle.bounds import NARROW, UP, flat_bound, magnitude, rounding, rounding_count, spread
+from lossproof.oracle.enclosure import LADDER
+from lossproof.oracle.formats import Float, FloatFormat
+
+if TYPE_CHECKING:
+    from lossproof.oracle.gradient import ContrastiveGradient, CosineGradient, GroupedSum
+
+MORE = 4
+"""Roundings of weight, divisor, score and the product with them."""
+
+
+def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Float:
+    """The bound of every element, flat, without the final half ulp."""
+    problem, d = gradient.problem, gradient.length
+    kappa, inverse, c = spread(problem)
+    k = _slopes(gradient)
+    s = np.abs(np.where(np.isfinite(gradient.factors.weights), gradient.factors.weights, 0.0))
+    s = s / abs(float(int(gradient.factors.divisor.p)) / float(int(gradient.factors.divisor.q))) * UP
+    out = np.empty((problem.size, d))
+    for rows in problem.row_blocks(1 << 15, slice(None)):
+        block = problem.pairs.block(rows)
+        a = np.abs(np.broadcast_to(block.x, (len(block.x), d)))
+        b = np.abs(np.broadcast_to(block.y, (len(block.y), d)))
+        per_pair = [v[rows][:, None] for v in (kappa, inverse, np.abs(c), k, s)]
+        kap, inv, size, slope, factor = per_pair
+        with np.errstate(all="ignore"):
+            first = b * inv + kap * a * slope
+            total = rounding(first, d + MORE, fmt, grade) + rounding(
+                size * a * slope, 2 * d + MORE, fmt, grade
+            )
+            if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
+                eta = fmt.eta * (d * inv * a * slope + a * (1 + slope) + inv + b + 2)
+                total = total + np.where(first == 0, 0.0, eta)
+            out[rows] = np.where(first == 0, 0.0, total * factor + np.where(factor > 0, fmt.eta, 0.0))
+    return np.nan_to_num(out.ravel(), nan=np.inf, posinf=np.inf)
+
+
+def _slopes(gradient: CosineGradient) -> Float:
+    """Upper bounds of k for each pair; 0 where it is not known to matter."""
+    from lossproof.oracle.rules import SLOPES, Quadratic
+
+    problem = gradient.problem
+    out = np.zeros(problem.size)
+    left = np.flatnonzero(~problem.undefined & ~problem.gone)
+    for arithmetic in LADDER:
+        for rows in problem.row_blocks(arithmetic.block_elements, left):
+            still = np.zeros(len(rows), dtype=bool)
+            clamp = still if gradient.kink is None else gradient.kink.clamp[rows]
+            jump = still if problem.flip is None else problem.flip[0][rows]
+            one, eps = (arithmetic.number(np.full(len(rows), v)) for v in (1.0, problem.measure.eps))
+            with np.errstate(all="ignore"):
+                _, Q, R = arithmetic.dots(problem.pairs.block(rows))
+                k: Any = SLOPES[problem.measure.norm_rule](
+                    Quadratic(arithmetic, Q, R, eps, one, clamp ^ jump, still)
+                )
+                out[rows] = arithmetic.bounds(k)[1]
+        left = left[~np.isfinite(out[left])]
+        if not left.size:
+            break
+    return out
+
+
+def grouped_bound(problem: GroupedSum, fmt: FloatFormat, grade: str) -> Float:
+    """The bounds of the members and the roundings of their sum."""
+    each = flat_bound(problem.inner, fmt, grade)[problem.members].sum(axis=1)
+    size = magnitude(problem.inner)[problem.members].sum(axis=1)
+    count = problem.members.shape[1]
+    if count <= 1:
+        return np.asarray(each)
+    share = rounding_count(count, fmt, grade)
+    return np.asarray(each * (1 + share) + share * size)
+
+
+def contrastive_gradient_bound(gradient: ContrastiveGradient, fmt: FloatFormat) -> Float:
+    """2 t s with t = d or max(margin - d, 0): t' - t as in `contrastive_bound`, three roundings and those of s."""
+    u, m = fmt.u, gradient.margin
+    d = np.where(gradient.undefined, 0.0, gradient.distances)
+    s = np.where(gradient.undefined, 0.0, np.abs(gradient.factors.weights))
+    s = s / abs(float(int(gradient.factors.divisor.p)) / float(int(gradient.factors.divisor.q)))
+    s = s * (0.5 if gradient.half else 1.0)
+    if not gradient.squared:
+        return s * (MORE + 2) * u * (1 + 16 * u)
+    gap = m - d
+    tau = u * (abs(m) + np.abs(gap)) * (1 + u)
+    tau = np.where(gap < 0, np.maximum(0.0, tau + gap), tau)
+    tau = np.where(gradient.similar, 0.0, tau)
+    t = np.where(gradient.similar, np.abs(d), np.maximum(gap, 0.0))
+    flushed = np.where((t == 0) & (tau == 0), 0.0, fmt.eta * (1 + s))
+    return 2 * s * (tau + (MORE + 3) * u * (t + tau)) * UP * (1 + 16 * u) + flushed

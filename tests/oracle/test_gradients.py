@@ -1,0 +1,218 @@
+"""Gradients against an independent derivative at 400 digits, at kinks and inside clamps too."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+from lossproof import oracle
+
+from . import reference, samples
+from .test_values import EPS, check
+
+F = reference.F
+
+
+def inverse_slope(q, r, rule, eps):
+    """d(log D)/da_i = k a_i by differentiating each documented denominator."""
+    eps = F(eps)
+    return {
+        "raw": lambda: F(0),
+        "plain": lambda: 1 / q,
+        "floor_norm": lambda: 1 / q if q > eps**2 else F(0),
+        "floor_squared_norm": lambda: 1 / q if q > eps else F(0),
+        "floor_product": lambda: 1 / q if q * r > eps**2 else F(0),
+        "floor_squared_product": lambda: 1 / q if q * r > eps else F(0),
+        "add_squared": lambda: 1 / (q + eps),
+        "threshold": lambda: 1 / q if q >= eps**2 else F(0),
+    }[rule]()
+
+
+def gradient(a, b, rule="plain", eps=0.0):
+    a, b = reference.fractions(a), reference.fractions(b)
+    p, q, r = reference.dot(a, b), reference.dot(a, a), reference.dot(b, b)
+    d2 = reference.squared_denominator(q, r, rule, eps)
+    if d2 == 0:
+        return [None] * len(a)
+    k = inverse_slope(q, r, rule, eps)
+    return [reference.number(v - w * p * k) / reference.root(d2) for v, w in zip(b, a, strict=True)]
+
+
+@pytest.mark.parametrize("region", samples.REGIONS)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("rule", oracle.NORM_RULES)
+def test_cosine(region, dtype, rule):
+    x, y = samples.rows(region, dtype, 4, 3, seed=9)
+    norms = np.sqrt(np.abs(x.astype(np.float64)).max(1) * np.abs(y.astype(np.float64)).max(1) + 1e-320)
+    eps = EPS.get(rule, float(np.median(norms)) or 1e-3)
+    e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps)
+    assert e.shape == x.shape
+    check(e, [v for a, b in zip(x, y, strict=True) for v in gradient(a, b, rule, eps)])
+    other = oracle.cosine_gradient(x, y, wrt="y", norm_rule=rule, eps=eps, score="distance")
+    expected = [v for a, b in zip(x, y, strict=True) for v in gradient(b, a, rule, eps)]
+    check(other, [None if v is None else -v for v in expected])
+
+
+def test_it_is_the_derivative():
+    """Against difference quotients of the value, which know nothing of the formula for the gradient."""
+    g = np.random.default_rng(2)
+    x, y = g.standard_normal((3, 4)), g.standard_normal((3, 4))
+    for rule in oracle.NORM_RULES:
+        eps = 0.0 if rule in ("raw", "plain") else 1.3
+        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps, weights=[1.0, 2.0, -0.5], reduction="mean")
+        for i in np.ndindex(3, 4):
+            h = 2.0**-20
+            up, down = x.copy(), x.copy()
+            up[i] += h
+            down[i] -= h
+            values = [
+                oracle.reduce(oracle.cosine(v, y, norm_rule=rule, eps=eps), "mean", [1.0, 2.0, -0.5])
+                for v in (up, down)
+            ]
+            slope = (values[0].lower - values[1].lower) / (2 * h)
+            assert abs(slope - e.lower[i]) < 1e-8
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.25])
+def test_cosine_embedding(margin):
+    x, y = samples.rows("ordinary", "float32", 8, 3)
+    target = np.where(np.arange(8) % 2, 1, -1)
+    e = oracle.cosine_embedding_gradient(x, y, target, margin=margin, weights=2.0, reduction="mean")
+    expected = []
+    for a, b, t in zip(x, y, target, strict=True):
+        factor = -1 if t == 1 else int(reference.cosine(a, b) > margin)
+        expected += [mpmath.mpf(factor) * v * 2 / 8 for v in gradient(a, b)]
+    check(e, expected)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("half", [True, False])
+def test_contrastive(squared, half):
+    d = np.array([0.5, 0.5, 2.0, 2.0, -1.0, 1e-30], np.float32)
+    labels = np.array([1, 0, 1, 0, 0, 0])
+    e = oracle.contrastive_gradient(labels, d, margin=1.5, squared=squared, half=half, reduction="mean")
+    expected = []
+    for t, v in zip(labels, reference.fractions(d), strict=True):
+        if squared:
+            slope = 2 * v if t else -2 * max(F(1.5) - v, F(0))
+        else:
+            slope = F(1) if t else F(-1 if v < F(1.5) else 0)
+        expected.append(reference.number(slope / 6 / (2 if half else 1)))
+    check(e, expected)
+
+
+def test_an_array_that_was_broadcast_gets_the_sum():
+    g = np.random.default_rng(5)
+    x, y = g.standard_normal((1, 3)), g.standard_normal((4, 3))
+    e = oracle.cosine_gradient(x, y)
+    assert e.shape == (1, 3)
+    each = [gradient(x[0], b) for b in y]
+    check(e, [mpmath.fsum(column) for column in zip(*each, strict=True)])
+    assert np.all(np.isfinite(oracle.bound(e, "float64", "G2")))
+    flat = oracle.cosine_gradient(x[0], y)
+    assert flat.shape == (3,)
+    assert (flat.lower == e.lower[0]).all()
+
+
+def test_axes_are_put_back():
+    x, y = (v.reshape(2, 3, 2) for v in samples.rows("ordinary", "float64", 6, 2))
+    last = oracle.cosine_gradient(np.moveaxis(x, 1, -1), np.moveaxis(y, 1, -1))
+    middle = oracle.cosine_gradient(x, y, axis=1)
+    assert middle.shape == x.shape
+    assert (np.moveaxis(middle.lower, 1, -1) == last.lower).all()
+
+
+def test_inside_a_clamp_the_formula_has_a_derivative():
+    """At a zero vector D = max(|a|, eps) max(|b|, eps) does not depend on a."""
+    e = oracle.cosine_gradient([[0.0, 0.0]], [[3.0, 4.0]], norm_rule="floor_norm", eps=0.5)
+    check(e, [reference.number(F(3) / F(5, 2)), reference.number(F(4) / F(5, 2))])
+    assert oracle.cosine_gradient([[0.0, 0.0]], [[3.0, 4.0]]).undefined.all()
+
+
+def test_every_subgradient_at_a_kink_is_right_and_nothing_else():
+    x, y = np.array([[3.0, 4.0]]), np.array([[10.0, 0.0]])  # |x| is exactly eps
+    e = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=5.0)
+    sides = np.array([[1 / 5, 0.0], [1 / 5 - 3 * 3 / 125, -4 * 3 / 125]])
+    limit = oracle.bound(e, "float64", "G2")
+    for t in (0.0, 0.25, 0.5, 1.0):
+        answer = (sides[:1] + t * (sides[1:] - sides[:1])).reshape(1, 2)
+        assert oracle.within(answer, e, limit).all()
+        assert (oracle.excess(answer, e, "float64", "G2") <= 1).all()
+        assert (oracle.grade(answer, e, "float64") != "none").all()
+    for t in (-0.01, 1.01):
+        answer = sides[:1] + t * (sides[1:] - sides[:1])
+        assert not oracle.within(answer, e, limit).any()
+    # far from the kink one value alone is right
+    away = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=4.0)
+    assert not away.alternatives("float64")
+    assert not oracle.within(sides[:1], away, limit).all()
+
+
+def test_the_hinge_of_the_embedding_loss():
+    x, y = np.array([[1.0, 0.0]]), np.array([[3.0, 4.0]])  # c = 0.6
+    e = oracle.cosine_embedding_gradient(
+        x, y, [-1], margin=0.6
+    )  # 0.6 is no float: the exact side is known, but near
+    limit = oracle.bound(e, "float32", "G2")
+    for t in (0.0, 0.5, 1.0):
+        assert oracle.within(np.float32([[0.0, 0.8 * t]]), e, limit).all()
+    assert not oracle.within(np.float32([[0.0, 0.9]]), e, limit).all()
+    clear = oracle.cosine_embedding_gradient(x, y, [-1], margin=0.5)
+    assert not oracle.within(np.float32([[0.0, 0.0]]), clear, limit).all()
+
+
+def native(x, y, rule, eps, dtype, normalise):
+    """The gradient in the dtype itself, by the quotient rule or through normalised rows."""
+    one = dtype(1)
+    p, q, r = (
+        np.sum((a * b).astype(dtype), axis=1, dtype=dtype, keepdims=True) for a, b in ((x, y), (x, x), (y, y))
+    )
+    n, m = np.sqrt(q).astype(dtype), np.sqrt(r).astype(dtype)
+    if rule == "floor_norm":
+        followed = (n > dtype(eps)).astype(dtype)
+        n, m = np.maximum(n, dtype(eps)), np.maximum(m, dtype(eps))
+    else:
+        followed = np.ones_like(n)
+    if normalise:
+        v, w = (x / n).astype(dtype), (y / m).astype(dtype)
+        c = np.sum((v * w).astype(dtype), axis=1, dtype=dtype, keepdims=True)
+        return ((w - (followed * v * c).astype(dtype)).astype(dtype) / n).astype(dtype)
+    d = (n * m).astype(dtype)
+    c = (p / d).astype(dtype)
+    return (
+        (y / d).astype(dtype) - (followed * (x * c).astype(dtype) / (n * n).astype(dtype) * one).astype(dtype)
+    ).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("region", ["ordinary", "nearly_orthogonal", "nearly_parallel"])
+@pytest.mark.parametrize("rule", ["plain", "floor_norm"])
+def test_honest_gradients_stay_within_the_bound(dtype, region, rule):
+    kind = samples.DTYPES[dtype]
+    for d in (1, 6, 20):
+        x, y = samples.rows(region, dtype, 12, d, seed=3)
+        eps = 0.0 if rule == "plain" else float(kind(1.7))
+        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps)
+        limit = oracle.bound(e, dtype, "G3" if dtype in ("float16", "bfloat16") else "G2")
+        for normalise in (True, False):
+            with np.errstate(all="ignore"):
+                answer = native(x, y, rule, eps, kind, normalise)
+            good = oracle.within(answer, e, limit) | e.undefined | ~np.isfinite(answer.astype(float))
+            assert good.all()
+        if region == "ordinary" and d > 1:
+            assert not oracle.within(-answer, e, limit).all()
+
+
+def test_bad_input():
+    a = np.ones((2, 3))
+    for call, message in (
+        (lambda: oracle.cosine_gradient(a, a, wrt="z"), "wrt='z'.*x, y"),
+        (lambda: oracle.cosine_gradient(a, a, weights=np.ones(3)), r"\(3,\).*\(2,\)"),
+        (lambda: oracle.cosine_gradient(a, a, reduction="max"), "reduction='max'"),
+        (lambda: oracle.cosine_embedding_gradient(a, a, [1, 1], wrt="x"), "wrt='x'.*x1, x2"),
+        (lambda: oracle.contrastive_gradient(np.ones((3, 2)), np.ones(2)), r"widen distances"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert oracle.cosine_gradient(a, a, weights=[0.0, 0.0], reduction="mean_by_nonzero").undefined.all()

@@ -1,0 +1,38 @@
+"""Stands for uv: makes a folder that looks like an environment, notes every run, fails when it is told to.
+
+FAKE_UV_LOG is the file of notes; a package called `broken` cannot be installed, `slow` takes a second.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import time
+
+arguments = sys.argv[1:]
+with pathlib.Path(os.environ["FAKE_UV_LOG"]).open("a") as log:
+    log.write(json.dumps(arguments) + "\n")
+
+if arguments[0] == "venv":
+    binaries = pathlib.Path(arguments[-1]) / "bin"
+    binaries.mkdir(parents=True)
+    packages = binaries.parent / "packages.json"
+    packages.write_text("{}")
+    answer = '{\\"python\\": \\"3.8.18\\", \\"packages\\": $(cat $(dirname $0)/../packages.json)}'
+    script = f'#!/bin/sh\necho "{answer}"\n'
+    (binaries / "python").write_text(script)
+    (binaries / "python").chmod(0o755)
+elif arguments[:2] == ["pip", "install"]:
+    python = pathlib.Path(arguments[3])
+    wanted = [text for text in arguments[4:] if "==" in text]
+    if any("broken" in text for text in wanted):
+        print("warning: something else\nerror: no solution found for broken", file=sys.stderr)
+        sys.exit(1)
+    if any("slow" in text for text in wanted):
+        time.sleep(1.0)
+    packages = dict(text.split("==") for text in wanted)
+    (python.parent.parent / "packages.json").write_text(json.dumps(packages))
+    print("Installed some packages", file=sys.stderr)
+else:
+    print("error: no such Python and no network", file=sys.stderr)
+    sys.exit(2)

@@ -1,4 +1,6 @@
-"""Honest computations in the dtype itself, in every order of summation: what the bounds must never call wrong."""
+"""Honest computations in the dtype itself, in every order of summation: what the bounds must never call
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ ORDERS = {f.__name__[1:]: f for f in (_forward, _backward, _pairwise, _blocked, 
 def dot(a, b, order, dtype):
     if order != "fused":
         return ORDERS[order]((a * b).astype(dtype), dtype)
-    # One rounding for each multiply-add. The exact sum is formed in a wider format; for float32 the wider sum is itself
-    # rounded at 2^-53, far below what the bound could notice.
+    # One rounding for each multiply-add. The exact sum is formed in a wider format; for float32 the wider sum
+    # is itself rounded at 2^-53, far below what the bound could notice.
     s = np.zeros(len(a), dtype)
     wide = np.longdouble if dtype is np.float64 else np.float64
     for j in range(a.shape[1]):
@@ -49,7 +51,9 @@ def dot(a, b, order, dtype):
 
 
 def cosine(x, y, rule, eps, order, dtype):
-    """c by the documented formula, every operation rounded to the dtype; and where no sum of squares or D left its range."""
+    """c by the documented formula, every operation rounded to the dtype; and where no sum of squares or D
+    left its range.
+    """
     e = dtype(eps)
     q, r = dot(x, x, order, dtype), dot(y, y, order, dtype)
     p = dot(x, y, order, dtype)

@@ -5,11 +5,12 @@ It shares no code with the oracle. Rows are lists of fractions; values are mpmat
 
 from __future__ import annotations
 
-from fractions import Fraction as F
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 
+F = Fraction
 mpmath.mp.dps = 400
 
 PRECISION = {

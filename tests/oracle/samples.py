@@ -37,7 +37,9 @@ def _nearly_parallel(g, n, d, dtype):
 
 
 def _ties(g, n, d, dtype):
-    """Pythagorean rows: the norms are rational, and with powers of two on top many cosines are short binary fractions."""
+    """Pythagorean rows: the norms are rational, and with powers of two on top many cosines are short binary
+    fractions.
+    """
     x, y = np.zeros((n, d)), np.zeros((n, d))
     for i in range(n):
         a = [(3, 4, 5), (0, 1, 1), (5, 12, 13), (1, 0, 1)][g.integers(4)]

@@ -17,7 +17,9 @@ ORDERS = (*native.ORDERS, "fused")
 
 
 def biased(dtype, n, d):
-    """A leading 1 and then terms a little above or below half an ulp of the sum, so that all roundings go one way."""
+    """A leading 1 and then terms a little above or below half an ulp of the sum, so that all roundings go one
+    way.
+    """
     g = np.random.default_rng(d)
     u = U[dtype]
     small = np.sqrt(g.choice([1.02, 0.98], (n, 1)) * u * g.uniform(0.99, 1.01, (n, d)))

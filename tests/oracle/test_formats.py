@@ -27,7 +27,9 @@ def test_any_float64(value, dtype):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_every_number_and_every_midpoint(dtype):
-    """All finite numbers of a 16-bit format, the midpoints between neighbours, and the float64 beside each of those."""
+    """All finite numbers of a 16-bit format, the midpoints between neighbours, and the float64 beside each of
+    those.
+    """
     kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
     positive = np.arange(0, 1 << 15, dtype=np.uint16).view(kind).astype(np.float64)
     positive = np.sort(positive[np.isfinite(positive)])

@@ -110,7 +110,9 @@ def test_correct_rounding_is_g0_among_subnormals_and_at_powers_of_two():
 
 @pytest.mark.parametrize("length", [64, 4096])
 def test_a_judged_batch_is_cheap(length):
-    """64 rows of float32 are decided in the first stage; the best of a few runs, so that a busy machine is no failure."""
+    """64 rows of float32 are decided in the first stage; the best of a few runs, so that a busy machine is no
+    failure.
+    """
     g = np.random.default_rng(1)
     x, y = g.standard_normal((2, 64, length)).astype(np.float32)
     e = oracle.cosine(x, y)

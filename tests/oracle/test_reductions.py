@@ -24,19 +24,17 @@ WEIGHTS = {
 
 
 def reduced(values, weights, reduction):
-    w = np.broadcast_to(1.0 if weights is None else np.asarray(weights, dtype=np.float64), np.broadcast_shapes(
-        values.shape, np.shape(1.0 if weights is None else weights)))  # fmt: skip
-    terms = [
-        mpmath.mpf(float(a)) * b
-        for a, b in zip(w.ravel(), np.broadcast_to(values, w.shape).ravel(), strict=True)
-    ]
+    w = np.asarray(1.0 if weights is None else weights, dtype=np.float64)
+    shape = np.broadcast_shapes(values.shape, w.shape)
+    w, values = np.broadcast_to(w, shape).ravel(), np.broadcast_to(values, shape).ravel()
+    terms = [mpmath.mpf(float(a)) * b for a, b in zip(w, values, strict=True)]
     if reduction == "none":
         return terms
     total = mpmath.fsum(terms)
     divisor = {
         "sum": reference.F(1),
         "mean": reference.F(len(terms)),
-        "mean_by_weight": sum((reference.F(float(a)) for a in w.ravel()), reference.F(0)),
+        "mean_by_weight": sum((reference.F(float(a)) for a in w), reference.F(0)),
         "mean_by_nonzero": reference.F(int(np.count_nonzero(w))),
     }[reduction]
     if divisor == 0:
@@ -59,8 +57,12 @@ def test_reductions(reduction, weights, region, dtype):
     if expected is None:
         assert r.undefined
         return
-    assert r.shape == (() if reduction != "none" else np.broadcast_shapes((2, 3), np.shape(WEIGHTS[weights] or 0.0) if (
-        WEIGHTS[weights] is None or np.ndim(WEIGHTS[weights]) == 0) else WEIGHTS[weights].shape))  # fmt: skip
+    if reduction == "none":
+        assert r.shape == np.broadcast_shapes(
+            (2, 3), np.shape(0.0 if WEIGHTS[weights] is None else WEIGHTS[weights])
+        )
+    else:
+        assert r.shape == ()
     check(r, expected)
 
 

@@ -15,7 +15,9 @@ ROWS, LENGTH = 6, 5
 
 
 def check(e, expected):
-    """e encloses the expected numbers (None: undefined) in at most 2 ulp, and rounds to the nearest float of each dtype."""
+    """e encloses the expected numbers (None: undefined) in at most 2 ulp, and rounds to the nearest float of
+    each dtype.
+    """
     lower, upper = e.lower.ravel(), e.upper.ravel()
     nearest = {dtype: e.rounded(dtype).astype(np.float64).ravel() for dtype in oracle.FLOAT_DTYPES}
     assert len(lower) == len(expected)

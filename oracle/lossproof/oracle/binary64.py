@@ -1,12 +1,13 @@
 """Stage 1: float64 numbers with a proven error bound (midpoint and radius).
 
-With u = 2^-53, one operation rounds by at most u |result| unless it underflows. Radii are computed in float64 too,
-a few operations each, so they are inflated by GROW = 1 + 2^-48, which covers 31 roundings; TINY = 2^-1000 covers
-every underflow. Numbers that are exactly zero stay exactly zero: orthogonal one-hot rows are decided here.
+With u = 2^-53, one operation rounds by at most u |result| unless it underflows. Radii are computed in float64
+too, a few operations each, so they are inflated by GROW = 1 + 2^-48, which covers 31 roundings; TINY =
+2^-1000 covers every underflow. Numbers that are exactly zero stay exactly zero: orthogonal one-hot rows are
+decided here.
 
-Dot products: for any order of summation and with or without fused operations, |P' - P| <= gamma_d sum |a b|, with
-gamma_d = d u / (1 - d u) (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 3.1, (3.5)),
-and sum |a b| <= sqrt(Q R) by Cauchy-Schwarz, so no second pass is needed.
+Dot products: for any order of summation and with or without fused operations, |P' - P| <= gamma_d sum |a b|,
+with gamma_d = d u / (1 - d u) (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section
+3.1, (3.5)), and sum |a b| <= sqrt(Q R) by Cauchy-Schwarz, so no second pass is needed.
 """
 
 # ruff: noqa: D102 (the protocol documents these methods)
@@ -70,8 +71,8 @@ class Ball:
 class Products(NamedTuple):
     """P, Q and R of some rows as float64 computes them.
 
-    A zero is exact; what came out as zero but is not is the smallest subnormal. NaN in q or r marks a row that is not
-    finite; an infinity is an overflow.
+    A zero is exact; what came out as zero but is not is the smallest subnormal. NaN in q or r marks a row
+    that is not finite; an infinity is an overflow.
     """
 
     p: Float
@@ -196,6 +197,8 @@ class Binary64:
 
 
 def _squared_norm(q: Float, gamma: float) -> Ball:
-    """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe range."""
+    """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe
+    range.
+    """
     known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW) + TINY, np.inf)
     return Ball(q, np.where(q == 0, 0.0, known))

@@ -44,7 +44,9 @@ UP = 1 + 2.0**-40
 
 
 def growth(count: float | Float, u: float) -> Float:
-    """k u / (1 - 2 k u): what k roundings can do to a quotient, second-order terms included; inf where 2 k u >= 1."""
+    """k u / (1 - 2 k u): what k roundings can do to a quotient, second-order terms included; inf where 2 k u
+    >= 1.
+    """
     k = np.asarray(count, dtype=np.float64) * u
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(2 * k < 1, k / np.maximum(1 - 2 * k, 1e-300), np.inf))
@@ -54,8 +56,8 @@ def bound(e: Enclosure, dtype: object, grade: str, flush: bool = True) -> Float:
     """The native bound of e's values in `dtype` for a grade; float64, NaN where there is no value.
 
     G0 is half an ulp of the exact value. G3 exists for float16 and bfloat16 only (ValueError otherwise).
-    `flush=False` takes back the eta terms: where whole sums of squares underflow they would excuse any answer, and
-    underflow is to be judged as such.
+    `flush=False` takes back the eta terms: where whole sums of squares underflow they would excuse any
+    answer, and underflow is to be judged as such.
     """
     fmt = replace(format_of(dtype), flushes=flush)
     choice("grade", grade, GRADES)
@@ -128,7 +130,9 @@ def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
 
 
 def spread(problem: CosineProblem) -> tuple[Float, Float, Float]:
-    """Upper bounds of kappa and 1/D, and c as float64 knows it; flat, 0 where D vanishes or there is no value."""
+    """Upper bounds of kappa and 1/D, and c as float64 knows it; flat, 0 where D vanishes or there is no
+    value.
+    """
     kappa, inverse = conditioning(problem)
     c = signed_cosine(problem)
     return kappa, inverse, np.where(problem.gone, 0.0, np.clip(c, -kappa, kappa))

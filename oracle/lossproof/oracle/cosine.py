@@ -34,7 +34,9 @@ SCORES = ("similarity", "negated", "distance")
 """The scores of a cosine: c, -c and 1 - c."""
 FIRST = Binary64()
 KEEP_ROWS = 1 << 16
-"""So many rows may keep P, Q and R whatever their length; beyond it only where the inputs are larger than those."""
+"""So many rows may keep P, Q and R whatever their length; beyond it only where the inputs are larger than
+those.
+"""
 BROADCASTS = ("expand", "normalise")
 """Broadcast the arrays and then normalise the rows, or normalise each array's rows and then broadcast."""
 
@@ -94,7 +96,9 @@ def embedded(a: Arithmetic[Any], c: Numbers, similar: Mask, margin: float) -> Nu
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over the rows tells: which are finite, where D vanishes, and P, Q, R where they are worth keeping."""
+    """What one pass over the rows tells: which are finite, where D vanishes, and P, Q, R where they are worth
+    keeping.
+    """
 
     finite: Mask
     gone: Mask

@@ -1,10 +1,11 @@
 """Stage 2: numbers of two doubles with a proven error bound.
 
-A value is within `rad` of hi + lo, |lo| <= ulp(hi)/2. With u = 2^-53 the relative errors of the operations are at most
-3 u^2 for addition, 5 u^2 for multiplication and 15 u^2 + 56 u^3 for division (Joldes, Muller, Popescu, ACM TOMS
-44(2), 2017, theorems 3.1, 5.1 and 6.2: AccurateDWPlusDW, DWTimesDW1, DWDivDW2) and 25/8 u^2 for the square root (Lefevre,
-Louvet, Muller, Picot, Rideau, ACM TOMS 49(1), 2023, SQRTDWtoDW); EPS = 16 u^2 = 2^-102 covers them all. They hold
-while nothing underflows or overflows: numbers outside [2^-900, 2^900] are given up (rad = inf) or covered by TINY.
+A value is within `rad` of hi + lo, |lo| <= ulp(hi)/2. With u = 2^-53 the relative errors of the operations
+are at most 3 u^2 for addition, 5 u^2 for multiplication and 15 u^2 + 56 u^3 for division (Joldes, Muller,
+Popescu, ACM TOMS 44(2), 2017, theorems 3.1, 5.1 and 6.2: AccurateDWPlusDW, DWTimesDW1, DWDivDW2) and 25/8 u^2
+for the square root (Lefevre, Louvet, Muller, Picot, Rideau, ACM TOMS 49(1), 2023, SQRTDWtoDW); EPS = 16 u^2 =
+2^-102 covers them all. They hold while nothing underflows or overflows: numbers outside [2^-900, 2^900] are
+given up (rad = inf) or covered by TINY.
 
 NumPy neither reorders nor fuses these operations; `environment.py` checks that on start.
 """
@@ -28,7 +29,9 @@ EPS = 2.0**-102
 TINY = 2.0**-880
 SPLITTER = 2.0**27 + 1
 LARGEST = 180
-"""Rows with elements of 2^180 and more, or none above 2^-180, are given up: products of their norms leave the range."""
+"""Rows with elements of 2^180 and more, or none above 2^-180, are given up: products of their norms leave the
+range.
+"""
 
 
 def two_sum(a: Float, b: Float) -> tuple[Float, Float]:

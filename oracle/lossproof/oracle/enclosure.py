@@ -104,7 +104,9 @@ class Enclosure:
         return self._enclose()[1].reshape(self.shape)
 
     def alternatives(self, dtype: object) -> tuple[Alternative, ...]:
-        """The values on the other side of a jump that rounding in `dtype` may cross, each with the rows it is for."""
+        """The values on the other side of a jump that rounding in `dtype` may cross, each with the rows it is
+        for.
+        """
         return self.problem.alternatives(format_of(dtype))
 
     def rounded(self, dtype: object) -> NDArray[Any]:
@@ -120,7 +122,9 @@ class Enclosure:
         return (~decided & self.valued).reshape(self.shape)
 
     def climb(self, ask: Ask, among: Mask | None = None) -> None:
-        """Put a question to each stage of the ladder in turn, about the rows (flat) that are still undecided."""
+        """Put a question to each stage of the ladder in turn, about the rows (flat) that are still
+        undecided.
+        """
         wanted = self.valued if among is None else self.valued & among
         left: list[Rows] = []
         for start in range(0, self.problem.size, BLOCK_ROWS):
@@ -139,7 +143,9 @@ class Enclosure:
             rows = np.concatenate(undecided)
 
     def exponent_limits(self, fmt: FloatFormat, negligible: Float) -> Float:
-        """The ulp in `fmt` of the value, flat; where it is unknown but at most `negligible`, that of an upper bound."""
+        """The ulp in `fmt` of the value, flat; where it is unknown but at most `negligible`, that of an upper
+        bound.
+        """
         out = np.full(self.problem.size, np.nan)
 
         def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:

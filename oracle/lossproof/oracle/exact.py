@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
+from numpy.typing import NDArray
 
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask
 from lossproof.oracle.reals import Real, Undecided, rational
@@ -22,14 +23,14 @@ from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
 
 MOST_SLICES = 8
 LARGEST = 200
-from numpy.typing import NDArray
-
 Reals = NDArray[np.object_]
 """A one-dimensional array of `Real`."""
 
 
 class Exact:
-    """The arithmetic of exact real numbers; numbers are object arrays, whose operators work element by element."""
+    """The arithmetic of exact real numbers; numbers are object arrays, whose operators work element by
+    element.
+    """
 
     name = "exact"
     block_elements = 1 << 20
@@ -115,7 +116,9 @@ def _dyadic(n: int, e: int) -> Real:
 
 
 def _by_slices(block: Block) -> tuple[tuple[list[Real], list[Real], list[Real]], Mask]:
-    """The three sums from dot products of slices, all of them exact, and the rows for which this was possible."""
+    """The three sums from dot products of slices, all of them exact, and the rows for which this was
+    possible.
+    """
     ex, ey = exponents(block.x), exponents(block.y)
     done = (np.abs(ex) <= LARGEST) & (np.abs(ey) <= LARGEST)
     x, y = (np.where(done[:, None], v, 0.0) for v in (block.x, block.y))

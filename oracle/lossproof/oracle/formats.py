@@ -39,7 +39,9 @@ class FloatFormat:
 
     @property
     def eta(self) -> float:
-        """What a flushed product may lose: the smallest normal number, or 0 in a format that does not flush."""
+        """What a flushed product may lose: the smallest normal number, or 0 in a format that does not
+        flush.
+        """
         return math.ldexp(1.0, self.emin) if self.flushes else 0.0
 
     @property
@@ -101,10 +103,12 @@ def cast(values: Float, fmt: FloatFormat) -> NDArray[Any]:
 
 
 def cast_between(low: Float, high: Float, fmt: FloatFormat) -> tuple[Float, Mask]:
-    """What every number strictly between low and high (or equal to both) rounds to, as float64, and where that is one.
+    """What every number strictly between low and high (or equal to both) rounds to, as float64, and where
+    that is one.
 
-    Adding half a unit to the bit pattern and dropping the tail rounds to nearest, ties away from zero. A number strictly
-    inside the interval is no tie unless an end is one, and then the two ends come out apart or on the value's side.
+    Adding half a unit to the bit pattern and dropping the tail rounds to nearest, ties away from zero. A
+    number strictly inside the interval is no tie unless an end is one, and then the two ends come out apart
+    or on the value's side.
     """
     drop = np.int64(53 - fmt.precision)
     half = np.int64(1) << (drop - np.int64(1))

@@ -1,12 +1,14 @@
 """The first stage of a cosine in a handful of passes, instead of one ball after another.
 
-With P', Q', R' from float64, c' = P' / sqrt(D2') and |a| |b| <= D (all rules but raw and threshold), Cauchy-Schwarz gives
+With P', Q', R' from float64, c' = P' / sqrt(D2') and |a| |b| <= D (all rules but raw and threshold),
+Cauchy-Schwarz gives
 
-    |c' - c| <= gamma_d + |c'| (gamma_d + 6 u) (1 + ...) <= k (1 + |c'|),  k = (d + 8) u (1 + 2^-20) for d u <= 2^-22:
+    |c' - c| <= gamma_d + |c'| (gamma_d + 6 u) (1 + ...) <= k (1 + |c'|),  k = (d + 8) u (1 + 2^-20) for d u
+    <= 2^-22:
 
-Q' and R' have a relative error of gamma_d, D2' two of those and at most three more roundings (a sum with eps, a product;
-a maximum adds nothing), halved by the square root, which rounds once, as does the division. The test that holds this
-to the generic formula is in tests/oracle/test_stages.py.
+Q' and R' have a relative error of gamma_d, D2' two of those and at most three more roundings (a sum with eps,
+a product; a maximum adds nothing), halved by the square root, which rounds once, as does the division. The
+test that holds this to the generic formula is in tests/oracle/test_stages.py.
 """
 
 from __future__ import annotations

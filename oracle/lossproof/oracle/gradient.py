@@ -1,17 +1,19 @@
 """Gradients of every family with respect to one of its inputs, element by element.
 
-With c = P / D, where D follows the row a as d(log D)/da_i = k a_i (rules.SLOPES: k = 1/Q for the plain rule, 0 inside a
-clamp, 1/(Q + eps) where eps is added),
+With c = P / D, where D follows the row a as d(log D)/da_i = k a_i (rules.SLOPES: k = 1/Q for the plain rule,
+0 inside a clamp, 1/(Q + eps) where eps is added),
 
     dc/da_i = b_i / D - P k a_i / D = (b_i - a_i P k) / D
 
-times the derivative of the score (1, -1 for -c and 1 - c; for the embedding loss -1, or 1 and 0 on the two sides of
-the hinge), times the weight over the divisor of the reduction. It is the square root of a rational with a sign, so the
-exact stage decides it. Inside a clamp the formula has a derivative although an implementation may return NaN.
+times the derivative of the score (1, -1 for -c and 1 - c; for the embedding loss -1, or 1 and 0 on the two
+sides of the hinge), times the weight over the divisor of the reduction. It is the square root of a rational
+with a sign, so the exact stage decides it. Inside a clamp the formula has a derivative although an
+implementation may return NaN.
 
-At a kink (a norm exactly at its floor, c exactly at the margin) the valid subgradients are all values between those of
-the two sides (Clarke, Optimization and Nonsmooth Analysis, 1983, section 2.5); where rounding may carry a computation
-across the kink, either side is right as well. `Enclosure.alternatives` tells them, with `hull` set.
+At a kink (a norm exactly at its floor, c exactly at the margin) the valid subgradients are all values between
+those of the two sides (Clarke, Optimization and Nonsmooth Analysis, 1983, section 2.5); where rounding may
+carry a computation across the kink, either side is right as well. `Enclosure.alternatives` tells them, with
+`hull` set.
 """
 
 # ruff: noqa: D102 (the protocol documents these methods)
@@ -116,7 +118,9 @@ class CosineGradient:
             return y * a.take(lead, place) - x * a.take(pull, place)
 
     def coefficients(self, a: Arithmetic[Any], pairs: Rows, block: Block) -> tuple[Numbers, Numbers]:
-        """(s / D, s P k / D) for some pairs, s the factor of score and reduction: g_i = b_i s/D - a_i s P k / D."""
+        """(s / D, s P k / D) for some pairs, s the factor of score and reduction: g_i = b_i s/D - a_i s P k /
+        D.
+        """
         problem = self.problem
         gone, still = problem.gone[pairs], np.zeros(len(pairs), dtype=bool)
         clamp = still if self.kink is None else self.kink.clamp[pairs]
@@ -178,7 +182,9 @@ def _sorted(place: NDArray[np.intp]) -> bool:
 
 @dataclass
 class GroupedSum:
-    """Sums of elements of an enclosure: the gradient with respect to an array that was broadcast, or a transposed one."""
+    """Sums of elements of an enclosure: the gradient with respect to an array that was broadcast, or a
+    transposed one.
+    """
 
     inner: Enclosure
     members: NDArray[np.intp]
@@ -240,7 +246,9 @@ def arranged(inner: Enclosure, wrt_shape: tuple[int, ...], full: tuple[int, ...]
 
 @dataclass
 class ContrastiveGradient:
-    """d(cost)/d(distance): 2 d for similar pairs, -2 max(margin - d, 0) for the others; 1 and -1 or 0 without squares."""
+    """d(cost)/d(distance): 2 d for similar pairs, -2 max(margin - d, 0) for the others; 1 and -1 or 0 without
+    squares.
+    """
 
     similar: Mask
     distances: Float

@@ -1,15 +1,16 @@
 """Native bounds of gradients.
 
-g_i = s (b_i / D - a_i c k), s the factor of score and reduction. With the model and the notation of bounds.py, b_i / D takes
-d + 4 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and k = 1/Q (or 1/(Q + eps)) is off by d + 2
-roundings in itself and is, together with the d + 4 of D inside c, what an implementation may compute again with other
-roundings. So
+g_i = s (b_i / D - a_i c k), s the factor of score and reduction. With the model and the notation of
+bounds.py, b_i / D takes d + 4 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and
+k = 1/Q (or 1/(Q + eps)) is off by d + 2 roundings in itself and is, together with the d + 4 of D inside c,
+what an implementation may compute again with other roundings. So
 
-    |g'_i - g_i| <= |s| (growth(d + 12) (|b_i| / D + kappa |a_i| k) + growth(2 d + 12) |c| |a_i| k) + the eta term
+    |g'_i - g_i| <= |s| (growth(d + 12) (|b_i| / D + kappa |a_i| k) + growth(2 d + 12) |c| |a_i| k) + the eta
+    term
 
-whose first part is the u (d + 8)(|b_i| / D + kappa |a_i| / |a|^2) of DESIGN section 4 with the roundings of s; the second, with
-|c| in place of kappa, is what its derivation leaves when the same norm is rounded twice. The eta term: any of the
-products d (a b), c k, a (c k), b (1/D) and the result may be flushed.
+whose first part is the u (d + 8)(|b_i| / D + kappa |a_i| / |a|^2) of DESIGN section 4 with the roundings of
+s; the second, with |c| in place of kappa, is what its derivation leaves when the same norm is rounded twice.
+The eta term: any of the products d (a b), c k, a (c k), b (1/D) and the result may be flushed.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def grouped_bound(problem: GroupedSum, fmt: FloatFormat, grade: str) -> Float:
 
 
 def contrastive_gradient_bound(gradient: ContrastiveGradient, fmt: FloatFormat) -> Float:
-    """2 t s with t = d or max(margin - d, 0): t' - t as in `contrastive_bound`, three roundings and those of s."""
+    """2 t s with t = d or max(margin - d, 0): t' - t as in `contrastive_bound`, three roundings and those of
+    s.
+    """
     u, m = fmt.u, gradient.margin
     d = np.where(gradient.undefined, 0.0, gradient.distances)
     s = np.where(gradient.undefined, 0.0, np.abs(gradient.factors.weights))

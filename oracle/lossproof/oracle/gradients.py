@@ -29,11 +29,13 @@ def cosine_gradient(
     weights: ArrayLike | None = None,
     reduction: str = "sum",
 ) -> Enclosure:
-    """The gradient of the summed, weighted and reduced `cosine` with respect to x or y, in that array's shape.
+    """The gradient of the summed, weighted and reduced `cosine` with respect to x or y, in that array's
+    shape.
 
-    The arguments are those of `cosine` and `reduce`; `weights` broadcasts to the shape of the values, `none` and `sum` give
-    the gradient of the sum. Where D is 0, where a row is not finite and where the divisor is 0 it is undefined. At
-    kinks see `Enclosure.alternatives`; `within`, `excess` and `grade` accept every valid subgradient.
+    The arguments are those of `cosine` and `reduce`; `weights` broadcasts to the shape of the values, `none`
+    and `sum` give the gradient of the sum. Where D is 0, where a row is not finite and where the divisor is 0
+    it is undefined. At kinks see `Enclosure.alternatives`; `within`, `excess` and `grade` accept every valid
+    subgradient.
     """
     choice("wrt", wrt, ("x", "y"))
     arrays = (x, y) if wrt == "x" else (y, x)
@@ -75,7 +77,8 @@ def contrastive_gradient(
 ) -> Enclosure:
     """The gradient of the reduced `contrastive` with respect to the distances, in their shape.
 
-    labels must have the shape of the distances, or broadcast to it. Without squares the cost has a kink at the margin.
+    labels must have the shape of the distances, or broadcast to it. Without squares the cost has a kink at
+    the margin.
     """
     e = contrastive(labels, distances, margin, similar, squared, half)
     if e.shape != np.shape(distances):

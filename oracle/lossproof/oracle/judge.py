@@ -19,7 +19,8 @@ def within(answer: ArrayLike, e: Enclosure, tolerance: ArrayLike, dtype: object 
     `answer` (any dtype of the oracle) has e's shape; `tolerance` (float64, >= 0, inf allowed) broadcasts to
     it. False for NaN and infinite answers and where e is undefined; where NaN is the documented value
     (`e.nan`) exactly the NaN answers are right. At a jump that rounding in `dtype` (the answer's by
-    default) may cross, either side is right. A question that stays undecided at the limit of refinement is answered False.
+    default) may cross, either side is right. A question that stays undecided at the limit of refinement is
+    answered False.
     """
     values, fmt = _answer(answer, e, dtype)
     limit = _tolerance(tolerance, e)
@@ -38,7 +39,9 @@ def error_bounds(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float
 
 
 def error_limit(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
-    """An upper bound of |answer - exact| in e's shape, from the first arithmetic alone: cheap, never too small."""
+    """An upper bound of |answer - exact| in e's shape, from the first arithmetic alone: cheap, never too
+    small.
+    """
     values, fmt = _answer(answer, e, dtype)
     return _errors(values, e, fmt, sharp=False).reshape(e.shape)
 
@@ -69,7 +72,9 @@ def ulp_error(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
 
 
 def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
-    """|answer - exact| over the bound of a grade, the best alternative counted; at most 1 exactly where it is within."""
+    """|answer - exact| over the bound of a grade, the best alternative counted; at most 1 exactly where it is
+    within.
+    """
     values, fmt = _answer(answer, e, dtype)
     out = _excess(values, e, fmt, grade)
     for other in e.alternatives(fmt.name):
@@ -81,7 +86,9 @@ def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
 
 
 def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
-    """The best grade that each answer reaches: "G0", "G1", "G2", "G3" (float16 and bfloat16 only) or "none"."""
+    """The best grade that each answer reaches: "G0", "G1", "G2", "G3" (float16 and bfloat16 only) or
+    "none".
+    """
     values, fmt = _answer(answer, e, dtype)
     out = _grade(values, e, fmt)
     for other in e.alternatives(fmt.name):
@@ -160,7 +167,9 @@ def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -
 
 
 def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
-    """Where an answer that is not finite is right all the same, or a subnormal one is the nearest (half an ulp is then 0)."""
+    """Where an answer that is not finite is right all the same, or a subnormal one is the nearest (half an
+    ulp is then 0).
+    """
     out = np.isnan(values) & e.problem.nan
     odd = np.isinf(values)
     if fmt.name == "float64":

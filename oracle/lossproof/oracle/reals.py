@@ -36,7 +36,7 @@ MERGE_LIMIT = 1000
 """Sums of more roots than this are not merged pair by pair (the work is quadratic)."""
 
 
-class Undecided(ArithmeticError):
+class Undecided(ArithmeticError):  # noqa: N818 (a state of knowledge, not a fault)
     """The stated limit of refinement was reached."""
 
 
@@ -108,7 +108,9 @@ class Real:
         return Real(ZERO, ((fmpq(1), self.r),)) if self.r != 0 else Real(ZERO)
 
     def merged(self) -> Real:
-        """The same number with rational roots evaluated and commensurable roots joined: rational iff no term is left."""
+        """The same number with rational roots evaluated and commensurable roots joined: rational iff no term
+        is left.
+        """
         if len(self.terms) > MERGE_LIMIT:
             raise Undecided(f"a sum of {len(self.terms)} square roots")
         r, classes = self.r, list[list[fmpq]]()

@@ -140,7 +140,8 @@ class TotalProblem:
         count = math.prod(len(s) for s in sides)
         if count > MOST_ALTERNATIVES:
             raise UnsupportedInput(
-                f"{count} values are right here, since several norms lie at the threshold; at most {MOST_ALTERNATIVES}"
+                f"{count} values are right here, since several norms lie at the threshold; "
+                f"at most {MOST_ALTERNATIVES} can be told apart"
             )
         out = []
         for choices in list(product(*sides))[1:]:

@@ -25,7 +25,9 @@ Array = NDArray[Any]
 
 
 def checked(name: str, values: ArrayLike) -> Array:
-    """A private copy of `values` in its own dtype; UnsupportedInput if that is no float format and no integer."""
+    """A private copy of `values` in its own dtype; UnsupportedInput if that is no float format and no
+    integer.
+    """
     array = np.asarray(values)
     if str(array.dtype) in FORMATS:
         return array.copy(order="C")
@@ -34,7 +36,8 @@ def checked(name: str, values: ArrayLike) -> Array:
             raise UnsupportedInput(f"{name} holds integers beyond 2^53; the oracle takes integers up to 2^53")
         return array.astype(np.float64)
     raise UnsupportedInput(
-        f"{name} has dtype {array.dtype}; the oracle takes {', '.join(FORMATS)} and integers (not bool, not complex)"
+        f"{name} has dtype {array.dtype}; "
+        f"the oracle takes {', '.join(FORMATS)} and integers (not bool, not complex)"
     )
 
 
@@ -103,7 +106,9 @@ class Pairs:
         if expand:
             dx = dy = self.length
         self.repeats = self.length // max(min(dx, dy), 1)
-        """How often a row of one element is repeated: 1 unless rows are normalised before they are broadcast."""
+        """How often a row of one element is repeated: 1 unless rows are normalised before they are
+        broadcast.
+        """
         self.bytes_per_pair = dx * x.itemsize + dy * y.itemsize
         # Wide numbers can leave the range of float64 when squared; narrow ones cannot.
         self.wide = "float64" in (str(x.dtype), str(y.dtype))

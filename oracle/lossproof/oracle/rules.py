@@ -26,7 +26,9 @@ Numbers = Any
 
 @dataclass(frozen=True)
 class Quadratic:
-    """What a rule is given: Q, R, eps and 1 as numbers, and which decisions of a threshold or clamp to turn over."""
+    """What a rule is given: Q, R, eps and 1 as numbers, and which decisions of a threshold or clamp to turn
+    over.
+    """
 
     arithmetic: Any
     """An `Arithmetic`; bare floats with a `maximum` do for the rules without a threshold."""
@@ -127,7 +129,9 @@ SLOPES: dict[str, Callable[[Quadratic], Numbers]] = {
     "add_squared": lambda n: n.one / (n.q + n.eps),
     "threshold": _threshold_slope,
 }
-"""k with d(log D)/da_i = k a_i: how D follows the row a. 0 inside a clamp, 1/Q outside; a kink lies where they meet."""
+"""k with d(log D)/da_i = k a_i: how D follows the row a. 0 inside a clamp, 1/Q outside; a kink lies where
+they meet.
+"""
 
 NORM_RULES = tuple(SQUARED_DENOMINATORS)
 """The names of the norm rules."""

@@ -1,12 +1,13 @@
 """Dot products without rounding errors, from slices of the rows.
 
-A row with |x_i| < 2^E is cut into slices of w bits: adding and subtracting sigma = 1.5 2^(52 + q) rounds every element
-to a multiple of the quantum 2^q (Rump, Ogita, Oishi, SISC 31(1), 2008, pp. 189-224, algorithm 3.2 ExtractVector), and
-what is left is at most half a quantum. With q_0 = E - w and q_(k+1) = q_k - 1 - w all slices are integers of
-at most 2^w quanta, so when 2 d 2^(2w) <= 2^53 every partial sum of slice products is an integer below 2^53 quanta:
-the dot product of two slices is exact in float64, and so is the sum of two of them, whatever the order of summation
-and whether or not products are fused (the idea of Ozaki et al., Numer. Algorithms 59, 2012, pp. 95-118). No TwoProd
-and no TwoSum over the rows is needed, which makes this fast in NumPy and safe against reassociation.
+A row with |x_i| < 2^E is cut into slices of w bits: adding and subtracting sigma = 1.5 2^(52 + q) rounds
+every element to a multiple of the quantum 2^q (Rump, Ogita, Oishi, SISC 31(1), 2008, pp. 189-224, algorithm
+3.2 ExtractVector), and what is left is at most half a quantum. With q_0 = E - w and q_(k+1) = q_k - 1 - w all
+slices are integers of at most 2^w quanta, so when 2 d 2^(2w) <= 2^53 every partial sum of slice products is
+an integer below 2^53 quanta: the dot product of two slices is exact in float64, and so is the sum of two of
+them, whatever the order of summation and whether or not products are fused (the idea of Ozaki et al., Numer.
+Algorithms 59, 2012, pp. 95-118). No TwoProd and no TwoSum over the rows is needed, which makes this fast in
+NumPy and safe against reassociation.
 """
 
 from __future__ import annotations

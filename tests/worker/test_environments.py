@@ -118,12 +118,14 @@ def test_an_installation_without_the_package_is_no_success(fake: FakeUv, root: P
 
 
 def test_what_an_interruption_left_is_never_taken_for_finished(fake: FakeUv, root: Path) -> None:
-    for rest in (root / RECIPE.key, root / ".building" / RECIPE.key):
+    other = root / ".building" / "torch-0.1"
+    for rest in (root / RECIPE.key, root / ".building" / RECIPE.key, other):
         (rest / "bin").mkdir(parents=True)
         (rest / "bin" / "python").write_text("half")
     assert find(RECIPE, root) is None
     assert built(root) == []
     assert build(RECIPE, None, root, fake.uv).packages["mlx"] == "0.1"
+    assert not other.exists()
 
 
 def test_ctrl_c_leaves_nothing_behind(fake: FakeUv, root: Path) -> None:

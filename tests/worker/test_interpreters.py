@@ -1,67 +1,72 @@
-"""The worker on every Python from 3.7 on that is here with NumPy; LOSSPROOF_TEST_PYTHONS names more."""
+"""The worker on old and new Pythons: those LOSSPROOF_TEST_PYTHONS names, and those uv can give a NumPy."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lossproof.conformance import interpreters
 from lossproof.conformance.client import Worker
+from lossproof.conformance.environments import CannotBuild, Recipe, build
 from lossproof.conformance.messages import Question
 from lossproof.conformance.targets import Target
 
-ASK = "import json, sys, numpy; print(json.dumps([list(sys.version_info[:2]), numpy.__version__]))"
+NAMED = [Path(text) for text in os.environ.get("LOSSPROOF_TEST_PYTHONS", "").split(os.pathsep) if text]
+PAIRS = [("3.7", "numpy==1.16.6"), ("3.8", "numpy==1.18.5"), ("3.13", "numpy>=2")]
 
 
-def candidates() -> list[Path]:
-    """Interpreters on PATH, under pyenv, and those that LOSSPROOF_TEST_PYTHONS lists."""
-    named = [Path(text) for text in os.environ.get("LOSSPROOF_TEST_PYTHONS", "").split(os.pathsep) if text]
-    on_path = [shutil.which(f"python3.{minor}") for minor in range(7, 20)]
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    return [*named, *(Path(text) for text in on_path if text), *sorted(pyenv.glob("3.*/bin/python"))]
+def converse(worker: Worker, about: Callable[..., Question]) -> None:
+    """A value, a change of inputs, a crash, an error and a probe."""
+    right = worker.ask(about("cosine_similarity", layout="strided"))
+    assert right.value is not None
+    assert right.value.numpy().tolist() == np.array([36 / np.sqrt(42.0 * 38.0), -1], np.float32).tolist()
+    assert worker.ask(about("changing")).changed == ("x1",)
+    assert worker.ask(about("leaving")).outcome == "crash"
+    raised = worker.ask(about("raising")).error
+    assert raised is not None
+    assert raised.where.startswith("fakes.py")
+    for probe, expected in (("signature", "docstring"), ("docstring", "text")):
+        assert expected in json.dumps(worker.ask(Question("fake.opaque", verb="probe", probe=probe)).data)
 
 
-@cache
-def usable() -> dict[str, Path]:
-    """One interpreter for each pair of Python and NumPy versions."""
-    found = {"this one": Path(sys.executable)}
-    for python in candidates():
-        done = subprocess.run([python, "-c", ASK], capture_output=True, check=False)
-        if done.returncode == 0:
-            version, release = json.loads(done.stdout)
-            if tuple(version) >= (3, 7):
-                found.setdefault(f"Python {version[0]}.{version[1]}, NumPy {release}", python)
-    return found
-
-
-NO_OTHER = "no other Python with NumPy on PATH, under pyenv or in LOSSPROOF_TEST_PYTHONS"
-NAMES = [
-    *usable(),
-    *([] if len(usable()) > 1 else [pytest.param("another", marks=pytest.mark.skip(NO_OTHER))]),
-]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_worker_runs(
-    name: str, fake_target: Callable[..., Target], about: Callable[..., Question], tmp_path: Path
+@pytest.mark.parametrize("python", [Path(sys.executable), *NAMED], ids=str)
+def test_a_worker_runs_on_this_python_and_on_those_named(
+    python: Path, fake_target: Callable[..., Target], about: Callable[..., Question], tmp_path: Path
 ) -> None:
-    with Worker.start(fake_target(python=usable()[name]), tmp_path / "log") as worker:
-        right = worker.ask(about("cosine_similarity", layout="strided"))
-        assert right.value is not None
-        assert right.value.numpy().tolist() == np.array([36 / np.sqrt(42.0 * 38.0), -1], np.float32).tolist()
-        assert worker.ask(about("changing")).changed == ("x1",)
-        assert worker.ask(about("leaving")).outcome == "crash"
-        raised = worker.ask(about("raising")).error
-        assert raised is not None
-        assert raised.where.startswith("fakes.py")
-        for probe, expected in (("signature", "docstring"), ("docstring", "text")):
-            answer = worker.ask(Question("fake.opaque", verb="probe", probe=probe))
-            assert expected in json.dumps(answer.data)
+    with Worker.start(fake_target(python=python), tmp_path / "log") as worker:
+        converse(worker, about)
+
+
+@pytest.mark.parametrize(("minor", "numpy"), PAIRS)
+def test_a_worker_runs_from_the_oldest_to_the_newest(
+    minor: str,
+    numpy: str,
+    fake_target: Callable[..., Target],
+    about: Callable[..., Question],
+    tmp_path: Path,
+) -> None:
+    if interpreters.here(minor) is None:
+        pytest.skip(f"no Python {minor} on PATH or under pyenv")
+    recipe = Recipe(
+        target=f"{numpy} on Python {minor}",
+        name="numpy",
+        version=minor,
+        backend="",
+        framework="",
+        python=(minor,),
+        packages=(numpy, "setuptools<81"),
+    )
+    try:
+        environment = build(recipe, root=tmp_path / "environments")
+    except CannotBuild as error:
+        pytest.skip(f"uv could not install it: {error}")
+    with Worker.start(fake_target(python=environment.python), tmp_path / "log") as worker:
+        assert worker.info.python.startswith(minor)
+        assert worker.info.numpy == environment.packages["numpy"]
+        converse(worker, about)

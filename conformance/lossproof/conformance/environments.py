@@ -152,6 +152,7 @@ def build(
     tell, folder = progress or _quiet, root or cache_root()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         with _locked(folder, recipe.key, tell):
             return _read(folder / recipe.key) or _build(recipe, folder, tell, uv or Uv.here())
     except (interpreters.NoPython, UsageError) as error:
@@ -192,6 +193,13 @@ def _build(recipe: Recipe, folder: Path, tell: Progress, uv: Uv) -> Environment:
     return finished
 
 
+def _sweep(folder: Path) -> None:
+    """Delete what killed builders left: a folder beside whose lock nobody holds."""
+    for rest in (folder / ".building").glob("*"):
+        with contextlib.suppress(BlockingIOError), _locked(folder, rest.name, None):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
 def _provides(recipe: Recipe, packages: Mapping[str, str]) -> bool:
     """Whether the first requirement's own distribution is there: tensorflow comes as tensorflow-cpu too."""
     return canonicalize_name(recipe.packages[0].partition("==")[0]) in packages
@@ -222,14 +230,16 @@ def _frozen(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, key: str, tell: Progress) -> Iterator[None]:
-    """Hold the lock of a key; the kernel frees it when its holder dies."""
+def _locked(folder: Path, key: str, tell: Progress | None) -> Iterator[None]:
+    """Hold the lock of a key, which the kernel frees when its holder dies; BlockingIOError where none waits."""
     locks = folder / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / f"{key}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if tell is None:
+                raise
             tell("waiting for another process that builds it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

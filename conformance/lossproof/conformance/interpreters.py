@@ -24,9 +24,9 @@ def find(versions: Sequence[str], uv: Uv, progress: Progress) -> Path:
     Raises NoPython.
     """
     for version in versions:
-        for python in _candidates(version):
-            if minor_version(python) == version:
-                return python
+        python = here(version)
+        if python is not None:
+            return python
     reasons = []
     for version in versions:
         progress(f"no Python {version} on PATH or under pyenv: asking uv for one")
@@ -44,6 +44,11 @@ def find(versions: Sequence[str], uv: Uv, progress: Progress) -> Path:
         f"Python {wanted} is needed and not on PATH or under pyenv, and uv could not provide it "
         f"({'; '.join(reasons)}); install it, for example with: pyenv install {versions[0]}"
     )
+
+
+def here(version: str) -> Path | None:
+    """An interpreter of that minor version on PATH or under pyenv, if one is there and runs."""
+    return next((python for python in _candidates(version) if minor_version(python) == version), None)
 
 
 def minor_version(python: Path) -> str:

@@ -142,8 +142,12 @@ def parse_all(
         running = {
             text: pool.submit(work, text, item) for text, item in understood if not isinstance(item, list)
         }
-        for text, item in understood:
-            results[text] = item if isinstance(item, list) else running[text].result()
+        try:
+            for text, item in understood:
+                results[text] = item if isinstance(item, list) else running[text].result()
+        except BaseException:  # Ctrl-C: what has not begun never begins
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     targets = [target for found in results.values() if isinstance(found, list) for target in found]
     failures = {text: found for text, found in results.items() if isinstance(found, TargetUnavailable)}
     return Parsed(tuple(dict.fromkeys(targets)), MappingProxyType(failures))

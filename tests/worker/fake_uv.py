@@ -30,8 +30,8 @@ elif arguments[:2] == ["pip", "install"]:
         sys.exit(1)
     if any("slow" in text for text in wanted):
         time.sleep(1.0)
-    packages = dict(text.split("==") for text in wanted)
-    (python.parent.parent / "packages.json").write_text(json.dumps(packages))
+    found = dict(text.split("==") for text in wanted)
+    (python.parent.parent / "packages.json").write_text(json.dumps(found))
     print("Installed some packages", file=sys.stderr)
 else:
     print("error: no such Python and no network", file=sys.stderr)

@@ -43,6 +43,15 @@ def test_the_snippets_of_a_framework_make_a_script(facts: FrameworkFacts) -> Non
         assert text in script
 
 
+def test_names_belong_to_frameworks_and_are_spelled_in_their_way() -> None:
+    keras, torch = facts_of("keras"), facts_of("torch")
+    assert keras.has("tf.keras.losses.CosineSimilarity")
+    assert not keras.has("tf.losses.cosine_distance")
+    assert not torch.has("torchvision.ops.box_iou")
+    assert keras.spell("tf.keras.losses.CosineSimilarity") == "keras.losses.CosineSimilarity"
+    assert torch.spell("torch.nn.CosineSimilarity") == "torch.nn.CosineSimilarity"
+
+
 def test_an_unknown_framework_is_a_usage_error_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match=r"unknown target 'pytorch'.*torch"):
         parse("pytorch")

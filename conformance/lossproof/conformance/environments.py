@@ -231,7 +231,7 @@ def _frozen(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _locked(folder: Path, key: str, tell: Progress | None) -> Iterator[None]:
-    """Hold the lock of a key, freed when its holder dies; BlockingIOError if it is held and `tell` is None."""
+    """Hold the lock of a key, freed when its holder dies; BlockingIOError where held and `tell` is None."""
     locks = folder / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / f"{key}.lock").open("w") as file:

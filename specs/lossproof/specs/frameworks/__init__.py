@@ -37,10 +37,11 @@ class FrameworkFacts(_Frozen):
     """One framework, as its YAML file states it.
 
     `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
-    file name in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it, `prefixes`
-    the first parts of its APIs' names, `editions` maps a prefix to the package whose version decides what the
-    documentation said, `backends` are the libraries that it can compute with, where it has a choice, and
-    `beside` names the framework that speaks for this one where both are installed.
+    file name in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it,
+    `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the package whose version
+    decides what the documentation said, `spelling` maps prefixes to what they are called in a script,
+    `backends` are the libraries that it can compute with, where it has a choice, and `beside` names the
+    framework that speaks for this one where both are installed.
     """
 
     name: str
@@ -53,11 +54,19 @@ class FrameworkFacts(_Frozen):
     editions: Mapping[str, str]
     backends: tuple[str, ...] = ()
     beside: str = ""
+    spelling: Mapping[str, str] = Field(default_factory=dict)
     reproducer: Reproducer
 
     def has(self, api: str) -> bool:
         """Whether an API's full name belongs to this framework."""
         return any(api.startswith(prefix + ".") for prefix in self.prefixes)
+
+    def spell(self, api: str) -> str:
+        """The API's name as a script in this framework writes it: keras.losses.X for tf.keras.losses.X."""
+        for prefix, written in self.spelling.items():
+            if api.startswith(prefix + "."):
+                return written + api[len(prefix) :]
+        return api
 
 
 class Build(_Frozen):

@@ -8,7 +8,7 @@ import pytest
 
 MINIATURE = """\
 api: toy.similarity
-framework: torch
+framework: toy
 family: cosine
 summary: Cosine of two tensors.
 

@@ -15,7 +15,7 @@ SHUFFLED = [
         "  - slug: right-angle\n    says: vectors at a right angle\n",
         "  - says: vectors at a right angle\n    slug: right-angle\n",
     ),
-    ("framework: torch\nfamily: cosine\n", "family: cosine\n\n\n\nframework: torch\n"),
+    ("framework: toy\nfamily: cosine\n", "family: cosine\n\n\n\nframework: toy\n"),
     (
         "arrays: {x1: [[1, 0]], x2: [[0, 1]]}",
         "arrays:\n      x1:\n        - [1, 0]\n      x2:\n        - - 0\n          - 1",

@@ -162,7 +162,7 @@ def test_the_digest_sees_content_and_not_layout(miniature, plant):
     text = miniature.read_text()
     assert re.fullmatch(r"[0-9a-f]{64}", before)
     miniature.write_text(
-        "# a comment\n" + text.replace("framework: torch\nfamily: cosine", "family: cosine\nframework: torch")
+        "# a comment\n" + text.replace("framework: toy\nfamily: cosine", "family: cosine\nframework: toy")
     )
     assert specs_digest(load_specs(miniature)) == before
     assert specs_digest(load_specs(plant("default: 1e-8", "default: 1e-7").path)) != before

@@ -68,7 +68,9 @@ def read_docstrings(specs: Sequence[Spec], python: str) -> Docstrings:
         OSError: `python` cannot be started. RuntimeError: it fails.
     """
     names = sorted({c.where for s in specs for c in _citations(s) if c.document == "docstring"})
-    imports = [line for f in load_frameworks().values() for line in f.reproducer.imports.splitlines()]
+    frameworks = load_frameworks()
+    used = sorted({s.framework for s in specs} & set(frameworks))
+    imports = [line for name in used for line in frameworks[name].reproducer.imports.splitlines()]
     packages = sorted({e.package for s in specs for e in s.editions})
     asked = json.dumps({"names": names, "imports": imports, "packages": packages})
     done = subprocess.run([python, "-c", _READER], input=asked, capture_output=True, text=True, check=False)

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -112,8 +113,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if changed and given.check else 0
 
 
+class _Representer(RoundTripRepresenter):
+    """Writes null as a word, where the emitter would leave a blank."""
+
+    def represent_null(self, data: None) -> Any:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _Representer.represent_null)
+
+
 def _tool() -> YAML:
     tool = YAML(typ="rt")
+    tool.Representer = _Representer
     tool.width = _FULL
     tool.indent(mapping=2, sequence=4, offset=2)
     tool.allow_unicode = True

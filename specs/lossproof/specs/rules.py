@@ -88,10 +88,11 @@ def _missing(decides: Decides, edition: Edition, cases: dict[str, Case]) -> str:
     if of_cases and decides.region is None and decides.variant is None:
         return ""
     has_eps = call.option("eps") is not None or edition.semantics.eps is not None
+    reduces = call.option("reduction") is not None or edition.semantics.reduction != "none"
     needs: dict[str, tuple[bool, str]] = {
         **dict.fromkeys(FROM_CASES, (False, f"the property {wanted} needs a case")),
         "weights": (call.array("weights") is not None, "the API takes no weights"),
-        "reduction": (call.option("reduction") is not None, "the API has no reduction option"),
+        "reduction": (reduces, "the API reduces nothing"),
         "axis": (call.option("axis") is not None, "the API has no axis option"),
         "eps": (has_eps, "no eps is documented"),
     }

@@ -31,6 +31,8 @@ TINY = 2.0**-1000
 SAFE = 2.0**400
 """Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could leave the range."""
 DENORMAL = 5e-324
+FEW = 8
+"""Rows up to this length are summed column by column: NumPy's loops over short rows are slow."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,19 @@ class Products(NamedTuple):
         return Products(self.p[index], self.q[index], self.r[index])
 
 
+def _by_columns(x: Float, y: Float) -> tuple[Float, Float, Float]:
+    """P, Q and R of short rows, one column after another."""
+    if x.shape[1] == 0 or x.shape[1] != y.shape[1]:
+        return dot(x, y), dot(x, x), dot(y, y)
+    a, b = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
+    p, q, r = a[0] * b[0], a[0] * a[0], b[0] * b[0]
+    for v, w in zip(a[1:], b[1:], strict=True):
+        p += v * w
+        q += v * v
+        r += w * w
+    return p, q, r
+
+
 class Binary64:
     """The arithmetic of balls."""
 
@@ -102,17 +117,17 @@ class Binary64:
         """P, Q and R of a block."""
         x, y = block.x, block.y
         with np.errstate(all="ignore"):
-            p, q, r = dot(x, y), dot(x, x), dot(y, y)
-        rows = np.flatnonzero(p == 0)
-        if rows.size:
+            p, q, r = (dot(x, y), dot(x, x), dot(y, y)) if x.shape[1] > FEW else _by_columns(x, y)
+        if np.count_nonzero(p) < len(p):
+            rows = np.flatnonzero(p == 0)
             p[rows[((x[rows] != 0) & (y[rows] != 0)).any(axis=1)]] = DENORMAL
         for squared, v in ((q, x), (r, y)):
+            if squared.min(initial=1.0) > 0 and squared.max(initial=1.0) < np.inf:
+                continue
             rows = np.flatnonzero(squared == 0)
-            if rows.size:
-                squared[rows[v[rows].any(axis=1)]] = DENORMAL
+            squared[rows[v[rows].any(axis=1)]] = DENORMAL
             rows = np.flatnonzero(~np.isfinite(squared))
-            if rows.size:
-                squared[rows] = np.where(np.isfinite(v[rows]).all(axis=1), np.inf, np.nan)
+            squared[rows] = np.where(np.isfinite(v[rows]).all(axis=1), np.inf, np.nan)
         return Products(p, q, r)
 
     def dots(self, block: Block) -> tuple[Ball, Ball, Ball]:
@@ -182,10 +197,20 @@ class Binary64:
         return low, high
 
     def rounded(self, a: Ball, fmt: FloatFormat) -> tuple[Float, Mask]:
-        low, high = self.bounds(a)
         if fmt.name == "float64":
+            low, high = self.bounds(a)
             return low, low == high
-        return cast_between(low, high, fmt)
+        with np.errstate(all="ignore"):
+            size = np.abs(a.mid)
+            # u (|mid| + pad) for the rounding of mid -+ pad; where pad > |mid| the ends differ in sign anyway
+            pad = size * (4 * U)
+            pad += a.rad
+            low, high = a.mid - pad, a.mid + pad
+            exact = size == 0
+            if exact.any():
+                zero = exact & (a.rad == 0)
+                low[zero], high[zero] = 0.0, 0.0
+            return cast_between(low, high, size, fmt)
 
     def within(self, a: Ball, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:
         with np.errstate(all="ignore"):

@@ -11,7 +11,7 @@ pairs. Without the squares it is y d + (1 - y) max(margin - d, 0).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,6 +43,8 @@ def cost(
 @dataclass
 class ContrastiveProblem:
     """One cost for each distance."""
+
+    stride: ClassVar[int] = 1
 
     similar: Mask
     distances: Float

@@ -27,7 +27,7 @@ from lossproof.oracle.binary64 import Binary64, Products
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rows import Array, Block, Pairs, checked, real_parameter
+from lossproof.oracle.rows import Array, Block, Pairs, Space, checked, real_parameter
 from lossproof.oracle.rules import NORM_RULES, SQUARED_DENOMINATORS, WITHOUT_EPS, Numbers, Quadratic
 
 SCORES = ("similarity", "negated", "distance")
@@ -108,6 +108,8 @@ class Survey:
 class CosineProblem:
     """All pairs of rows under one measure, with a score or with targets and a margin."""
 
+    stride = 1
+
     def __init__(
         self,
         pairs: Pairs,
@@ -127,11 +129,13 @@ class CosineProblem:
         keep = self.size <= KEEP_ROWS or self.pairs.bytes_per_pair >= 24
         kept = Products(*(np.empty(self.size) for _ in range(3))) if keep else None
         finite, gone = np.ones(self.size, dtype=bool), np.zeros(self.size, dtype=bool)
+        space = Space()
         for rows in self.row_blocks(FIRST.block_elements, slice(None)):
-            found = FIRST.products(self.pairs.block(rows))
-            finite[rows] = ~(np.isnan(found.q) | np.isnan(found.r))
-            if self.measure.vanishes():
-                gone[rows] = ((found.q == 0) | (found.r == 0)) & finite[rows]
+            found = FIRST.products(self.pairs.block(rows, space))
+            if not (found.q.min(initial=1.0) > 0 and found.r.min(initial=1.0) > 0):  # a zero norm, or NaN
+                finite[rows] = ~(np.isnan(found.q) | np.isnan(found.r))
+                if self.measure.vanishes():
+                    gone[rows] = ((found.q == 0) | (found.r == 0)) & finite[rows]
             if kept is not None:
                 for whole, part in zip(kept, found, strict=True):
                     whole[rows] = part

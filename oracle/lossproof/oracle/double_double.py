@@ -20,7 +20,7 @@ import numpy as np
 from flint import fmpq
 
 from lossproof.oracle.binary64 import GROW, SAFE, U
-from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_between
+from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_ends
 from lossproof.oracle.reals import Real, rational
 from lossproof.oracle.rows import Block
 from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
@@ -192,7 +192,7 @@ class DoubleDouble:
                 first, last = self._shifted(a)
             settled = np.isfinite(first) & np.isfinite(last) & (first == last)
             return first, settled & ((first != 0) | (a.rad == 0))
-        return cast_between(*self.bounds(a), fmt)
+        return cast_ends(*self.bounds(a), fmt)
 
     def within(self, a: Pair, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:
         with np.errstate(all="ignore"):

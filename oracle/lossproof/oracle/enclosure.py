@@ -17,16 +17,16 @@ from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import Binary64
 from lossproof.oracle.double_double import DoubleDouble
 from lossproof.oracle.exact import Exact
-from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, stored, ulp
+from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, ulp
 
 LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(), Exact())
 """Cheapest first. The last one decides everything that can be decided."""
 
-BLOCK_ROWS = 1 << 13
+BLOCK_ROWS = 1 << 14
 """Rows are asked in blocks of so many, which keeps what is computed of them in the cache."""
 
 Rows = NDArray[np.intp]
-Ask = Callable[[Arithmetic[Any], Any, Rows], Mask]
+Ask = Callable[[Arithmetic[Any], Any, Rows | slice], Mask]
 """Puts a question to the numbers of some rows, keeps the answers, and returns where it is decided."""
 
 
@@ -34,6 +34,9 @@ class Problem(Protocol):
     """A formula with its inputs: one exact value for each of `size` rows."""
 
     shape: tuple[int, ...]
+
+    stride: int
+    """Values that share their work come in runs of so many."""
 
     @property
     def size(self) -> int:
@@ -113,8 +116,8 @@ class Enclosure:
         """The value rounded once to `dtype`, ties to even; NaN where undefined, NaN or undecided."""
         values, decided = self._rounded(format_of(dtype))
         if not decided.all():
-            values = np.where(decided, values, np.nan)
-        return stored(values, format_of(dtype)).reshape(self.shape)
+            values[~decided] = np.nan
+        return values.reshape(self.shape)
 
     def undecided(self, dtype: object) -> Mask:
         """Where the value could not be rounded to `dtype` within the stated limit of refinement."""
@@ -125,22 +128,33 @@ class Enclosure:
         """Put a question to each stage of the ladder in turn, about the rows (flat) that are still
         undecided.
         """
-        wanted = self.valued if among is None else self.valued & among
-        left: list[Rows] = []
-        for start in range(0, self.problem.size, BLOCK_ROWS):
-            block = slice(start, min(start + BLOCK_ROWS, self.problem.size))
-            rows = np.flatnonzero(wanted[block]) + start
-            if rows.size:
-                whole = rows.size == block.stop - start
-                numbers = self.problem.evaluate(LADDER[0], block if whole else rows)
-                left.append(rows[~ask(LADDER[0], numbers, rows)])
-        rows = np.concatenate(left) if left else np.empty(0, dtype=np.intp)
+        wanted = self._wanted(among)
+        size, left = self.problem.size, list[Rows]()
+        step = max(1, BLOCK_ROWS // self.problem.stride) * self.problem.stride
+        for start in range(0, size, step):
+            rows: Rows | slice = slice(start, min(start + step, size))
+            if wanted is not None and not wanted[rows].all():
+                rows = np.flatnonzero(wanted[rows]) + start
+                if not rows.size:
+                    continue
+            decided = ask(LADDER[0], self.problem.evaluate(LADDER[0], rows), rows)
+            if not decided.all():
+                places = np.flatnonzero(~decided)
+                left.append(places + start if isinstance(rows, slice) else rows[places])
+        undecided = np.concatenate(left) if left else np.empty(0, dtype=np.intp)
         for arithmetic in LADDER[1:]:
-            undecided = [rows[:0]]
-            for start in range(0, rows.size, BLOCK_ROWS):
-                some = rows[start : start + BLOCK_ROWS]
-                undecided.append(some[~ask(arithmetic, self.problem.evaluate(arithmetic, some), some)])
-            rows = np.concatenate(undecided)
+            left = []
+            for start in range(0, undecided.size, BLOCK_ROWS):
+                some = undecided[start : start + BLOCK_ROWS]
+                left.append(some[~ask(arithmetic, self.problem.evaluate(arithmetic, some), some)])
+            undecided = np.concatenate(left) if left else undecided
+
+    def _wanted(self, among: Mask | None) -> Mask | None:
+        """The rows to ask about; None for all."""
+        problem = self.problem
+        if not problem.undefined.any() and not problem.nan.any():
+            return among
+        return self.valued if among is None else self.valued & among
 
     def exponent_limits(self, fmt: FloatFormat, negligible: Float) -> Float:
         """The ulp in `fmt` of the value, flat; where it is unknown but at most `negligible`, that of an upper
@@ -148,7 +162,7 @@ class Enclosure:
         """
         out = np.full(self.problem.size, np.nan)
 
-        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
+        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
             low, high = arithmetic.bounds(numbers)
             least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
             most = np.maximum(np.abs(low), np.abs(high))
@@ -164,7 +178,7 @@ class Enclosure:
         if self._limits is None:
             lower, upper = np.full(self.problem.size, np.nan), np.full(self.problem.size, np.nan)
 
-            def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
+            def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
                 low, high = arithmetic.bounds(numbers)
                 lower[rows], upper[rows] = low + 0.0, high + 0.0  # no zero with a minus sign
                 # Neighbours, or one float that is the value: the same answer whichever stage gives it.
@@ -177,11 +191,16 @@ class Enclosure:
             self._limits = lower, upper
         return self._limits
 
-    def _rounded(self, fmt: FloatFormat) -> tuple[Float, Mask]:
-        values, settled = np.full(self.problem.size, np.nan), np.zeros(self.problem.size, dtype=bool)
+    def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+        values, settled = (
+            np.zeros(self.problem.size, dtype=fmt.dtype),
+            np.zeros(self.problem.size, dtype=bool),
+        )
 
-        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows) -> Mask:
-            values[rows], decided = arithmetic.rounded(numbers, fmt)
+        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
+            found, decided = arithmetic.rounded(numbers, fmt)
+            with np.errstate(all="ignore"):  # where undecided, anything may be stored
+                values[rows] = found
             settled[rows] = decided
             return decided
 

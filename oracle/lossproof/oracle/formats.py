@@ -102,36 +102,35 @@ def cast(values: Float, fmt: FloatFormat) -> NDArray[Any]:
     return rounded
 
 
-def cast_between(low: Float, high: Float, fmt: FloatFormat) -> tuple[Float, Mask]:
-    """What every number strictly between low and high (or equal to both) rounds to, as float64, and where
-    that is one.
+def cast_between(low: Float, high: Float, size: Float, fmt: FloatFormat) -> tuple[Float, Mask]:
+    """What every number strictly between low and high, or equal to both, rounds to, and where that is one.
 
-    Adding half a unit to the bit pattern and dropping the tail rounds to nearest, ties away from zero. A
-    number strictly inside the interval is no tie unless an end is one, and then the two ends come out apart
-    or on the value's side.
+    Returned as float64, with a mask. `size` is the magnitude of a number between. Adding half a unit to the
+    bit pattern and dropping the tail rounds to nearest, ties away from zero; a number strictly inside the
+    interval is a tie only if the interval holds the numbers on both sides of it, and then the ends come out
+    apart. Where the result may be subnormal, zero, infinite or exact, the careful caster decides.
     """
     drop = np.int64(53 - fmt.precision)
     half = np.int64(1) << (drop - np.int64(1))
-    first = (low.view(np.int64) + half) >> drop
-    decided = first == ((high.view(np.int64) + half) >> drop)
-    values = (first << drop).view(np.float64)
-    size = np.abs(values)
-    exact = low == high
-    least, most = 2 * fmt.eta, 2.0 ** min(fmt.emax, 1022)
-    if exact.any() or not (size.min(initial=1.0) >= least and size.max(initial=1.0) < most):
-        rows = np.flatnonzero(exact | ~((size >= least) & (size < most)))
-        a, b = low[rows], high[rows]
-        known = np.isfinite(a) & np.isfinite(b)
-        c, d = (cast(v, fmt).astype(np.float64) for v in (a, b))
-        values[rows] = c
-        decided[rows] = known & (c == d) & ((c != 0) | (a >= 0) | (b <= 0))
+    first = low.view(np.int64) + half
+    first >>= drop
+    last = high.view(np.int64) + half
+    last >>= drop
+    decided = first == last
+    first <<= drop
+    values = first.view(np.float64)
+    least, most = 2 * fmt.eta, 2.0 ** (fmt.emax - 1)
+    if not (size.min(initial=1.0) >= least and size.max(initial=1.0) < most):
+        rows = np.flatnonzero(~((size >= least) & (size < most)))
+        values[rows], decided[rows] = cast_ends(low[rows], high[rows], fmt)
     return values, decided
 
 
-def stored(values: Float, fmt: FloatFormat) -> NDArray[Any]:
-    """Numbers of `fmt` that are held in float64, in the dtype itself; NaN stays NaN."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(values.astype(fmt.dtype))
+def cast_ends(low: Float, high: Float, fmt: FloatFormat) -> tuple[Float, Mask]:
+    """What everything from low to high rounds to, and where that is one number (of one sign)."""
+    first, last = (cast(v, fmt).astype(np.float64) for v in (low, high))
+    known = np.isfinite(low) & np.isfinite(high)
+    return first, known & (first == last) & ((first != 0) | (low >= 0) | (high <= 0))
 
 
 def round_integer(n: int, exponent: int, fmt: FloatFormat, sticky: bool = False) -> float:

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 from flint import fmpq
@@ -31,11 +32,14 @@ from numpy.typing import NDArray
 from lossproof.oracle import gradient_bounds as bounds
 from lossproof.oracle import jumps
 from lossproof.oracle.arithmetic import Arithmetic
+from lossproof.oracle.binary64 import GROW, TINY, Ball, Binary64, U
 from lossproof.oracle.cosine import CosineProblem, denominator
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.rows import Block
 from lossproof.oracle.rules import SLOPES, Numbers, Quadratic
+
+FIRST = Binary64()
 
 
 @dataclass(frozen=True)
@@ -89,35 +93,77 @@ class CosineGradient:
         """d."""
         return self.problem.pairs.length
 
+    @property
+    def stride(self) -> int:
+        return max(self.length, 1)
+
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
+        d = self.stride
         if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(self.size))
-        pairs, place = np.unique(rows // max(self.length, 1), return_inverse=True)
-        parts, done = [], 0
-        step = max(1, arithmetic.block_elements // max(self.length, 1))
-        for i in range(0, len(pairs), step):
-            some = pairs[i : i + step]
-            stop = int(np.searchsorted(place, i + len(some))) if _sorted(place) else len(rows)
-            part = (
-                slice(done, stop)
-                if _sorted(place)
-                else np.flatnonzero((place >= i) & (place < i + len(some)))
+            start, stop, _ = rows.indices(self.size)
+            if isinstance(arithmetic, Binary64) and start % d == 0 and stop % d == 0:
+                return self._whole(slice(start // d, stop // d))
+            rows = np.arange(start, stop)
+        pairs, place = np.unique(rows // d, return_inverse=True)
+        step = max(1, arithmetic.block_elements // d)
+        if len(pairs) <= step:
+            return self._some(arithmetic, pairs, place, rows % d)
+        order = np.argsort(place, kind="stable")
+        edges = np.searchsorted(place[order], np.arange(0, len(pairs) + step, step))
+        parts = []
+        for i, (first, last) in enumerate(pairwise(edges)):
+            chosen = order[first:last]
+            some = pairs[i * step : (i + 1) * step]
+            parts.append(self._some(arithmetic, some, place[chosen] - i * step, rows[chosen] % d))
+        back = np.empty(len(order), dtype=np.intp)
+        back[order] = np.arange(len(order))
+        return arithmetic.take(arithmetic.join(parts), back)
+
+    @cached_property
+    def _first(self) -> tuple[Float, Float, Float, Float]:
+        """The two coefficients in float64 with their error bounds, for all pairs."""
+        out = tuple(np.empty(self.problem.size) for _ in range(4))
+        for rows in self.problem.row_blocks(1 << 18, np.arange(self.problem.size)):
+            for whole, part in zip(out, self._coefficients(rows), strict=True):
+                whole[rows] = part
+        return out[0], out[1], out[2], out[3]
+
+    def _coefficients(self, rows: Rows) -> tuple[Float, Float, Float, Float]:
+        lead, pull = self.coefficients(FIRST, rows)
+        slack = 3 * U  # two products and their difference round once each
+        with np.errstate(all="ignore"):
+            return (
+                lead.mid,
+                (lead.rad + slack * np.abs(lead.mid)) * GROW,
+                pull.mid,
+                (pull.rad + slack * np.abs(pull.mid)) * GROW,
             )
-            parts.append(self._some(arithmetic, some, place[part] - i, rows[part] % self.length))
-            done = stop
-        if not parts:
-            return arithmetic.number(np.empty(0))
-        values = parts[0] if len(parts) == 1 else arithmetic.join(parts)
-        return values
+
+    def _whole(self, pairs: slice) -> Ball:
+        """All elements of some pairs: g = b lead - a pull, with |g' - g| <= |b| r1 + |a| r2."""
+        block = self.problem.pairs.block(pairs)
+        lead, r1, pull, r2 = (v[pairs][:, None] for v in self._first)
+        with np.errstate(all="ignore"):
+            mid = block.y * lead
+            part = block.x * pull
+            mid = mid - part
+            rad = np.abs(block.y) * r1
+            rad = rad + np.abs(block.x) * r2
+            if self.problem.pairs.wide:  # narrow numbers are too large for these products to underflow
+                rad = np.where((block.y == 0) & (block.x == 0), 0.0, rad + TINY)
+        return Ball(mid.ravel(), rad.ravel())
 
     def _some(self, a: Arithmetic[Any], pairs: Rows, place: Rows, element: Rows) -> Numbers:
         block = self.problem.pairs.block(pairs)
         lead, pull = self.coefficients(a, pairs, block)
+        x, y = (np.broadcast_to(v, (len(pairs), self.length)) for v in (block.x, block.y))
         with np.errstate(all="ignore"):
-            x, y = a.number(block.x[place, element]), a.number(block.y[place, element])
+            x, y = a.number(x[place, element]), a.number(y[place, element])
             return y * a.take(lead, place) - x * a.take(pull, place)
 
-    def coefficients(self, a: Arithmetic[Any], pairs: Rows, block: Block) -> tuple[Numbers, Numbers]:
+    def coefficients(
+        self, a: Arithmetic[Any], pairs: Rows, block: Block | None = None
+    ) -> tuple[Numbers, Numbers]:
         """(s / D, s P k / D) for some pairs, s the factor of score and reduction: g_i = b_i s/D - a_i s P k /
         D.
         """
@@ -126,7 +172,11 @@ class CosineGradient:
         clamp = still if self.kink is None else self.kink.clamp[pairs]
         jump = (still, still) if problem.flip is None else (problem.flip[0][pairs], problem.flip[1][pairs])
         with np.errstate(all="ignore"):
-            P, Q, R = a.dots(block)
+            kept = problem.survey.products
+            if isinstance(a, Binary64) and kept is not None:
+                P, Q, R = a.balls(kept.take(pairs), self.length, problem.pairs.repeats)
+            else:
+                P, Q, R = a.dots(problem.pairs.block(pairs) if block is None else block)
             D2 = denominator(a, (P, Q, R), problem.measure, gone, jump)
             one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, problem.measure.eps))
             Q1 = a.where(gone, one, Q)
@@ -176,15 +226,13 @@ class CosineGradient:
         return Alternative(mask, Enclosure(problem), hull)
 
 
-def _sorted(place: NDArray[np.intp]) -> bool:
-    return bool((place[1:] >= place[:-1]).all())
-
-
 @dataclass
 class GroupedSum:
     """Sums of elements of an enclosure: the gradient with respect to an array that was broadcast, or a
     transposed one.
     """
+
+    stride: ClassVar[int] = 1
 
     inner: Enclosure
     members: NDArray[np.intp]
@@ -249,6 +297,8 @@ class ContrastiveGradient:
     """d(cost)/d(distance): 2 d for similar pairs, -2 max(margin - d, 0) for the others; 1 and -1 or 0 without
     squares.
     """
+
+    stride: ClassVar[int] = 1
 
     similar: Mask
     distances: Float

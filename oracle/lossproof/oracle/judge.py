@@ -128,7 +128,7 @@ def _within(values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alter
     endless = asked & np.isinf(limit) & e.valued
     out |= endless
 
-    def ask(arithmetic: Any, numbers: Any, rows: Rows) -> Mask:
+    def ask(arithmetic: Any, numbers: Any, rows: Rows | slice) -> Mask:
         inside, decided = arithmetic.within(numbers, values[rows], limit[rows])
         out[rows] = inside & decided
         return np.asarray(decided)
@@ -153,7 +153,7 @@ def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -
     out = np.where(e.problem.undefined, np.nan, np.inf)
     out[_exactly(values, e, fmt)] = 0.0
 
-    def ask(arithmetic: Any, numbers: Any, rows: Rows) -> Mask:
+    def ask(arithmetic: Any, numbers: Any, rows: Rows | slice) -> Mask:
         with np.errstate(all="ignore"):
             low, high = arithmetic.bounds(numbers - arithmetic.number(values[rows]))
             least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
@@ -177,7 +177,7 @@ def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
     if odd.any():
         nearest = np.full(len(values), np.nan)
 
-        def ask(arithmetic: Any, numbers: Any, rows: Rows) -> Mask:
+        def ask(arithmetic: Any, numbers: Any, rows: Rows | slice) -> Mask:
             nearest[rows], decided = arithmetic.rounded(numbers, fmt)
             return np.asarray(decided)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,8 @@ MOST_ALTERNATIVES = 64
 @dataclass
 class WeightedProblem:
     """w e, element by element."""
+
+    stride: ClassVar[int] = 1
 
     inner: Enclosure
     index: NDArray[np.intp]
@@ -74,6 +76,8 @@ class WeightedProblem:
 @dataclass
 class TotalProblem:
     """The sum of all elements over a divisor."""
+
+    stride: ClassVar[int] = 1
 
     inner: Enclosure
     """The weighted values."""
@@ -153,6 +157,8 @@ class TotalProblem:
 @dataclass
 class MixedProblem:
     """The elements of an enclosure, some of them replaced by an alternative."""
+
+    stride: ClassVar[int] = 1
 
     inner: Enclosure
     choices: tuple[Alternative | None, ...]

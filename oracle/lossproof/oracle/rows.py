@@ -115,9 +115,17 @@ class Pairs:
         self._x = _Side(x, self.shape, dx)
         self._y = _Side(y, self.shape, dy)
 
-    def block(self, rows: NDArray[np.intp] | slice) -> Block:
-        """The pairs with these flat indices."""
-        return Block(self._x.rows(rows), self._y.rows(rows))
+    def block(self, rows: NDArray[np.intp] | slice, space: Space | None = None) -> Block:
+        """The pairs with these flat indices; in `space`, if given, which the next block then overwrites."""
+        places = (None, None) if space is None else space.places
+        return Block(self._x.rows(rows, places[0]), self._y.rows(rows, places[1]))
+
+
+class Space:
+    """Room for one block of each array, used again and again: fresh memory is slow."""
+
+    def __init__(self) -> None:
+        self.places: tuple[list[Float], list[Float]] = ([], [])
 
 
 class _Side:
@@ -129,8 +137,15 @@ class _Side:
         plain = self._view.flags.c_contiguous or array.shape == self._view.shape
         self._flat = self._view.reshape(math.prod(shape), length) if plain else None
 
-    def rows(self, rows: NDArray[np.intp] | slice) -> Float:
+    def rows(self, rows: NDArray[np.intp] | slice, place: list[Float] | None) -> Float:
         if self._flat is not None:
+            if place is not None and isinstance(rows, slice) and self._flat.dtype != np.float64:
+                source = self._flat[rows]
+                if not place or place[0].size < source.size:
+                    place[:] = [np.empty(source.size)]
+                out = place[0][: source.size].reshape(source.shape)
+                np.copyto(out, source, casting="unsafe")
+                return out
             return np.ascontiguousarray(self._flat[rows], dtype=np.float64)
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(math.prod(self._shape)))

@@ -25,8 +25,9 @@ _READER = r"""
 import importlib, json, sys
 try:
     from importlib.metadata import version
-except ImportError:
-    from importlib_metadata import version
+except ImportError:  # Python 3.7
+    from pkg_resources import get_distribution
+    version = lambda package: get_distribution(package).version
 asked, texts, versions, scope = json.load(sys.stdin), {}, {}, {}
 for line in asked["imports"]:
     try:
@@ -36,7 +37,9 @@ for line in asked["imports"]:
 for name in asked["names"]:
     parts = name.split(".")
     try:
-        thing = scope[parts[0]] if parts[0] in scope else importlib.import_module(parts[0])
+        if parts[0] not in scope:
+            scope[parts[0]] = importlib.import_module(asked["modules"].get(parts[0], parts[0]))
+        thing = scope[parts[0]]
         for i, part in enumerate(parts[1:], 2):
             if not hasattr(thing, part):
                 importlib.import_module(".".join(parts[:i]))
@@ -72,7 +75,9 @@ def read_docstrings(specs: Sequence[Spec], python: str) -> Docstrings:
     used = sorted({s.framework for s in specs} & set(frameworks))
     imports = [line for name in used for line in frameworks[name].reproducer.imports.splitlines()]
     packages = sorted({e.package for s in specs for e in s.editions})
-    asked = json.dumps({"names": names, "imports": imports, "packages": packages})
+    # An API may be documented under a short name that is no module: tfa of tensorflow-addons.
+    modules = {s.api.split(".")[0]: s.editions[0].package.replace("-", "_") for s in specs}
+    asked = json.dumps({"names": names, "imports": imports, "packages": packages, "modules": modules})
     done = subprocess.run([python, "-c", _READER], input=asked, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{python} failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")

@@ -205,3 +205,21 @@ def test_thousands_of_cells_stay_readable(tmp_path: Path) -> None:
     page = Page((run / "report.html").read_text("utf-8"))
     assert "and 1497 other answers" in page.text
     assert len(page.all("tr")) < 100
+
+
+def test_a_finding_shows_the_claims_that_it_contradicts(tmp_path: Path) -> None:
+    slug = "torch-zero-vector"
+    claims = [
+        make.claim(claim="a", says="First statement.", citation="elsewhere", findings=f"other;{slug}"),
+        make.claim(claim="b", says="Second statement.", citation=make.finding()["citation"], findings=slug),
+        make.claim(claim="c", says="Third statement.", findings="torch-zero-vector-too"),
+        make.claim(claim="d", says="Fourth statement.", findings=slug, target="tensorflow"),
+    ]
+    run = make.write(tmp_path / "run", rows=[], claims=claims, findings=[make.finding()])
+    for name in ("report.html", "report.md"):
+        text = (run / name).read_text("utf-8")
+        card = text[text.index("A zero vector gives 0") : text.index("Severities")].split("Claims</h2>")[0]
+        card = card.split("## Claims")[0]
+        assert 0 < card.index("Second statement.") < card.index("First statement.")
+        assert "Third" not in card
+        assert "Fourth" not in card

@@ -198,3 +198,14 @@ def test_what_is_at_issue_is_shown(kind: str, left: str, right: str) -> None:
     observed = {"outcome": "value", "value": [["0x1p+0"]], "shape": [1, 1], "dtype": "float64"}
     finding = make.finding(kind=kind, expected=expected, observed=observed)
     assert words.both(finding) == (left, right)
+
+
+def test_the_first_difference_of_a_long_result_is_named() -> None:
+    value = ["0x1p-1", "nan", "0x1p+0", "0x1p+1", None, "inf"]
+    seen = ["0x1.0000001p-1", "nan", "0x1p+0", "nan", "0x1p+0", "inf"]
+    expected = {"value": value, "tolerance": ["0x1p-20"] * 6}
+    found = make.finding(expected=expected, observed={"outcome": "value", "value": seen, "dtype": "float32"})
+    assert words.first_difference(found) == ("[3]", "2.0", "nan")
+    assert words.first_difference(make.finding()) == ("", "", "")
+    same = make.finding(expected=expected, observed={"outcome": "value", "value": value})
+    assert words.first_difference(same) == ("", "", "")

@@ -65,6 +65,8 @@ def card(run: Run, finding: Mapping[str, Any]) -> dict[str, Any]:
         **finding,
         "anchor": view.anchor(finding["slug"], finding["target"]),
         "says": finding["expected"].get("says") or "",
+        "claims": view.contradicted(run, finding),
+        "first": words.first_difference(finding),
         "want": expected,
         "got": observed,
         "exact": finding["expected"].get("exact"),
@@ -130,9 +132,7 @@ def link(text: object) -> str:
 def _option(value: Any) -> str:
     if isinstance(value, Mapping) and set(value) == {"$name"}:
         return str(value["$name"])
-    return (
-        pretty(value) if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
-    )
+    return pretty(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 def _digest(text: str) -> str:

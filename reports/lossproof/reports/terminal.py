@@ -135,8 +135,11 @@ def _findings(run: Run) -> list[RenderableType]:
 
 def _in_words(finding: Mapping[str, Any]) -> str:
     """What a finding does, and the expected and observed answer to its witness: a line or two."""
-    expected, observed = (_cut(plain(text), 44) for text in words.both(finding))
     title = _cut(plain(finding["title"]).rstrip("."), 110)
+    place, expected, observed = words.first_difference(finding)
+    if place:
+        return f"{title}: expected {expected}, got {observed} at {place}"
+    expected, observed = (_cut(plain(text), 44) for text in words.both(finding))
     return f"{title}: expected {expected}, got {observed}" if expected and observed else title
 
 

@@ -113,6 +113,17 @@ def about(run: Run) -> dict[str, str]:
     return found
 
 
+def contradicted(run: Run, finding: Mapping[str, Any], most: int = 3) -> list[tuple[str, str]]:
+    """(statement, citation) of the claims that a finding contradicts, that of its own citation first."""
+    names = ("target", "says", "citation", "findings")
+    found = {
+        says: citation
+        for target, says, citation, slugs in zip(*(run.claims[n].tolist() for n in names), strict=True)
+        if target == finding["target"] and finding["slug"] in slugs.split(";")
+    }
+    return sorted(found.items(), key=lambda claim: claim[1] != finding["citation"])[:most]
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """What an API does where its documentation is silent: a property and region, over dtypes and variants."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lossproof.reports.numbers import is_number, nested, pretty
+from lossproof.reports.numbers import decimal, is_number, leaves, nested, number, pretty
 
 VERDICT_SIGNS: Final = {
     "conforms": "✓", "diverges": "✗", "undocumented": "?", "unsupported": "–", "broken": "!",
@@ -228,6 +229,30 @@ def both(finding: Mapping[str, Any]) -> tuple[str, str]:
     if issue == "error" and str(got.get("outcome") or "value") == "value":
         right = f"no error; {right}" if right and right != "value" else "no error"
     return left, right
+
+
+def first_difference(finding: Mapping[str, Any], most: int = 4) -> tuple[str, str, str]:
+    """Where the values of a witness differ, with the two numbers, for results of more than `most` numbers.
+
+    ("[3]", "0.5", "nan") names the first place beyond its tolerance; ("", "", "") for short results, results
+    of other lengths, and where values are not at issue.
+    """
+    want, got = finding["expected"], finding["observed"]
+    if at_issue(finding) != "value" or got.get("value") is None:
+        return "", "", ""
+    left, right = list(leaves(want["value"])), list(leaves(got["value"]))
+    allowed = list(leaves(want.get("tolerance") or 0.0))
+    if len(left) != len(right) or len(left) <= most:
+        return "", "", ""
+    allowed = allowed if len(allowed) == len(left) else allowed[:1] * len(left)
+    dtype = str(got.get("dtype") or "float64")
+    for place, parts in enumerate(zip(left, right, allowed, strict=True)):
+        a, b, tolerance = (number(part) for part in parts)
+        if a is None or b is None or a == b or (math.isnan(a) and math.isnan(b)):
+            continue
+        if not abs(a - b) <= (tolerance or 0.0):
+            return f"[{place}]", decimal(a, dtype), decimal(b, dtype)
+    return "", "", ""
 
 
 def cell_answer(text: str) -> str:

@@ -107,7 +107,7 @@ def test_measures_are_short(error: Any, text: str) -> None:
         ({"parameters": {"axis": [0, 1]}}, "axis is [0, 1]"),
         ({"parameters": {"keepdims": {"odd": 1}}}, 'keepdims is {"odd": 1}'),
         ({"predicate": "squared_norm_overflows"}, "wherever a squared norm overflows in the dtype"),
-        ({"predicate": "of_its_own", "cases": ["a", "b"]}, "of its own; in cases a, b"),
+        ({"predicate": "of_its_own", "cases": ["a", "b"]}, "of its own; shown by cases a, b"),
     ],
 )
 def test_behaviours_in_words(behaviour: dict[str, Any], text: str) -> None:

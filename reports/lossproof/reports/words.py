@@ -122,7 +122,7 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
     if predicate := behaviour.get("predicate"):
         parts.append(_PREDICATES.get(str(predicate), label(str(predicate))))
     if cases := behaviour.get("cases"):
-        parts.append(f"in {'case' if len(cases) == 1 else 'cases'} {', '.join(map(str, cases))}")
+        parts.append(f"shown by {'case' if len(cases) == 1 else 'cases'} {', '.join(map(str, cases))}")
     told = {"parameters", "predicate", "cases"}
     parts += [f"{label(str(k))}: {_scalar(v)}" for k, v in behaviour.items() if k not in told and v]
     return "; ".join(parts)

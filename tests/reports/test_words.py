@@ -209,3 +209,13 @@ def test_the_first_difference_of_a_long_result_is_named() -> None:
     assert words.first_difference(make.finding()) == ("", "", "")
     same = make.finding(expected=expected, observed={"outcome": "value", "value": value})
     assert words.first_difference(same) == ("", "", "")
+
+
+def test_a_configuration_that_rebuilds_another_object_is_said_so() -> None:
+    witness = make.witness(probe="config", init={"axis": 0})
+    observed = {"config": {"name": "x"}, "same": False, "answers": [{"hex": "00"}, {"hex": "01"}]}
+    found = make.finding(witness=witness, expected={"data": {}}, observed=observed)
+    assert words.both(found) == (
+        "an equal object from its own configuration",
+        'another one from {"name": "x"}',
+    )

@@ -225,6 +225,8 @@ def both(finding: Mapping[str, Any]) -> tuple[str, str]:
     dtype = str(got.get("dtype") or "float64")
     if issue in ("shape", "dtype") and got.get(issue) is not None:
         return expected({issue: want[issue]}), expected({issue: got[issue]})
+    if finding["witness"].get("probe") == "config" and got.get("same") is False:
+        return "an equal object from its own configuration", f"another one from {data(got.get('config'))}"
     left, right = expected(want, dtype), observed(got, dtype)
     if issue == "error" and str(got.get("outcome") or "value") == "value":
         right = f"no error; {right}" if right and right != "value" else "no error"

@@ -15,9 +15,9 @@ from lossproof.conformance.asker import Asker, Reply, question
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.dtypes import FORMATS, numpy_dtype
 from lossproof.conformance.expectation import Expected, Silent, expect
-from lossproof.conformance.judge import NONE, NOTHING, Judged, accepted, judge, measured, ulps
+from lossproof.conformance.judge import NONE, NOTHING, Judged, judge, measured, reach, ulps
 from lossproof.conformance.messages import Answer, Array, Question
-from lossproof.conformance.property import Failure, Outcome, bounds_at
+from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.subject import Key, Subject
 from lossproof.specs.models import ArrayValues, Case
 
@@ -90,7 +90,7 @@ def asked(subject: Subject, case: Case, **more: Any) -> Question:
     return question(subject, packed(case), case.options, mode=mode, positional=case.positional, **more)
 
 
-# --- outcomes ------------------------------------------------------------------------------------------------------
+# --- outcomes ---
 
 
 def conforms(case: Case, expected: Any, observed: Any) -> Outcome:
@@ -143,7 +143,7 @@ def kind_of(case: Case, otherwise: str = "formula") -> str:
     return case.kind or KIND_OF.get(case.property, otherwise)
 
 
-# --- calls ---------------------------------------------------------------------------------------------------------
+# --- calls ---
 
 
 def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
@@ -232,7 +232,7 @@ def documented(judged: Judged) -> dict[str, Any]:
     if expected.dtype:
         shown["dtype"] = expected.dtype
     if int(np.prod(expected.shape, dtype=np.int64)) <= 64:
-        bound = oracle.bound(expected.value, expected.compute, accepted(expected.compute), flush=judged.flush)
+        bound = reach(expected, judged.flush)
         shown["value"], shown["tolerance"] = enclosed(expected), hexed(np.asarray(bound))
     return shown
 
@@ -300,7 +300,8 @@ def _reach(subject: Subject, case: Case, shape: tuple[int, ...], dtype: str) -> 
 def _printed(subject: Subject, case: Case, answer: Answer) -> Outcome:
     """Digits as the document prints them, met within one unit of the last one or within the bound of the exact value.
 
-    A printed number that is no rounding of the exact value, and farther from it than the bound, contradicts the formula.
+    A printed number that is no rounding of the exact value, and farther from it than the bound, contradicts the
+    formula.
     """
     assert answer.value is not None
     digits = np.asarray(case.expect.printed, dtype=object)
@@ -380,7 +381,7 @@ def _aliases(subject: Subject, case: Case, asker: Asker, answer: Answer) -> Outc
     return diverges(case, kind_of(case, "configuration"), answer, _wanted(case), observed, "; ".join(parts))
 
 
-# --- probes --------------------------------------------------------------------------------------------------------
+# --- probes ---
 
 
 def _probed(subject: Subject, case: Case, asker: Asker) -> Outcome:
@@ -499,7 +500,7 @@ def matches(wanted: Any, found: Any) -> bool:
     return bool(wanted == found)
 
 
-# --- training ------------------------------------------------------------------------------------------------------
+# --- training ---
 
 
 def _descended(subject: Subject, case: Case, asker: Asker) -> Outcome:

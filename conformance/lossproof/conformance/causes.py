@@ -23,6 +23,7 @@ from lossproof.specs.models import KnownFinding
 
 Mask = NDArray[np.bool_]
 EXTREME = ("underflow", "overflow", "subnormal")
+PLAIN = ("ordinary", "parallel", "opposite")
 SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
 EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
 """Floors seen in implementations; the second is 1e-12 as a float32 constant."""
@@ -138,7 +139,7 @@ def _merged(found: list[Explained]) -> list[Explained]:
     return list(merged.values())
 
 
-# --- the ledger ----------------------------------------------------------------------------------------------------
+# --- the ledger ---
 
 
 def _applicable(subject: Subject, key: Key, ledger: Sequence[KnownFinding]) -> Iterator[KnownFinding]:
@@ -230,7 +231,7 @@ def holds_of(subject: Subject, failure: Failure, behaves: Mapping[str, Any]) -> 
     return bool(match.any()) and bool((match == failure.wrong).all())
 
 
-# --- the catalogue -------------------------------------------------------------------------------------------------
+# --- the catalogue ---
 
 
 def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
@@ -297,7 +298,7 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
     if key.variant.weights:
         yield "weights", {"ignore_weights": True}
         yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
-    if subject.option("axis") is not None:
+    if subject.option("axis") is not None and key.region in PLAIN:
         for axis in (-1, 0, 1, -2):
             yield "axis", {"axis": axis}
     if key.variant.broadcast:
@@ -320,16 +321,19 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
 
 
 def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
-    documented = subject.eps()
     kind = "zero_vector" if key.region == "zero" else "eps"
-    for eps in dict.fromkeys((*((documented,) if documented else ()), *EPS)):
+    if subject.eps() is not None:  # another rule with whatever eps is given
         for rule in FLOORS:
-            if (rule, eps) != (subject.semantics.norm_rule, documented):
-                yield kind, {"norm_rule": rule, "eps": eps}
+            if rule != subject.semantics.norm_rule:
+                yield kind, {"norm_rule": rule}
+    for eps in EPS:
+        for rule in FLOORS:
+            yield kind, {"norm_rule": rule, "eps": eps}
     if key.region == "zero":
         for value in (0.0, 1.0, -1.0):
             yield kind, {"norm_rule": "plain", "zero": value}
-    yield "formula", {"norm_rule": "raw"}
+    if key.region in PLAIN:
+        yield "formula", {"norm_rule": "raw"}
 
 
 def _cause(

@@ -42,7 +42,7 @@ def holds(
     if "distances" in by_role:
         distance = by_role["distances"].astype(np.float64)
         if name == "nonfinite":
-            return ~np.isfinite(distance)
+            return np.asarray(~np.isfinite(distance))
         with np.errstate(all="ignore"):
             squared = 2.0 * np.log2(np.abs(distance))
         q = r = squared
@@ -50,9 +50,10 @@ def holds(
         axis = axis_of(subject, options)
         x, y = by_role["x"], by_role["y"]
         if name == "nonfinite":
-            return ~(
-                np.isfinite(x.astype(np.float64)).all(axis) & np.isfinite(y.astype(np.float64)).all(axis)
-            )
+            finite: Mask = np.asarray(np.isfinite(x.astype(np.float64)).all(axis) & np.isfinite(
+                y.astype(np.float64)
+            ).all(axis)
+            return ~finite
         q, r = log2_squared_norms(x, axis), log2_squared_norms(y, axis)
     if name == "zero_norm":
         return np.isneginf(q) | np.isneginf(r)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lossproof import oracle
@@ -44,8 +43,10 @@ def expect(
     own = {k: v for k, v in override.items() if k in Semantics.model_fields}
     semantics = subject.semantics.model_copy(update=own)
     chosen = _Chosen(subject, semantics, options, override)
-    by_role = {a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays}
-    by_role, compute = _computing(subject, semantics, by_role)
+    given: dict[str, NDArray[Any]] = {
+        a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays
+    }
+    by_role, compute = _computing(subject, semantics, given)
     value = _elementwise(subject, semantics, chosen, by_role)
     weights = by_role.get("weights")
     if weights is not None:

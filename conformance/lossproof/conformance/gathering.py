@@ -1,4 +1,4 @@
-"""From judged cells to findings and claims: diverging rows are gathered by cause, claims by the cells that decide them."""
+"""From judged cells to findings and claims: rows are gathered by cause, claims by the cells that decide them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Judged:
     """One answer against the documentation. Arrays have one entry for each value of the documented result.
 
     `wrong`: beyond the bound. `undefined`: the documentation gives no value. `ratio`: at most so
-    much distance over the bound. `silent` says why nothing is expected; `refused` holds the exception instead of a value.
+    much distance over the bound. `silent` says why nothing is expected.
     """
 
     answer: Answer
@@ -100,12 +100,18 @@ def measured(
     float16 and bfloat16 may be accumulated in their own precision (G3): reported, not diverging.
     """
     value, compute = expected.value, expected.compute
-    bound = oracle.bound(value, compute, accepted(compute), flush=flush)
+    bound = reach(expected, flush)
     wrong = ~np.asarray(oracle.within(values, value, bound)) & ~np.asarray(value.undefined)
     with np.errstate(all="ignore"):
         error = np.asarray(oracle.error_limit(values, value, compute))
         ratio = np.where(error == 0, 0.0, error / bound)
     return wrong, ratio
+
+
+def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
+    """The bound on each value. Half an ulp of a subnormal float64 is no float64: there it is a whole one."""
+    bound = oracle.bound(expected.value, expected.compute, accepted(expected.compute), flush=flush)
+    return np.maximum(bound, np.nextafter(0.0, 1.0))
 
 
 def accepted(compute: str) -> str:
@@ -159,8 +165,8 @@ def explains(
     if int(np.prod(other.shape, dtype=np.int64)) != observed.size or str(observed.dtype) not in FORMATS:
         return np.zeros_like(judged.wrong)
     values = observed.reshape(other.shape)
-    value, compute = other.value, other.compute
-    bound = oracle.bound(value, compute, accepted(compute), flush=judged.flush)
+    value = other.value
+    bound = reach(other, judged.flush)
     right = np.where(
         value.undefined, np.isnan(values.astype(np.float64)), oracle.within(values, value, bound)
     )

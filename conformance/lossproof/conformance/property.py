@@ -181,7 +181,7 @@ def _words(values: NDArray[Any]) -> list[str]:
 
 
 def _worst(judged: Sequence[Judged]) -> tuple[float | None, float | None, str]:
-    """Error in ulp where the distance over the bound is largest, that ratio, and the grade that every answer reaches."""
+    """Error in ulp where distance over bound is largest, that ratio, and the grade that every answer reaches."""
     found = _farthest(judged)
     if found is None:
         return None, None, ""

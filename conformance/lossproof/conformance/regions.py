@@ -71,7 +71,7 @@ def _unit(rows: Rows) -> Rows:
     """Rows scaled to norm 1 through their largest element, so that nothing overflows on the way."""
     rows = _nonzero(rows)
     rows = rows / np.max(np.abs(rows), axis=-1, keepdims=True, initial=0.0)
-    return rows / np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True))
+    return np.asarray(rows / np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True)))
 
 
 def _powers(rng: np.random.Generator, n: int, low: float, high: float) -> Rows:
@@ -86,7 +86,7 @@ def _near_one(rows: Rows) -> Rows:
 
 
 def ordinary(rng: np.random.Generator, s: Shape) -> Pair:
-    """Norms between 1/4 and 8; among them small integers, rows of one sign, sparse rows, close pairs and cancelling sums."""
+    """Norms between 1/4 and 8; among them small integers, one sign, sparse rows, close pairs and cancelling sums."""
     x, y = rng.standard_normal((2, s.n, s.d))
     scale = np.exp2(rng.integers(-2, 3, (s.n, 1)))
     kind = np.arange(s.n) % 8

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof import oracle
 from lossproof.conformance.asker import Asker, Reply
 from lossproof.conformance.batches import Batch
-from lossproof.conformance.judge import accepted
+from lossproof.conformance.judge import reach
 from lossproof.conformance.property import Failure, Mask, Outcome, conclude
 from lossproof.conformance.subject import Key, Subject
 
@@ -30,8 +29,9 @@ def by_relation(
 ) -> Outcome:
     """Ask every batch of a cell a second time, changed, and compare the two answers.
 
-    `pick` takes from the first answer the values that the changed question is about; all of them without it. Two answers
-    that differ by more than 2 E cannot both be within E of the exact value: the failure is that of the wrong one.
+    `pick` takes from the first answer the values that the changed question is about; all of them without it.
+    Two answers that differ by more than 2 E cannot both be within E of the exact value: the failure is that of the
+    wrong one.
     """
     replies = asker.replies(subject, key)
     failures = []
@@ -51,10 +51,10 @@ def by_relation(
                 )
             )
             continue
-        reach = 2 * oracle.bound(expected.value, expected.compute, accepted(expected.compute))
-        a = first.reshape(expected.shape)
-        a, reach, undefined = (m if pick is None else pick(m) for m in (a, reach, reply.judged.undefined))
-        apart = _apart(a, second.judged.observed.reshape(a.shape), reach) & ~undefined
+        everything: Index = pick or np.asarray
+        a, twice = everything(first.reshape(expected.shape)), 2 * everything(reach(expected))
+        undefined = everything(reply.judged.undefined)
+        apart = _apart(a, second.judged.observed.reshape(a.shape), twice) & ~undefined
         if not apart.any():
             continue
         wrong = next((r for r in (reply, second) if r.judged.wrong.any()), None)

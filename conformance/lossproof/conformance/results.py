@@ -15,7 +15,7 @@ Status = Literal["", "new", "known", "changed", "fixed", "carried"]
 
 @dataclass(frozen=True)
 class Row:
-    """The verdict on one cell. `expected`, `observed` and `witness` are JSON with hex floats, "" where there is none."""
+    """The verdict on one cell. `expected`, `observed` and `witness` are JSON with hex floats; "" for none."""
 
     target: str
     framework: str

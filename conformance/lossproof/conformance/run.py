@@ -236,7 +236,7 @@ def _file_name(target: str) -> str:
 
 
 def described(result: RunResult, plan: Plan, command: str) -> dict[str, Any]:
-    """run.json: versions, platform, seed and digests; no time and no path, so that the same run gives the same bytes."""
+    """run.json: versions, platform, seed and digests; no time and no path: the same run gives the same bytes."""
     from lossproof.specs import ledger_digest, specs_digest
 
     packages = ("hypothesis", "numpy", "ml_dtypes", "pandas", "pyarrow", "python-flint")

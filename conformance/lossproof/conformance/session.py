@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question
+from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import asked, documented, hexed, judge_case, literal, seen
 from lossproof.conformance.causes import Cause, Explained, explain, in_range
 from lossproof.conformance.messages import Answer, Question
@@ -110,7 +111,7 @@ class Session:
     def absent(self, subject: Subject, why: str) -> Judgement:
         """The verdict where the documentation names an API that the target does not have."""
         key = Key("signature", "-", "-", Variant())
-        nothing = Reply(witnesses.Batch({}, {}), Answer("value", note=why), _nothing(why))
+        nothing = Reply(Batch({}, {}), Answer("value", note=why), _nothing(why))
         failure = Failure(nothing, np.ones(1, dtype=np.bool_), "error", f"no such API: {why}")
         outcome = Outcome(
             "diverges", "error", (failure,), expected={"says": "the API exists"}, observed={"says": why}
@@ -157,7 +158,7 @@ class Session:
             expected = _mapping(outcome.expected)
         else:
             arrays = {n: literal(a) for n, a in pinned.arrays.items()}
-            batch = witnesses.Batch(arrays, dict(pinned.options))
+            batch = Batch(arrays, dict(pinned.options))
             region = known.regions[0] if len(known.regions) == 1 else "ordinary"
             reply = self.asker.judged(subject, batch, region)
             outcome = _outcome_of(reply)
@@ -170,7 +171,7 @@ class Session:
             status = "known" if _as_pinned(pinned, observed) else "changed"
         return Standing(status, put, expected, observed, outcome)
 
-    # --- rows ------------------------------------------------------------------------------------------------------
+    # --- rows ---
 
     def _row(self, subject: Subject, key: Key, outcome: Outcome, causes: Sequence[Explained]) -> Row:
         facts = self.facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -66,7 +67,7 @@ class Key:
     dtype: str = "-"
     variant: Variant = Variant()
 
-    @property
+    @builtins.property  # the field above has the design's word for its name
     def sort(self) -> tuple[str, ...]:
         """Order of cells in a run and in a table."""
         return (self.property, self.region, self.dtype, self.variant.slug)

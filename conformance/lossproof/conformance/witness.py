@@ -1,7 +1,7 @@
 """Witnesses: a failing question reduced to the smallest that still fails in the same way.
 
-The reducer is deterministic and has a budget of calls. It drops rows, axes and elements, sets elements to zero and replaces
-numbers by small integers times powers of two, as long as the failure keeps its region and its cause.
+The reducer is deterministic and has a budget of calls. It drops rows, axes and elements, sets elements to
+zero and replaces numbers by small integers times powers of two, as long as region and cause of the failure stay.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _one_row(
     index = np.unravel_index(int(np.argmax(mask.ravel())), outer) if outer else ()
     arrays: Arrays = {}
     for name, values in batch.arrays.items():
-        place = list(index)
+        place = [int(i) for i in index]
         if roles[name] in ("x", "y"):
             place.insert(axis, -1)
         if values.ndim != len(place):
@@ -169,7 +169,7 @@ def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Ar
 
     def length() -> int:
         batch = current()
-        return max(batch.arrays[n].shape[_axis(subject, batch)] for n in pair)
+        return max(int(batch.arrays[n].shape[_axis(subject, batch)]) for n in pair)
 
     def without(start: int, stop: int) -> Arrays:
         batch = current()
@@ -212,7 +212,7 @@ def _few_bits(values: NDArray[Any], bits: int) -> NDArray[Any]:
         return values
     with np.errstate(all="ignore"):
         fraction, exponent = np.frexp(values.astype(np.float64))
-        return np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(values.dtype)
+        return np.asarray(np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(values.dtype))
 
 
 def _zeroed(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:

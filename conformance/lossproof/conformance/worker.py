@@ -108,7 +108,7 @@ class Evaluated(object):
         self.returned, self.value = returned, value
 
 
-# --- helpers for adapters ---------------------------------------------------------------------------------
+# --- helpers for adapters ---
 
 
 def as_numpy(data, dtype, shape, layout="C"):
@@ -217,7 +217,7 @@ def harness(doing):
         raise HarnessError(message) from error
 
 
-# --- names and values as data -------------------------------------------------------------------------------
+# --- names and values as data ---
 
 
 def qualified_name(thing):
@@ -242,7 +242,7 @@ def jsonable(value):
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-# --- one question -----------------------------------------------------------------------------------------
+# --- one question ---
 
 
 class Session(object):
@@ -388,7 +388,7 @@ def orphan_signal(descriptor, wanted):
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC if wanted else flags & ~os.O_ASYNC)
 
 
-# --- the wire ---------------------------------------------------------------------------------------------
+# --- the wire ---
 
 
 def read_exactly(descriptor, count):

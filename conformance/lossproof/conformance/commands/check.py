@@ -117,7 +117,8 @@ def find_targets(names: Sequence[str]) -> list[Target]:
     found = [t for name in names for t in parse(name)] if names else installed()
     if not found:
         raise click.UsageError(
-            "no framework is installed here; get them with: pip install 'lossproof[frameworks]', or name a target: --target PATH"
+            "no framework is installed here; get them with: pip install 'lossproof[frameworks]', "
+            "or name a target: --target PATH"
         )
     unique = {t.name: t for t in found}
     return list(unique.values())

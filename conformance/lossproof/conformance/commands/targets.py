@@ -11,8 +11,8 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(as_json: bool) -> None:
     """List the frameworks that lossproof knows, which of them are installed here, and how to get the others."""
-    from lossproof.specs.frameworks import load_frameworks
     from lossproof.conformance.targets import version_here
+    from lossproof.specs.frameworks import load_frameworks
 
     rows = [
         {"target": f.name, "title": f.title, "installed": version_here(f), "extra": f.extra}

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lossproof.conformance.subject import Key
+from lossproof.conformance.subject import Key, Subject
+
+Cell = tuple[str, Subject, Key]
+"""Target, API at its edition, and cell."""
+
+
+class Broken(RuntimeError):  # noqa: N818
+    """The harness failed, or what happened does not happen again in a fresh worker: never a pass."""
 
 
 class Conclude(Protocol):
-    """conforms and undocumented pass, known is an expected failure, new and changed fail, unsupported skips, broken errors."""
+    """conforms and undocumented pass, known is expected to fail, new and changed fail, unsupported skips, broken
+    errors."""
 
-    def __call__(self, cell: Key, /) -> None:
+    def __call__(self, cell: Cell, /) -> None:
         """Judge the cell."""
         ...

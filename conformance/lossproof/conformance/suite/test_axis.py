@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lossproof.conformance.asker import Asker, default_variant
 from lossproof.conformance.property import Outcome, Property, by_aspect
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def cells(subject: Subject) -> Iterator[Key]:
@@ -30,6 +30,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("axis", "axis", "the documented axis", cells, judge)
 
 
-def test_axis(cell: Key, conclude: Conclude) -> None:
+def test_axis(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

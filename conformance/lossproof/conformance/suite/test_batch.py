@@ -12,7 +12,7 @@ from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
 from lossproof.conformance.relations import by_relation, first_half, kept
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = ("ordinary", "mixed_scale")
 
@@ -43,6 +43,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, judge)
 
 
-def test_batch(cell: Key, conclude: Conclude) -> None:
+def test_batch(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import Outcome, Property, by_aspect
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 KINDS = ("left", "right", "both", "axis")
 
@@ -35,6 +35,6 @@ PROPERTY = Property(
 )
 
 
-def test_broadcasting(cell: Key, conclude: Conclude) -> None:
+def test_broadcasting(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

@@ -11,7 +11,7 @@ from lossproof.conformance.property import FLOATS, Failure, Outcome, Property
 from lossproof.conformance.property import conclude as concluded
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def cells(subject: Subject) -> Iterator[Key]:
@@ -48,6 +48,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("determinism", "nondeterminism", "the same bits for the same question", cells, judge)
 
 
-def test_determinism(cell: Key, conclude: Conclude) -> None:
+def test_determinism(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

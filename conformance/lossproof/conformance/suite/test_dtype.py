@@ -10,7 +10,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.judge import Judged
 from lossproof.conformance.property import FLOATS, Mask, Outcome, Property, by_aspect
 from lossproof.conformance.subject import Key, Subject, Variant
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 MIXED = (("float32", "float64"), ("float64", "float32"), ("float16", "float32"), ("bfloat16", "float32"))
 INTEGERS = ("int32", "int64")
@@ -44,6 +44,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("dtype", "dtype", "the documented dtype of the result", cells, judge)
 
 
-def test_dtype(cell: Key, conclude: Conclude) -> None:
+def test_dtype(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

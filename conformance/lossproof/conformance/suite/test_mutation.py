@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.property import FLOATS, Failure, Outcome, Property, conclude as concluded
+from lossproof.conformance.property import FLOATS, Failure, Outcome, Property
+from lossproof.conformance.property import conclude as concluded
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def cells(subject: Subject) -> Iterator[Key]:
@@ -41,6 +42,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("mutation", "mutation", "inputs unchanged by the call", cells, judge)
 
 
-def test_mutation(cell: Key, conclude: Conclude) -> None:
+def test_mutation(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

@@ -9,7 +9,7 @@ from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
 from lossproof.conformance.relations import by_relation, permuted
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = ("ordinary", "nearly_orthogonal", "long")
 
@@ -34,6 +34,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("permutation", "formula", "the same value for permuted elements", cells, judge)
 
 
-def test_permutation(cell: Key, conclude: Conclude) -> None:
+def test_permutation(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

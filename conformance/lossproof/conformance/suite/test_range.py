@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lossproof import oracle
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.judge import Judged, accepted
+from lossproof.conformance.judge import Judged, reach
 from lossproof.conformance.property import FLOATS, Mask, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = ("ordinary", "parallel", "opposite", "long", "mixed_scale")
 
@@ -41,8 +40,7 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     def outside(judged: Judged) -> Mask:
         if judged.expected is None or judged.observed is None or judged.size_differs:
             return judged.wrong
-        compute = judged.expected.compute
-        bound = oracle.bound(judged.expected.value, compute, accepted(compute))
+        bound = reach(judged.expected)
         observed = judged.observed.reshape(judged.expected.shape).astype(np.float64)
         inside = (observed >= low - bound) & (observed <= high + bound)
         return np.asarray(~inside & ~judged.undefined)
@@ -53,6 +51,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("range", "range", "the documented range of the result", cells, judge)
 
 
-def test_range(cell: Key, conclude: Conclude) -> None:
+def test_range(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

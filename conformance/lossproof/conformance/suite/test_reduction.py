@@ -8,7 +8,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject, Variant
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def documented(subject: Subject) -> Iterator[Variant]:
@@ -42,6 +42,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, judge)
 
 
-def test_reduction(cell: Key, conclude: Conclude) -> None:
+def test_reduction(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

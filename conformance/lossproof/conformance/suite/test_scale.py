@@ -9,7 +9,7 @@ from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
 from lossproof.conformance.relations import by_relation, scaled
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = ("ordinary", "parallel", "nearly_orthogonal")
 
@@ -38,6 +38,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("scale", "formula", "the same value for scaled inputs", cells, judge)
 
 
-def test_scale(cell: Key, conclude: Conclude) -> None:
+def test_scale(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

@@ -11,7 +11,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.judge import Judged
 from lossproof.conformance.property import Mask, Outcome, Property, by_aspect
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 from lossproof.conformance.suite.test_reduction import documented
 
 
@@ -38,6 +38,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("shape", "shape", "the documented shape of the result", cells, judge)
 
 
-def test_shape(cell: Key, conclude: Conclude) -> None:
+def test_shape(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

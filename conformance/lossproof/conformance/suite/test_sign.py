@@ -8,11 +8,11 @@ import numpy as np
 
 from lossproof import oracle
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.judge import Judged, accepted
+from lossproof.conformance.judge import Judged, reach
 from lossproof.conformance.property import FLOATS, Mask, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def cells(subject: Subject) -> Iterator[Key]:
@@ -29,8 +29,8 @@ def differs(judged: Judged) -> Mask:
     """Values whose sign is not that of the exact value, although the exact value exceeds its bound."""
     if judged.expected is None or judged.observed is None or judged.size_differs:
         return judged.wrong
-    value, compute = judged.expected.value, judged.expected.compute
-    bound = oracle.bound(value, compute, accepted(compute))
+    value = judged.expected.value
+    bound = reach(judged.expected)
     observed = judged.observed.reshape(judged.expected.shape).astype(np.float64)
     away = ~oracle.within(np.zeros(value.shape), value, bound) & ~judged.undefined
     positive = away & oracle.within(np.full(value.shape, 4.0), value, 4.0)  # |4 - v| <= 4: v >= 0
@@ -46,6 +46,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("sign", "sign", "the documented sign of the result", cells, judge)
 
 
-def test_sign(cell: Key, conclude: Conclude) -> None:
+def test_sign(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

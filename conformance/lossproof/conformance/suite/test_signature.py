@@ -8,7 +8,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.cases import judge_case
 from lossproof.conformance.property import Outcome, Property
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def cells(subject: Subject) -> Iterator[Key]:
@@ -24,6 +24,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("signature", "configuration", "the documented signature", cells, judge)
 
 
-def test_signature(cell: Key, conclude: Conclude) -> None:
+def test_signature(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

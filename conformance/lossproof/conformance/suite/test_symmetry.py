@@ -9,7 +9,7 @@ from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
 from lossproof.conformance.relations import by_relation, swapped
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = ("ordinary", "nearly_orthogonal", "mixed_scale")
 
@@ -32,6 +32,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("symmetry", "formula", "the same value for exchanged inputs", cells, judge)
 
 
-def test_symmetry(cell: Key, conclude: Conclude) -> None:
+def test_symmetry(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

@@ -8,7 +8,7 @@ from lossproof.conformance.asker import Asker, default_variant
 from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = (
     "ordinary",
@@ -52,6 +52,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("value", "formula", "the value of the documented formula", cells, judge)
 
 
-def test_value(cell: Key, conclude: Conclude) -> None:
+def test_value(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

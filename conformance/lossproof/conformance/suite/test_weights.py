@@ -9,7 +9,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 from lossproof.conformance.suite.test_reduction import documented
 
 KINDS = ("scalar", "per_sample", "full", "broadcast", "zeros")
@@ -35,6 +35,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("weights", "weights", "the documented effect of weights", cells, judge)
 
 
-def test_weights(cell: Key, conclude: Conclude) -> None:
+def test_weights(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

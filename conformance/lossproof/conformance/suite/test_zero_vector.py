@@ -8,7 +8,7 @@ from lossproof.conformance.asker import Asker, default_variant
 from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude
+from lossproof.conformance.suite.concluding import Cell, Conclude
 
 
 def cells(subject: Subject) -> Iterator[Key]:
@@ -31,6 +31,6 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
 PROPERTY = Property("zero_vector", "zero_vector", "the documented value of a zero vector", cells, judge)
 
 
-def test_zero_vector(cell: Key, conclude: Conclude) -> None:
+def test_zero_vector(cell: Cell, conclude: Conclude) -> None:
     """One cell."""
     conclude(cell)

@@ -1,0 +1,153 @@
+"""Cells as pytest tests: `pytest conformance` judges what is installed here, `--target` chooses.
+
+One test per cell. conforms and undocumented pass; a known finding is an expected failure, strict through its pinned
+witness (see test_ledger.py); new and changed fail; unsupported skips with its reason; broken errors.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.client import Worker
+from lossproof.conformance.properties import properties
+from lossproof.conformance.results import Row
+from lossproof.conformance.run import facts
+from lossproof.conformance.session import Session
+from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.suite.concluding import Broken, Conclude
+from lossproof.specs.models import KnownFinding
+
+SESSIONS = pytest.StashKey[dict[str, tuple[Worker, Session]]]()
+LOGS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the suite."""
+    group = parser.getgroup("lossproof")
+    group.addoption(
+        "--target", action="append", default=[], metavar="T", help="a framework, or the path of a Python"
+    )
+    group.addoption(
+        "--api", action="append", default=[], metavar="GLOB", help="only these APIs, by full name"
+    )
+    group.addoption("--examples", type=int, default=8, help="batches of 64 rows a cell")
+    group.addoption("--run-seed", type=int, default=0, help="seed of the run")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the workers."""
+    for worker, _ in config.stash.get(SESSIONS, {}).values():
+        worker.close()
+    if LOGS in config.stash:
+        config.stash[LOGS].cleanup()
+
+
+def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
+    """The running targets, each started once for all tests."""
+    if SESSIONS not in config.stash:
+        from lossproof.conformance.commands.check import find_targets
+        from lossproof.specs import load_ledger, load_specs
+
+        config.stash[LOGS] = tempfile.TemporaryDirectory(prefix="lossproof-log-")
+        config.stash[SESSIONS] = {}
+        specs, ledger = load_specs(), load_ledger().findings
+        for target in find_targets(config.getoption("--target")):
+            worker = Worker.start(
+                target, Path(config.stash[LOGS].name) / f"{len(config.stash[SESSIONS])}.log"
+            )
+            asker = Asker(worker, config.getoption("--run-seed"), config.getoption("--examples"))
+            config.stash[SESSIONS][target.name] = (
+                worker,
+                Session(facts(target, worker.info), asker, specs, ledger),
+            )
+    return config.stash[SESSIONS]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each cell of the file's property, and for each ledger finding."""
+    if "known" in metafunc.fixturenames:
+        pairs = [
+            pytest.param((name, known), id=f"{name}-{known.slug}")
+            for name, (_, session) in sessions(metafunc.config).items()
+            for known in session.ledger
+            if session.applies(known)
+        ]
+        metafunc.parametrize("known", pairs)
+    if "cell" in metafunc.fixturenames:
+        name = metafunc.module.PROPERTY.name
+        metafunc.parametrize("cell", list(_cells(metafunc.config, name)))
+
+
+def _cells(config: pytest.Config, name: str) -> Iterator[object]:
+    from fnmatch import fnmatchcase
+
+    from lossproof.conformance.properties import cells
+
+    assert name in properties()
+    globs = config.getoption("--api")
+    for target, (_, session) in sessions(config).items():
+        for subject in session.subjects:
+            if globs and not any(fnmatchcase(subject.api, g) for g in globs):
+                continue
+            for key in cells(subject, [name]):
+                place = "-".join((target, subject.api, key.region, key.dtype, key.variant.slug))
+                yield pytest.param((target, subject, key), id=place)
+
+
+@pytest.fixture
+def cell(request: pytest.FixtureRequest) -> tuple[str, Subject, Key]:
+    """A cell: target, API at its edition, and key."""
+    parameter: tuple[str, Subject, Key] = request.param
+    return parameter
+
+
+@pytest.fixture
+def conclude(request: pytest.FixtureRequest) -> Conclude:
+    """Judge a cell and turn its verdict into the outcome of the test."""
+
+    def concluding(cell: tuple[str, Subject, Key], /) -> None:
+        target, subject, key = cell
+        _, session = sessions(request.config)[target]
+        judgement = session.judge(subject, key)
+        request.node.user_properties.append(("verdict", judgement.outcome.verdict))
+        settle(judgement.row, judgement.outcome.note)
+
+    return concluding
+
+
+def settle(row: Row, note: str) -> None:
+    """End a test the way its verdict asks for."""
+    if row.verdict == "broken":
+        raise Broken(note)
+    if row.verdict == "unsupported":
+        pytest.skip(f"unsupported: {note or row.observed}")
+    if row.verdict == "diverges":
+        if row.status in ("known", "carried"):
+            pytest.xfail(f"{row.status}: {row.finding}")
+        _diverges(row)
+
+
+def _diverges(row: Row) -> NoReturn:
+    lines = (
+        f"{row.api} {row.property} ({row.region}, {row.dtype}, {row.variant}) diverges",
+        f"{row.kind}, {row.severity}, {row.status}",
+        f"finding   {row.finding}",
+        f"documented {row.citation}",
+        f"expected  {row.expected}",
+        f"observed  {row.observed}",
+        f"witness   {row.witness}",
+    )
+    pytest.fail("\n".join(lines), pytrace=False)
+
+
+@pytest.fixture
+def standing(request: pytest.FixtureRequest, known: tuple[str, KnownFinding]) -> str:
+    """How a ledger finding stands on a target: its pinned witness, asked now."""
+    target, finding = known
+    return sessions(request.config)[target][1].standing(finding).status

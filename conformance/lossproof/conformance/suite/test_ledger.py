@@ -1,0 +1,11 @@
+"""The ledger: every known finding's witness still answers as pinned, so that no expected failure outlives its cause."""
+
+from __future__ import annotations
+
+from lossproof.specs.models import KnownFinding
+
+
+def test_known_finding(known: tuple[str, KnownFinding], standing: str) -> None:
+    """The witness answers as pinned; `fixed`: it leaves the ledger; `changed`: it is pinned anew."""
+    _, finding = known
+    assert standing == "known", f"{finding.slug} is {standing}"

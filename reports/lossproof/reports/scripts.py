@@ -147,10 +147,8 @@ def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, s
         if whole
         else expression(values)
     )
-    if given.get("form") == "list":
-        code = text
-    else:
-        code = _render(snippets["array"], values=text, dtype=dtype, shape=shape)
+    tensor = given.get("form") != "list"
+    code = _render(snippets["array"], values=text, dtype=dtype, shape=shape) if tensor else text
     return {"code": _wrapped(code), "decimal": pretty(values, dtype, most=12) if "fromhex" in text else ""}
 
 

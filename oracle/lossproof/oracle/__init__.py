@@ -13,10 +13,12 @@ from lossproof.oracle.bounds import GRADES, bound
 from lossproof.oracle.contrastive import contrastive
 from lossproof.oracle.cosine import BROADCASTS, SCORES, cosine, cosine_embedding
 from lossproof.oracle.enclosure import Alternative, Enclosure
+from lossproof.oracle.environment import FloatEnvironmentError, faults
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FLOAT_DTYPES
 from lossproof.oracle.gradients import contrastive_gradient, cosine_embedding_gradient, cosine_gradient
 from lossproof.oracle.judge import error_bounds, error_limit, error_unit, excess, grade, ulp_error, within
+from lossproof.oracle.matrix import cosine_matrix
 from lossproof.oracle.reduction import REDUCTIONS, reduce
 from lossproof.oracle.rules import NORM_RULES
 
@@ -29,6 +31,7 @@ __all__ = [
     "SCORES",
     "Alternative",
     "Enclosure",
+    "FloatEnvironmentError",
     "UnsupportedInput",
     "bound",
     "contrastive",
@@ -37,10 +40,12 @@ __all__ = [
     "cosine_embedding",
     "cosine_embedding_gradient",
     "cosine_gradient",
+    "cosine_matrix",
     "error_bounds",
     "error_limit",
     "error_unit",
     "excess",
+    "faults",
     "grade",
     "reduce",
     "ulp_error",

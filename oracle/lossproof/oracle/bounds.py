@@ -95,11 +95,12 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
     kappa, inverse = np.zeros(problem.size), np.zeros(problem.size)
     left = np.flatnonzero(~problem.undefined & ~problem.gone)
     for arithmetic in LADDER:
-        for rows in problem.row_blocks(arithmetic.block_elements, left):
+        everything = left.size == problem.size
+        for rows in problem.row_blocks(arithmetic.block_elements, slice(None) if everything else left):
             c, denominator = problem.cosines(arithmetic, rows, absolute=True)
             with np.errstate(all="ignore"):
                 kappa[rows] = arithmetic.bounds(c)[1]
-                one = arithmetic.number(np.ones(len(rows)))
+                one = arithmetic.number(np.ones(len(kappa[rows])))
                 inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(denominator()))[1]
         sharp = (kappa[left] < np.inf) & (inverse[left] < np.inf)
         left = left[~sharp]

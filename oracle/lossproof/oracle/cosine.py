@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -170,10 +171,7 @@ class CosineProblem:
         measure, d, plain = self.measure, self.pairs.length, self.measure.norm_rule == "plain"
         with np.errstate(all="ignore"):
             if isinstance(arithmetic, Binary64):
-                if self.survey.products is None or absolute:
-                    products = arithmetic.products(self._block(rows, absolute))
-                else:
-                    products = self.survey.products.take(rows)
+                products = self.products(rows, absolute)
                 dots = partial(arithmetic.balls, products, d, self.pairs.repeats)
                 if measure.norm_rule in fused.RULES and self.pairs.repeats == 1:
                     c = fused.cosine_ball(products, measure.norm_rule, measure.eps, d)
@@ -185,6 +183,12 @@ class CosineProblem:
                 found = arithmetic.dots(block.scaled() if plain and self.pairs.wide else block)
             D2 = denominator(arithmetic, found, measure, gone, self._flips(rows))
             return filled(arithmetic, quotient(arithmetic, found[0], D2, measure), measure, gone), lambda: D2
+
+    def products(self, rows: Rows | slice, absolute: bool) -> Products:
+        """P, Q and R of some rows in float64."""
+        if self.survey.products is None or absolute:
+            return FIRST.products(self._block(rows, absolute))
+        return self.survey.products.take(rows)
 
     def _block(self, rows: Rows | slice, absolute: bool) -> Block:
         block = self.pairs.block(rows)
@@ -210,10 +214,10 @@ class CosineProblem:
             return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
         return [rows[i : i + step] for i in range(0, len(rows), step)]
 
-    def as_similarity(self) -> CosineProblem:
+    def as_similarity(self) -> Self:
         """The same rows with c itself as the value."""
-        other = CosineProblem(self.pairs, self.measure, self.shape, "similarity", flip=self.flip)
-        other.__dict__["survey"] = self.survey
+        other = copy(self)
+        other.score, other.similar = "similarity", None
         return other
 
     def squared_norms(self) -> tuple[tuple[Float, Float], tuple[Float, Float]]:
@@ -244,10 +248,8 @@ class CosineProblem:
             (near_x & near_y, (near_x, near_y)),
         ):
             if mask.any():
-                other = CosineProblem(
-                    self.pairs, self.measure, self.shape, self.score, self.similar, self.margin, flip
-                )
-                other.__dict__["survey"] = self.survey
+                other = copy(self)
+                other.flip = flip
                 out.append(Alternative(mask.reshape(self.shape), Enclosure(other)))
         return tuple(out)
 
@@ -282,7 +284,7 @@ def cosine(
     if keepdims:
         at = position % (len(shape) + 1)
         shape = (*shape[:at], 1, *shape[at:])
-    return Enclosure(CosineProblem(pairs, _measure(norm_rule, eps, zero), shape, score))
+    return Enclosure(CosineProblem(pairs, measured(norm_rule, eps, zero), shape, score))
 
 
 def cosine_embedding(
@@ -312,12 +314,13 @@ def cosine_embedding(
             f"target of shape {labels.shape} does not broadcast to the pairs' shape {pairs.shape}"
         ) from None
     similar = (labels == 1).ravel()
-    measure = _measure(norm_rule, eps, zero)
+    measure = measured(norm_rule, eps, zero)
     margin = real_parameter("margin", margin)
     return Enclosure(CosineProblem(pairs, measure, pairs.shape, "embedding", similar, margin))
 
 
-def _measure(norm_rule: str, eps: float, zero: float | None) -> Measure:
+def measured(norm_rule: str, eps: float, zero: float | None) -> Measure:
+    """The measure that checked parameters name; ValueError says which are allowed."""
     choice("norm_rule", norm_rule, NORM_RULES)
     eps = real_parameter("eps", eps, minimum=0.0)
     if eps and norm_rule in WITHOUT_EPS:

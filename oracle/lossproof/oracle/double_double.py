@@ -23,15 +23,17 @@ from lossproof.oracle.binary64 import GROW, SAFE, U
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_ends
 from lossproof.oracle.reals import Real, rational
 from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
+from lossproof.oracle.slices import Sliced, dot, exponents_of_norms, sliced, width
 
 EPS = 2.0**-102
 TINY = 2.0**-880
 SPLITTER = 2.0**27 + 1
-LARGEST = 180
-"""Rows with elements of 2^180 and more, or none above 2^-180, are given up: products of their norms leave the
+RANGE = 2.0**360
+"""Rows whose squared norm lies outside [1/RANGE, RANGE] are given up: products of two would leave the
 range.
 """
+NEAR_ELEMENTS = 1 << 13
+"""Slices are made of so many elements at a time, which the nearest cache holds."""
 
 
 def two_sum(a: Float, b: Float) -> tuple[Float, Float]:
@@ -109,7 +111,7 @@ class DoubleDouble:
     """The arithmetic of pairs."""
 
     name = "double-double"
-    block_elements = 1 << 15
+    block_elements = 1 << 17
 
     def number(self, values: Float) -> Pair:
         values = np.asarray(values, dtype=np.float64)
@@ -122,14 +124,13 @@ class DoubleDouble:
         return Pair(hi, lo, EPS * np.abs(hi) + TINY)
 
     def dots(self, block: Block) -> tuple[Pair, Pair, Pair]:
-        with np.errstate(all="ignore"):
-            bits = width(block.length)
-            ex, ey = exponents(block.x), exponents(block.y)
-            bad_x, bad_y = np.abs(ex) > LARGEST, np.abs(ey) > LARGEST
-            x, y = _blanked(block.x, bad_x), _blanked(block.y, bad_y)
-            sx, sy = sliced(x, bits, 2), sliced(y, bits, 2)
-            p, q, r = _product(x, sx, y, sy, block), _square(x, sx), _square(y, sy)
-            return _given_up(p, bad_x | bad_y), _given_up(q, bad_x), _given_up(r, bad_y)
+        step = max(1, NEAR_ELEMENTS // max(block.length, 1))
+        if len(block.x) <= step:
+            return _dots(block)
+        starts = range(0, len(block.x), step)
+        parts = [_dots(Block(block.x[i : i + step], block.y[i : i + step])) for i in starts]
+        p, q, r = (self.join(list(column)) for column in zip(*parts, strict=True))
+        return p, q, r
 
     def sqrt(self, a: Pair) -> Pair:
         positive = a.hi > 0
@@ -214,8 +215,27 @@ class DoubleDouble:
         return a.hi + (a.lo - rad), a.hi + (a.lo + rad)
 
 
-def _blanked(x: Float, rows: Mask) -> Float:
-    return np.where(rows[:, None], 0.0, x) if rows.any() else x
+def _dots(block: Block) -> tuple[Pair, Pair, Pair]:
+    """P, Q and R from two slices of each row and what they leave."""
+    x, y, bits = block.x, block.y, width(block.length)
+    with np.errstate(all="ignore"):
+        q, r = dot(x, x), dot(y, y)
+        fine_x, fine_y = _within_range(x, q), _within_range(y, r)
+        if not (fine_x.all() and fine_y.all()):
+            x, y = (np.where(fine[:, None], v, 0.0) for fine, v in ((fine_x, x), (fine_y, y)))
+            q, r = np.where(fine_x, q, 0.0), np.where(fine_y, r, 0.0)
+        sx, sy = (sliced(v, exponents_of_norms(s), bits, 2) for v, s in ((x, q), (y, r)))
+        p = _given_up(_product(x, sx, q, y, sy, r, block), ~fine_x | ~fine_y)
+        return p, _given_up(_square(x, sx, q), ~fine_x), _given_up(_square(y, sy, r), ~fine_y)
+
+
+def _within_range(x: Float, squared: Float) -> Mask:
+    """Where the squared norm is in range, or the row is all zeros."""
+    fine: Mask = (squared >= 1 / RANGE) & (squared <= RANGE)
+    if not fine.all():
+        rows = np.flatnonzero(squared == 0)
+        fine[rows] = ~x[rows].any(axis=1)
+    return fine
 
 
 def _given_up(a: Pair, rows: Mask) -> Pair:
@@ -231,7 +251,7 @@ def _collected(high: Float, middle: Float, low: Float, rad: Float, zero: Mask) -
     return Pair(hi, lo, np.where(zero, 0.0, rad))
 
 
-def _product(x: Float, sx: Sliced, y: Float, sy: Sliced, block: Block) -> Pair:
+def _product(x: Float, sx: Sliced, q: Float, y: Float, sy: Sliced, r: Float, block: Block) -> Pair:
     """x y = x1 y1 + (x1 y2 + x2 y1) + [x2 y2 + x ry + rx (y - ry)], the bracket in plain float64."""
     (x1, x2), (y1, y2) = sx.parts, sy.parts
     d = block.length
@@ -239,27 +259,28 @@ def _product(x: Float, sx: Sliced, y: Float, sy: Sliced, block: Block) -> Pair:
     terms = dot(x2, y2), dot(x, sy.rest), dot(sx.rest, y - sy.rest)
     low = terms[0] + (terms[1] + terms[2])
     gamma = (d + 4) * U / (1 - (d + 4) * U)
-    size_x, size_y = (np.sqrt(dot(v, v) * (d / max(v.shape[1], 1))) for v in (x, y))
+    size_x, size_y = (np.sqrt(s * (d / max(v.shape[1], 1))) for s, v in ((q, x), (r, y)))
     root = np.sqrt(float(d))
     rad = gamma * (
         size_x * root * np.ldexp(0.5, sy.quantum(1)) + size_y * root * np.ldexp(0.5, sx.quantum(1))
     )
-    rad = (rad + 4 * U * sum(np.abs(t) for t in terms)) * (1 + 4 * gamma)
-    rows = np.flatnonzero((high == 0) & (middle == 0) & (low == 0))
-    zero = np.zeros(len(high), dtype=bool)
-    if rows.size:
+    rad = (rad + 4 * U * (np.abs(terms[0]) + np.abs(terms[1]) + np.abs(terms[2]))) * (1 + 4 * gamma)
+    zero = (high == 0) & (middle == 0) & (low == 0)
+    if zero.any():
+        rows = np.flatnonzero(zero)
         zero[rows] = ~((x[rows] != 0) & (y[rows] != 0)).any(axis=1)
     return _collected(high, middle, low, rad, zero)
 
 
-def _square(x: Float, s: Sliced) -> Pair:
-    """x x = x1 x1 + 2 x1 x2 + [x2 x2 + rx (2 x - rx)]."""
+def _square(x: Float, s: Sliced, q: Float) -> Pair:
+    """x x = x1 x1 + 2 x1 x2 + [x2 x2 + rx (2 x - rx)], q the float64 approximation."""
     x1, x2 = s.parts
     d = x.shape[1]
-    terms = dot(x2, x2), dot(s.rest, x + (x - s.rest))
+    twice = x - s.rest
+    twice += x
+    terms = dot(x2, x2), dot(s.rest, twice)
     low = terms[0] + terms[1]
     gamma = (d + 4) * U / (1 - (d + 4) * U)
-    size = np.sqrt(dot(x, x))
-    rad = gamma * 2 * size * np.sqrt(float(d)) * np.ldexp(0.5, s.quantum(1))
+    rad = gamma * 2 * np.sqrt(q) * np.sqrt(float(d)) * np.ldexp(0.5, s.quantum(1))
     rad = (rad + 4 * U * (np.abs(terms[0]) + np.abs(terms[1]))) * (1 + 4 * gamma)
-    return _collected(dot(x1, x1), 2 * dot(x1, x2), low, rad, size == 0)
+    return _collected(dot(x1, x1), 2 * dot(x1, x2), low, rad, q == 0)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import Binary64
 from lossproof.oracle.double_double import DoubleDouble
+from lossproof.oracle.environment import guard
 from lossproof.oracle.exact import Exact
 from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, ulp
 
@@ -35,8 +36,10 @@ class Problem(Protocol):
 
     shape: tuple[int, ...]
 
-    stride: int
-    """Values that share their work come in runs of so many."""
+    @property
+    def stride(self) -> int:
+        """Values that share their work come in runs of so many."""
+        ...
 
     @property
     def size(self) -> int:
@@ -76,6 +79,7 @@ class Enclosure:
     """
 
     def __init__(self, problem: Problem) -> None:
+        guard()
         self.problem = problem
         self.shape = problem.shape
         self._limits: tuple[Float, Float] | None = None

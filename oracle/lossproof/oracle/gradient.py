@@ -281,14 +281,14 @@ class GroupedSum:
 
 def arranged(inner: Enclosure, wrt_shape: tuple[int, ...], full: tuple[int, ...], axis: int) -> Enclosure:
     """The gradient in the shape of the array itself: axes put back, broadcast elements summed."""
+    if wrt_shape == full and axis == -1:
+        return Enclosure(replace(inner.problem, shape=wrt_shape))  # type: ignore[type-var]
     index = np.moveaxis(np.arange(inner.problem.size).reshape(full), -1, axis)
     rank = index.ndim
     shape = (1,) * (rank - len(wrt_shape)) + wrt_shape
     summed = [i for i in range(rank) if shape[i] == 1 and index.shape[i] != 1]
     kept = [i for i in range(rank) if i not in summed]
     members = index.transpose(*kept, *summed).reshape(int(np.prod(wrt_shape)), -1)
-    if members.shape[1] == 1 and (members[:, 0] == np.arange(len(members))).all():
-        return Enclosure(replace(inner.problem, shape=wrt_shape))  # type: ignore[type-var]
     return Enclosure(GroupedSum(inner, members, wrt_shape))
 
 

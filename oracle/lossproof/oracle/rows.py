@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FORMATS, Float
-from lossproof.oracle.slices import exponents
+from lossproof.oracle.slices import dot, exponents
 
 LARGEST_INTEGER = 1 << 53
-FAR = 150
-"""Rows whose largest element lies outside 2^-150..2^150 are scaled where a rule allows it."""
+FAR = 2.0**300
+"""Rows whose squared norm lies outside [1/FAR, FAR] are scaled where a rule allows it."""
 Array = NDArray[Any]
 
 
@@ -83,15 +83,18 @@ class Block:
 
 
 def _scaled(x: Float) -> Float:
-    e = exponents(x)
-    far = np.abs(e) > FAR
+    with np.errstate(all="ignore"):
+        squared = dot(x, x)
+    far = ~((squared >= 1 / FAR) & (squared <= FAR))
     if not far.any():
         return x
-    shifted = np.ldexp(x, np.where(far, -e, 0)[:, None])
-    lost = ((shifted != 0) != (x != 0)).any(axis=1) | (
-        np.ldexp(shifted, np.where(far, e, 0)[:, None]) != x
-    ).any(axis=1)
-    return np.where(lost[:, None], x, shifted)
+    rows = np.flatnonzero(far)
+    e = exponents(x[rows])[:, None]
+    shifted = np.ldexp(x[rows], -e)
+    kept = (np.ldexp(shifted, e) == x[rows]).all(axis=1)
+    out = x.copy()
+    out[rows[kept]] = shifted[kept]
+    return out
 
 
 class Pairs:

@@ -34,6 +34,12 @@ def exponents(x: Float) -> Ints:
     return out
 
 
+def exponents_of_norms(squared: Float) -> Ints:
+    """E for each row from the square of its norm as float64 computes it: no element exceeds the norm."""
+    out: Ints = np.frexp(np.sqrt(squared) * (1 + 2.0**-20))[1].astype(np.int64)
+    return out
+
+
 @dataclass(frozen=True)
 class Sliced:
     """Rows as a sum of exact slices and a rest: x = parts[0] + parts[1] + ... + rest."""
@@ -49,15 +55,18 @@ class Sliced:
         return self.first - k * self.step
 
 
-def sliced(x: Float, bits: int, count: int, until_exact: bool = False) -> Sliced:
-    """Cut rows, whose exponents must lie in -400..400, into at most `count` slices of `bits` bits."""
-    first = exponents(x) - bits
+def sliced(x: Float, largest: Ints, bits: int, count: int, until_exact: bool = False) -> Sliced:
+    """Cut rows below 2^largest, from -400 to 400, into at most `count` slices of `bits` bits."""
+    first = largest - bits
     parts, rest, step = [], x, bits + 1
     for k in range(count):
         sigma = np.ldexp(1.5, 52 + first - k * step)[:, None]
         part = rest + sigma
         part -= sigma
-        rest = rest - part
+        if k == 0:
+            rest = rest - part
+        else:
+            rest -= part
         parts.append(part)
         if until_exact and not rest.any():
             break

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import jinja2
 import ml_dtypes
 import numpy as np
 import pytest
 
 from lossproof.conformance.client import Worker
 from lossproof.conformance.messages import Array, Question
-from lossproof.conformance.targets import Target, installed
+from lossproof.conformance.targets import Target, facts_of, installed
 
 X = np.array([[1, 4, 5], [5, 5, 7]])
 Y = np.array([[3, 2, 5], [3, 2, 7]])
@@ -149,6 +153,29 @@ def test_an_error_of_the_framework_shows_no_path_of_this_machine(real: Worker, w
 def test_the_signature_is_found(real: Worker, words: Words) -> None:
     data = real.ask(Question(words.function, verb="probe", probe="signature")).data
     assert [item["name"] for item in data["parameters"]][:2] == list(words.names)
+
+
+def test_the_snippets_of_a_script_give_the_answer_of_the_worker(real: Worker, words: Words) -> None:
+    snippets, modes = facts_of(real.info.framework).reproducer, facts_of(real.info.framework).reproducer.modes
+    parts = [snippets.imports, modes["eager"].setup, snippets.seed]
+    rows = {"x": X, "y": Y}
+    for name, value in rows.items():
+        listed = ", ".join(
+            f"[{', '.join(f'float.fromhex({float(v).hex()!r})' for v in row)}]" for row in value
+        )
+        parts.append(
+            jinja2.Template(f"{name} = {snippets.array}").render(
+                values=f"[{listed}]", dtype="float32", shape="(2, 3)"
+            )
+        )
+    parts.append(f"result = {modes['eager'].call}")
+    parts.append(f"print([v.hex() for v in {snippets.to_list}])")
+    words_of = {"function": words.function, "arguments": "x, y", "seed": 1}
+    script = jinja2.Template("\n".join(parts)).render(words_of)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    answer = real.ask(Question(words.function, pair(words))).value
+    assert answer is not None
+    assert ast.literal_eval(done.stdout) == [float(v).hex() for v in answer.numpy()]
 
 
 @pytest.fixture

@@ -50,9 +50,8 @@ def holds(
         axis = axis_of(subject, options)
         x, y = by_role["x"], by_role["y"]
         if name == "nonfinite":
-            finite: Mask = np.asarray(np.isfinite(x.astype(np.float64)).all(axis) & np.isfinite(
-                y.astype(np.float64)
-            ).all(axis)
+            x_finite, y_finite = (np.isfinite(a.astype(np.float64)).all(axis) for a in (x, y))
+            finite: Mask = np.asarray(x_finite & y_finite)
             return ~finite
         q, r = log2_squared_norms(x, axis), log2_squared_norms(y, axis)
     if name == "zero_norm":

@@ -222,3 +222,13 @@ def test_alternatives_at_a_threshold():
 def test_bfloat16_is_the_one_of_ml_dtypes():
     e = oracle.cosine([[1.0, 1.0]], [[1.0, 0.0]])
     assert e.rounded("bfloat16").dtype == ml_dtypes.bfloat16
+
+
+def test_a_hinge_near_its_kink_keeps_the_bound_of_the_cosine():
+    # Nearly orthogonal rows, label -1: whether c - margin is above 0 is lost in rounding, so 0 is an honest answer.
+    g = np.random.default_rng(7)
+    x = g.standard_normal((200, 8))
+    y = g.standard_normal((200, 8))
+    y -= x * (np.sum(x * y, -1, keepdims=True) / np.sum(x * x, -1, keepdims=True))
+    e = oracle.cosine_embedding(x, y, -np.ones(200))
+    assert oracle.within(np.zeros(200), e, oracle.bound(e, "float64", "G2")).all()

@@ -125,7 +125,7 @@ def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     # 0.
     m = abs(problem.margin)
     hinge = out + u * m * (1 + u) + u * out
-    gap = signed_cosine(problem) - problem.margin
+    gap = cosine_ends(problem)[1] - problem.margin  # the upper end: a gap guessed too wide would prove too much
     hinge = np.where(gap < 0, np.maximum(0.0, hinge + gap * (1 - 2 * u)), hinge)
     return np.where(problem.similar, out + u, hinge)
 
@@ -141,6 +141,12 @@ def spread(problem: CosineProblem) -> tuple[Float, Float, Float]:
 
 def signed_cosine(problem: CosineProblem) -> Float:
     """c as far as float64 knows it, the end of larger magnitude, flat; it goes into small terms only."""
+    low, high = cosine_ends(problem)
+    return np.where(np.abs(low) > np.abs(high), low, high)
+
+
+def cosine_ends(problem: CosineProblem) -> tuple[Float, Float]:
+    """Lower and upper end of the first enclosure of c that is finite, flat."""
     low, high = np.zeros(problem.size), np.zeros(problem.size)
 
     def ask(arithmetic: Any, numbers: Any, rows: Any) -> Mask:
@@ -149,7 +155,7 @@ def signed_cosine(problem: CosineProblem) -> Float:
         return known
 
     Enclosure(problem.as_similarity()).climb(ask)
-    return np.where(np.abs(low) > np.abs(high), low, high)
+    return low, high
 
 
 def contrastive_bound(problem: ContrastiveProblem, fmt: FloatFormat, grade: str) -> Float:

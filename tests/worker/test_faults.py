@@ -183,6 +183,27 @@ def test_nothing_is_left_behind(fake_target: MakeTarget, about: About, tmp_path:
         worker.ask(about("cosine_similarity"))
 
 
+def test_a_worker_has_an_environment_of_its_own(
+    fake_target: MakeTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    with Worker.start(fake_target(MINE="yes"), tmp_path / "log") as worker:
+
+        def variable(name: str) -> str | None:
+            data: str | None = worker.ask(Question("os.getenv", options={"key": name})).data
+            return data
+
+        assert variable("KERAS_BACKEND") is None
+        assert variable("OMP_NUM_THREADS") == "1"
+        assert variable("PYTHONHASHSEED") == "0"
+        assert variable("MINE") == "yes"
+        folder = Path(str(variable("KERAS_HOME")))
+        assert folder.is_dir()
+        assert worker.ask(Question("os.getcwd")).data == str(folder)
+    assert not folder.exists()
+
+
 def test_close_ends_a_question_of_another_thread(
     fake_target: MakeTarget, about: About, tmp_path: Path
 ) -> None:

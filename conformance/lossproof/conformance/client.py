@@ -52,6 +52,9 @@ SETTINGS = {
 }
 """What every worker's environment says: one thread, no accelerator, no log noise, the same hashes."""
 
+CHOICES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "JAX_ENABLE_X64", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
+"""What a user may have set for other work and would change the answers: a target says what it wants itself."""
+
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """What belongs to the tool's own interpreter and would mislead another one."""
 
@@ -96,7 +99,7 @@ class _Late(Exception):  # noqa: N818
 
 def environment(target: Target, scratch: Path) -> dict[str, str]:
     """The environment variables of a worker of `target`."""
-    variables = dict(os.environ)
+    variables = {name: value for name, value in os.environ.items() if name not in CHOICES}
     if not _same_python(target.python):
         for name in FOREIGN:
             variables.pop(name, None)

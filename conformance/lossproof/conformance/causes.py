@@ -314,10 +314,10 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
         ):
             yield "formula", {parameter: value}
     # Last, since the wide bound of a narrow dtype accepts much.
-    compute = judged.expected.compute
-    for dtype in dict.fromkeys((*key.variant.dtypes, *(("float32",) if compute == "float64" else ()))):
-        if dtype in FORMATS and FORMATS[dtype].precision < FORMATS[compute].precision:
-            yield "dtype", {"compute_dtype": dtype}
+    if len(set(key.variant.dtypes)) > 1:
+        yield "dtype", {"compute_dtype": "narrowest"}
+    elif judged.expected.compute == "float64":
+        yield "dtype", {"compute_dtype": "float32"}
 
 
 def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,6 +13,9 @@ from lossproof.conformance.dtypes import FORMATS, cast
 from lossproof.conformance.subject import Subject
 from lossproof.specs.models import Semantics
 
+NARROWEST = "narrowest"
+"""As `compute_dtype` of a wrong implementation: that of the input with the fewest bits."""
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -102,9 +105,12 @@ def _computing(
             raise Silent("the documentation refuses integer inputs")
     if semantics.integers == "promote" and not any(name in FORMATS for name in core):
         core = ["float32"]  # the frameworks' default floating dtype
-    compute = (
-        subject.compute_dtype(*core) if semantics.compute_dtype == "input" else str(semantics.compute_dtype)
-    )
+    if semantics.compute_dtype == "input":
+        compute = subject.compute_dtype(*core)
+    elif semantics.compute_dtype == NARROWEST:
+        compute = min(core, key=lambda name: FORMATS[name].precision)
+    else:
+        compute = str(semantics.compute_dtype)
     fixed = semantics.compute_dtype != "input"
     names = ("x", "y", "distances", "weights")
     cast_needed = {r for r in names if r in by_role and fixed and str(by_role[r].dtype) != compute}

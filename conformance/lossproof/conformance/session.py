@@ -159,7 +159,7 @@ class Session:
         else:
             arrays = {n: literal(a) for n, a in pinned.arrays.items()}
             batch = Batch(arrays, dict(pinned.options))
-            region = known.regions[0] if len(known.regions) == 1 else "ordinary"
+            region = "underflow" if known.kind == "underflow" else "ordinary"
             reply = self.asker.judged(subject, batch, region)
             outcome = _outcome_of(reply)
             put, observed = spelled(question(subject, arrays, pinned.options)), seen(reply.answer)

@@ -33,6 +33,9 @@ def holds(
     core = [by_role[r] for r in ("x", "y", "distances") if r in by_role]
     if name == "integer_input":
         return np.asarray(any(str(a.dtype) not in FORMATS for a in core))
+    if name == "weights_need_expansion":
+        weights = by_role.get("weights")
+        return np.asarray(weights is not None and 0 < weights.ndim < core[0].ndim - 1)
     if name == "empty":
         return np.asarray(any(a.size == 0 for a in core))
     format_ = FORMATS[compute]

@@ -52,14 +52,20 @@ def expect(
     by_role, compute = _computing(subject, semantics, given)
     value = _elementwise(subject, semantics, chosen, by_role)
     weights = by_role.get("weights")
+    if override.get("ignore_weights"):
+        weights = None
     if weights is not None:
         if semantics.weights is None:
             raise Silent("the documentation does not say how weights apply")
-        weights = (
-            None if override.get("ignore_weights") else expanded(weights, value.shape, semantics.weights)
-        )
+        weights = expanded(weights, value.shape, semantics.weights)
+        if chosen.reduction() == "mean_by_weight" and weights.shape != tuple(value.shape):
+            raise Silent(
+                "the documentation does not say whether weights are summed before or after they are expanded"
+            )
     result = oracle.reduce(value, chosen.reduction(), weights=weights, empty=override.get("empty"))
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
+    if dtype is not None and FORMATS[dtype].precision < FORMATS[compute].precision:
+        compute = dtype  # the result is rounded once more, to fewer bits
     return Expected(result, tuple(result.shape), dtype, compute)
 
 

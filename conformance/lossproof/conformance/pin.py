@@ -23,7 +23,18 @@ from lossproof.conformance.session import Session
 from lossproof.conformance.targets import parse
 from lossproof.specs import load_ledger, load_specs
 
-KEPT = ("value", "dtype", "shape", "error", "data", "moves", "missing", "answers otherwise", "changed", "type")
+KEPT = (
+    "value",
+    "dtype",
+    "shape",
+    "error",
+    "data",
+    "moves",
+    "missing",
+    "answers otherwise",
+    "changed",
+    "type",
+)
 
 
 def pin(path: Path, slugs: Sequence[str]) -> list[str]:
@@ -40,7 +51,9 @@ def pin(path: Path, slugs: Sequence[str]) -> list[str]:
             session = Session(facts(target, worker.info), Asker(worker), load_specs(), tuple(known.values()))
             for entry in content["findings"]:
                 finding = known[entry["slug"]]
-                if finding.framework != framework or (finding.slug not in slugs if slugs else finding.witness.answer):
+                if finding.framework != framework or (
+                    finding.slug not in slugs if slugs else finding.witness.answer
+                ):
                     continue
                 standing = session.standing(finding)
                 entry["witness"]["answer"] = kept(standing.observed)

@@ -21,7 +21,7 @@ from lossproof.conformance.subject import Key, Subject
 Arrays = Mapping[str, NDArray[Any]]
 Change = Callable[[Subject, Batch], Batch | None]
 """The same question in another way, or None where there is no other way."""
-Index = Callable[[NDArray[Any]], NDArray[Any]]
+Index = Callable[[Subject, Batch, NDArray[Any]], NDArray[Any]]
 
 
 def by_relation(
@@ -51,9 +51,9 @@ def by_relation(
                 )
             )
             continue
-        everything: Index = pick or np.asarray
-        a, twice = everything(first.reshape(expected.shape)), 2 * everything(reach(expected))
-        undefined = everything(reply.judged.undefined)
+        a, twice, undefined = first.reshape(expected.shape), 2 * reach(expected), reply.judged.undefined
+        if pick is not None:
+            a, twice, undefined = (pick(subject, reply.batch, values) for values in (a, twice, undefined))
         apart = _apart(a, second.judged.observed.reshape(a.shape), twice) & ~undefined
         if not apart.any():
             continue
@@ -130,6 +130,12 @@ def first_half(subject: Subject, batch: Batch) -> Batch | None:
         for a in [batch.arrays[name]]
     }
     return replace(batch, arrays=arrays)
+
+
+def of_first_half(subject: Subject, batch: Batch, values: NDArray[Any]) -> NDArray[Any]:
+    """The values of the samples that `first_half` keeps."""
+    along = _lead(batch) if subject.semantics.keepdims else 0
+    return np.take(values, np.arange(kept(values.shape[along])), axis=along) if values.ndim else values
 
 
 def _lead(batch: Batch) -> int:

@@ -74,7 +74,7 @@ class Target:
     adapter: Path
     mode: str = ""
     backend: str = ""
-    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

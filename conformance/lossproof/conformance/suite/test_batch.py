@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-from numpy.typing import NDArray
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
-from lossproof.conformance.relations import by_relation, first_half, kept
+from lossproof.conformance.relations import by_relation, first_half, of_first_half
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Cell, Conclude
 
@@ -32,12 +29,8 @@ def cells(subject: Subject) -> Iterator[Key]:
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     """The first samples alone, and as part of the whole batch, within twice the bound."""
 
-    def first(values: NDArray[Any]) -> NDArray[Any]:
-        return values[: kept(values.shape[0])] if values.ndim else values
-
-    return by_relation(
-        subject, key, asker, "formula", "a row's value depends on the rows beside it", first_half, first
-    )
+    says = "a row's value depends on the rows beside it"
+    return by_relation(subject, key, asker, "formula", says, first_half, of_first_half)
 
 
 PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, judge)

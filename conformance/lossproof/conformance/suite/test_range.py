@@ -43,7 +43,8 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
         bound = reach(judged.expected)
         observed = judged.observed.reshape(judged.expected.shape).astype(np.float64)
         inside = (observed >= low - bound) & (observed <= high + bound)
-        return np.asarray(~inside & ~judged.undefined)
+        # Where rounded inputs leave the documented precondition, the exact value itself may lie outside.
+        return np.asarray(~inside & judged.wrong)
 
     return by_aspect(subject, key, asker, "range", outside)
 

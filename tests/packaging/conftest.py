@@ -1,0 +1,77 @@
+"""The wheel, built once, and lossproof run from it or from here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("oracle", "specs", "conformance", "reports")
+FRAMEWORKS = ("torch", "tensorflow", "keras", "mlx", "jax", "tensorflow_addons")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def pyproject() -> dict[str, Any]:
+    """pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree, built by the backend itself: no network, no isolated environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel installs."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Run:
+    """Run Python code in a fresh process with lossproof as it is installed here."""
+
+    def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _python(["-c", code, *arguments], tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def from_wheel(unpacked: Path, tmp_path: Path) -> Run:
+    """Run Python code with lossproof from the wheel alone; -S leaves out the links of an editable install."""
+
+    def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        packages = sysconfig.get_paths()
+        paths = [str(unpacked), packages["purelib"], packages["platlib"]]
+        start = f"import sys; sys.path[1:1] = {paths!r}\n"
+        return _python(["-S", "-c", start + code, *arguments], tmp_path)
+
+    return run
+
+
+def _python(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,47 @@
+"""The face of the command line: the console script, --json everywhere, and a manual that names every option."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from lossproof.conformance.cli import COMMANDS, main, program
+
+from .conftest import ROOT
+
+MANUAL = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def command(name: str) -> click.Command:
+    found: click.Command = importlib.import_module(f"lossproof.conformance.commands.{name}").command
+    return found
+
+
+def test_the_console_script_is_the_command_line() -> None:
+    (script,) = metadata.entry_points(group="console_scripts", name="lossproof")
+    assert script.load() is main
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_json(name: str) -> None:
+    options = [option for p in command(name).params if isinstance(p, click.Option) for option in p.opts]
+    assert "--json" in options
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_list_of_commands_says_what_their_help_says(name: str) -> None:
+    shown = " ".join(CliRunner().invoke(program, [name, "--help"]).output.split())
+    assert COMMANDS[name].split(",")[0].rstrip(".") in shown
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_manual_names_every_option(name: str) -> None:
+    start = MANUAL.index(f"## lossproof {name}")
+    end = MANUAL.find("\n## ", start)
+    section = MANUAL[start : end if end > 0 else None]
+    options = [option for p in command(name).params if isinstance(p, click.Option) for option in p.opts]
+    assert [option for option in options if f"`{option}" not in section] == []

@@ -1,0 +1,112 @@
+"""What a wheel holds, and that lossproof works from it as it does here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import zipfile
+from email.parser import Parser
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOMS, ROOT, Run
+
+COMMAND = "from lossproof.conformance.cli import main; main(sys.argv[1:])"
+
+
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if not name.endswith("/")}
+
+
+def on_disk(room: str) -> set[str]:
+    folder = ROOT / room
+    files = (path for path in (folder / "lossproof").rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix() for path in files if "__pycache__" not in path.parts}
+
+
+def test_nothing_but_lossproof_is_installed(wheel: Path) -> None:
+    assert {name.split("/")[0].split("-")[0] for name in names(wheel)} == {"lossproof"}
+    assert "lossproof/__init__.py" not in names(wheel), "lossproof is a namespace that others may extend"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_file_of_a_room_is_installed(wheel: Path, room: str) -> None:
+    installed = {name for name in names(wheel) if name.startswith(f"lossproof/{room}/")}
+    assert installed == on_disk(room)
+    assert f"lossproof/{room}/py.typed" in installed
+
+
+@pytest.mark.parametrize(
+    "needed",
+    [
+        "specs/apis/torch.nn.functional.cosine_similarity.yaml",
+        "specs/frameworks/mlx.yaml",
+        "specs/frameworks/catalogue/torch.yaml",
+        "reports/templates/report.html.j2",
+        "reports/templates/reproducer/script.py.j2",
+        "conformance/worker.py",
+        "conformance/adapters/tensorflow_adapter.py",
+        "conformance/suite/conftest.py",
+        "conformance/suite/test_value.py",
+    ],
+)
+def test_data_worker_adapters_and_suite_are_installed(wheel: Path, needed: str) -> None:
+    assert f"lossproof/{needed}" in names(wheel)
+
+
+def test_tests_and_caches_are_not_installed(wheel: Path) -> None:
+    strange = [n for n in names(wheel) if n.endswith((".pyc", ".so")) or "/fakes" in n or "slow" in n]
+    assert strange == []
+
+
+def test_the_version_is_the_same_everywhere(wheel: Path, pyproject: dict[str, Any], from_wheel: Run) -> None:
+    version = pyproject["project"]["version"]
+    with zipfile.ZipFile(wheel) as archive:
+        (found,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        described = Parser().parsestr(archive.read(found).decode())
+    assert described["Version"] == version
+    assert metadata.version("lossproof") == version
+    assert from_wheel(COMMAND, "--version").stdout == f"lossproof {version}\n"
+
+
+def test_a_wheel_lists_the_same_specs(from_wheel: Run, here: Run) -> None:
+    code = "import sys\n" + COMMAND
+    ours, theirs = here(code, "specs", "--json"), from_wheel(code, "specs", "--json")
+    assert ours.returncode == theirs.returncode == 0, theirs.stderr
+    assert len(json.loads(ours.stdout)) >= 11
+    assert theirs.stdout == ours.stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mlx") is None, reason="needs a framework: mlx is the smallest")
+def test_a_wheel_gives_the_same_tables(from_wheel: Run, here: Run, tmp_path: Path) -> None:
+    code = "import sys\n" + COMMAND
+    chosen = (
+        "--target",
+        "mlx",
+        "--property",
+        "zero_vector",
+        "--examples",
+        "1",
+        "--seed",
+        "7",
+        "--fail-on",
+        "never",
+    )
+    for run, out in ((here, "editable"), (from_wheel, "wheel")):
+        done = run(code, "check", *chosen, "--out", str(tmp_path / out))
+        assert done.returncode == 0, done.stderr
+    assert table(tmp_path / "wheel") == table(tmp_path / "editable")
+    for name in ("claims.csv", "findings.json"):
+        assert (tmp_path / "wheel" / name).read_bytes() == (tmp_path / "editable" / name).read_bytes()
+
+
+def table(run: Path) -> Any:
+    import pandas as pd
+
+    rows = pd.read_csv(run / "results.csv", keep_default_na=False)
+    assert len(rows) > 0
+    return rows.drop(columns="seconds").to_dict("records")

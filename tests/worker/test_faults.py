@@ -88,7 +88,7 @@ def test_a_hang_ends_at_the_time_limit_with_its_whole_process(worker: Worker, as
     answer = ask("hanging", timeout=0.5)
     assert answer.outcome == "hang"
     assert "0.5 s" in answer.note
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     assert not alive(pid)
     assert ask("cosine_similarity").outcome == "value"
 
@@ -163,9 +163,10 @@ def test_an_interpreter_that_is_none_cannot_start(fake_target: MakeTarget, tmp_p
 
 
 def test_a_slow_start_is_waited_for(fake_target: MakeTarget, about: About, tmp_path: Path) -> None:
-    with Worker.start(fake_target(FAKE_START="slow"), tmp_path / "log", timeout=0.5) as worker:
+    with Worker.start(fake_target(FAKE_START="slow"), tmp_path / "log") as worker:
         assert worker.ask(about("leaving")).outcome == "crash"
-        assert worker.ask(about("cosine_similarity"), timeout=20).outcome == "value"
+        # Starting again takes a second, which is not counted against the question.
+        assert worker.ask(about("cosine_similarity"), timeout=0.9).outcome == "value"
 
 
 def test_nothing_is_left_behind(fake_target: MakeTarget, about: About, tmp_path: Path) -> None:

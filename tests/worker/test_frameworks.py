@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from lossproof.conformance.client import Worker
 from lossproof.conformance.messages import Array, Question
-from lossproof.conformance.targets import Target, facts_of, installed
+from lossproof.conformance.targets import NotInstalled, Target, facts_of, installed, parse
 
 X = np.array([[1, 4, 5], [5, 5, 7]])
 Y = np.array([[3, 2, 5], [3, 2, 7]])
@@ -54,13 +55,29 @@ WORDS = {
         "tf.identity",
         "input",
     ),
+    "keras": Words(
+        "tf.keras.losses.cosine_similarity",
+        "tf.keras.losses.CosineSimilarity",
+        ("y_true", "y_pred"),
+        -1,
+        "keras.ops.stop_gradient",
+        "variable",
+    ),
     "mlx": Words(
         "mlx.nn.losses.cosine_similarity_loss", None, ("x1", "x2"), 1, "mlx.core.stop_gradient", "x"
     ),
 }
 
 
-@pytest.fixture(scope="module", params=[t for t in installed() if t.framework in WORDS], ids=lambda t: t.name)
+def present() -> list[Target]:
+    """The frameworks installed here, and Keras on PyTorch where both are."""
+    found = [target for target in installed() if target.framework in WORDS]
+    with contextlib.suppress(NotInstalled):
+        found += parse("keras[torch]")
+    return found
+
+
+@pytest.fixture(scope="module", params=present(), ids=lambda target: target.name)
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     target: Target = request.param
     log = tmp_path_factory.mktemp(target.framework) / "target.log"
@@ -85,6 +102,9 @@ def test_info_says_who_answers(real: Worker) -> None:
     assert {"eager", "compiled"} <= set(info.modes)
     if info.framework == "tensorflow":
         assert "keras" in info.companions
+    if info.framework == "keras":
+        assert info.backend == "torch"
+        assert set(info.companions) == {"torch"}
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "int32", "int64"])
@@ -114,7 +134,7 @@ def test_every_mode_has_value_and_gradient(real: Worker, words: Words, mode: str
         assert answer.error is not None
         assert answer.error.type == "lossproof_worker.Unsupported"
         return
-    if mode == "compiled" and real.info.framework == "torch" and not os.environ.get("LOSSPROOF_SLOW"):
+    if mode == "compiled" and real.info.backend == "torch" and not os.environ.get("LOSSPROOF_SLOW"):
         pytest.skip(SLOW)
     answer = real.ask(question)
     assert answer.value is not None, answer
@@ -170,9 +190,17 @@ def test_the_snippets_of_a_script_give_the_answer_of_the_worker(real: Worker, wo
         )
     parts.append(f"result = {modes['eager'].call}")
     parts.append(f"print([v.hex() for v in {snippets.to_list}])")
-    words_of = {"function": words.function, "arguments": "x, y", "seed": 1}
+    words_of = {
+        "function": facts_of(real.info.framework).spell(words.function),
+        "arguments": "x, y",
+        "seed": 1,
+    }
     script = jinja2.Template("\n".join(parts)).render(words_of)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    backend = {"KERAS_BACKEND": real.target.backend} if real.target.backend else {}
+    variables = dict(os.environ, **backend)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=variables, check=True
+    )
     answer = real.ask(Question(words.function, pair(words))).value
     assert answer is not None
     assert ast.literal_eval(done.stdout) == [float(v).hex() for v in answer.numpy()]
@@ -197,8 +225,15 @@ def test_training_follows_the_sign_of_the_loss(real: Worker, words: Words, lesso
 
 @pytest.fixture
 def keras(real: Worker) -> Worker:
+    if real.info.framework not in ("tensorflow", "keras"):
+        pytest.skip("a probe of Keras")
+    return real
+
+
+@pytest.fixture
+def tensorflow(real: Worker) -> Worker:
     if real.info.framework != "tensorflow":
-        pytest.skip("a probe of the tensorflow adapter")
+        pytest.skip("a probe of TensorFlow")
     return real
 
 
@@ -213,16 +248,16 @@ def test_a_metric_in_compile_is_evaluated(keras: Worker, lesson: dict[str, Array
 
 
 @pytest.mark.parametrize("within", ["scope", "run"])
-def test_a_loss_is_called_under_a_strategy(keras: Worker, words: Words, within: str) -> None:
+def test_a_loss_is_called_under_a_strategy(tensorflow: Worker, words: Words, within: str) -> None:
     asked: dict[str, Any] = {"verb": "probe", "probe": "strategy", "options": {"within": within}}
-    answer = keras.ask(Question(str(words.kind), pair(words), init={"reduction": "sum"}, **asked))
+    answer = tensorflow.ask(Question(str(words.kind), pair(words), init={"reduction": "sum"}, **asked))
     assert answer.outcome == "value", answer
     assert answer.data["values"] == pytest.approx(-COSINE.sum())
 
 
-def test_a_graph_script_normalises_or_not(keras: Worker) -> None:
+def test_a_graph_script_normalises_or_not(tensorflow: Worker) -> None:
     arrays = {"labels": Array.of(X.astype(np.float32)), "predictions": Array.of(Y.astype(np.float32))}
     asked: dict[str, Any] = {"verb": "probe", "probe": "graph_script", "options": {"axis": 1}}
-    answer = keras.ask(Question("tf.compat.v1.losses.cosine_distance", arrays, **asked))
+    answer = tensorflow.ask(Question("tf.compat.v1.losses.cosine_distance", arrays, **asked))
     assert answer.data["as_given"]["values"] == 1 - (X * Y).sum(1).mean()
     assert answer.data["normalised"]["values"] == pytest.approx(1 - COSINE.mean(), rel=1e-5)

@@ -8,10 +8,11 @@ import sys
 import textwrap
 
 import pytest
+
 from lossproof import oracle
 
-# The x86 control register: bits 13 and 14 choose the rounding, bits 15 and 6 flush results and inputs to zero. A few bytes
-# of machine code read and set it, which is what a framework's start-up code does.
+# The x86 control register: bits 13 and 14 choose the rounding, bits 15 and 6 flush results and inputs to zero. A few
+# bytes of machine code read and set it, which is what a framework's start-up code does.
 SET_MODE = textwrap.dedent(
     """
     import ctypes, mmap, struct

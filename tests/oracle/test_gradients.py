@@ -94,10 +94,8 @@ def test_contrastive(squared, half):
     e = oracle.contrastive_gradient(labels, d, margin=1.5, squared=squared, half=half, reduction="mean")
     expected = []
     for t, v in zip(labels, reference.fractions(d), strict=True):
-        if squared:
-            slope = 2 * v if t else -2 * max(F(1.5) - v, F(0))
-        else:
-            slope = F(1) if t else F(-1 if v < F(1.5) else 0)
+        slopes = (2 * v, -2 * max(F(1.5) - v, F(0))) if squared else (F(1), F(-1 if v < F(1.5) else 0))
+        slope = slopes[0] if t else slopes[1]
         expected.append(reference.number(slope / 6 / (2 if half else 1)))
     check(e, expected)
 

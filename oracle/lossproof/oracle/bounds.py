@@ -125,7 +125,9 @@ def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     # 0.
     m = abs(problem.margin)
     hinge = out + u * m * (1 + u) + u * out
-    gap = cosine_ends(problem)[1] - problem.margin  # the upper end: a gap guessed too wide would prove too much
+    gap = (
+        cosine_ends(problem)[1] - problem.margin
+    )  # the upper end: a gap guessed too wide would prove too much
     hinge = np.where(gap < 0, np.maximum(0.0, hinge + gap * (1 - 2 * u)), hinge)
     return np.where(problem.similar, out + u, hinge)
 

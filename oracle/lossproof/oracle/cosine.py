@@ -20,9 +20,9 @@ from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from lossproof.oracle import bounds, fused, jumps
+from lossproof.oracle import bounds, fused, jumps, kernels
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import Binary64, Products
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
@@ -213,6 +213,15 @@ class CosineProblem:
             start, stop, _ = rows.indices(self.size)
             return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
         return [rows[i : i + step] for i in range(0, len(rows), step)]
+
+    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
+        """Values rounded by compiled kernels, where there are any, and where those are certain."""
+        return kernels.rounded(self, fmt)
+
+    def subset(self, rows: Rows) -> CosineProblem:
+        """The problem of some pairs alone."""
+        pairs = self.pairs.subset(rows)
+        return CosineProblem(pairs, self.measure, (len(rows),), self.score, None, self.margin)
 
     def as_similarity(self) -> Self:
         """The same rows with c itself as the value."""

@@ -196,6 +196,17 @@ class Enclosure:
         return self._limits
 
     def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+        quickly = getattr(self.problem, "quickly", None)
+        found: tuple[NDArray[Any], Mask] | None = quickly(fmt) if quickly else None
+        if found is None:
+            return self._rounded_by_ladder(fmt)
+        rows = np.flatnonzero(~found[1])
+        if rows.size:
+            rest = Enclosure(self.problem.subset(rows))  # type: ignore[attr-defined]
+            found[0][rows], found[1][rows] = rest._rounded_by_ladder(fmt)
+        return found
+
+    def _rounded_by_ladder(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         values, settled = (
             np.zeros(self.problem.size, dtype=fmt.dtype),
             np.zeros(self.problem.size, dtype=bool),

@@ -45,7 +45,7 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
         rad += 1
         rad *= k
         least, most = d2.min(initial=1.0), d2.max(initial=1.0)
-        if not (_usable(eps) and least >= 1 / RANGE and most <= RANGE and _tame(q) and _tame(r)):
+        if not (usable(eps) and least >= 1 / RANGE and most <= RANGE and _tame(q) and _tame(r)):
             rad = np.where(_settled(q, r, d2, eps), rad, np.inf)
         zero = p == 0
         if zero.any():
@@ -53,7 +53,8 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
     return Ball(c, rad)
 
 
-def _usable(eps: float) -> bool:
+def usable(eps: float) -> bool:
+    """Whether eps and its square leave no room for underflow."""
     return eps == 0 or 2.0**-500 <= eps <= SAFE
 
 
@@ -63,7 +64,7 @@ def _tame(q: Float) -> bool:
 
 def _settled(q: Float, r: Float, d2: Float, eps: float) -> Mask:
     """Where nothing underflowed or overflowed: norms zero or in the safe range, and so is D2."""
-    if not _usable(eps):
+    if not usable(eps):
         return np.zeros(len(q), dtype=bool)
     fine: Mask = (d2 >= 1 / RANGE) & (d2 <= RANGE)
     for squared in (q, r):

@@ -16,7 +16,7 @@ from lossproof.oracle.binary64 import DENORMAL, Products
 from lossproof.oracle.cosine import FIRST, SCORES, CosineProblem, Measure, Survey, measured
 from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.errors import choice
-from lossproof.oracle.formats import Float
+from lossproof.oracle.formats import Float, FloatFormat
 from lossproof.oracle.rows import Array, Block, Pairs, checked
 
 AT_ONCE = 1 << 17
@@ -60,6 +60,9 @@ class MatrixProblem(CosineProblem):
             return super().row_blocks(elements, rows)
         start, stop, _ = rows.indices(self.size)
         return [slice(i, min(i + self.stride, stop)) for i in range(start, stop, self.stride)]
+
+    def quickly(self, fmt: FloatFormat) -> None:
+        """The matrix product is the kernel here."""
 
     def products(self, rows: Rows | slice, absolute: bool) -> Products:
         """A matrix product for whole rows of the matrix, else pair by pair."""

@@ -118,6 +118,22 @@ class Pairs:
         self._x = _Side(x, self.shape, dx)
         self._y = _Side(y, self.shape, dy)
 
+    def plain_sides(self) -> tuple[Array, Array] | None:
+        """Both arrays as matrices with one row for each pair, if that is how they are stored."""
+        x, y = self._x.flat, self._y.flat
+        if (
+            x is None
+            or y is None
+            or x.shape != y.shape
+            or not (x.flags.c_contiguous and y.flags.c_contiguous)
+        ):
+            return None
+        return x, y
+
+    def subset(self, rows: NDArray[np.intp]) -> Pairs:
+        """Some of the pairs, as one row of each array."""
+        return Pairs(self._x.picked(rows), self._y.picked(rows), -1, expand=False)
+
     def block(self, rows: NDArray[np.intp] | slice, space: Space | None = None) -> Block:
         """The pairs with these flat indices; in `space`, if given, which the next block then overwrites."""
         places = (None, None) if space is None else space.places
@@ -138,20 +154,27 @@ class _Side:
         self._shape = shape
         self._view = np.broadcast_to(array, (*shape, length))
         plain = self._view.flags.c_contiguous or array.shape == self._view.shape
-        self._flat = self._view.reshape(math.prod(shape), length) if plain else None
+        self.flat = self._view.reshape(math.prod(shape), length) if plain else None
 
     def rows(self, rows: NDArray[np.intp] | slice, place: list[Float] | None) -> Float:
-        if self._flat is not None:
-            if place is not None and isinstance(rows, slice) and self._flat.dtype != np.float64:
-                source = self._flat[rows]
+        if self.flat is not None:
+            if place is not None and isinstance(rows, slice) and self.flat.dtype != np.float64:
+                source = self.flat[rows]
                 if not place or place[0].size < source.size:
                     place[:] = [np.empty(source.size)]
                 out = place[0][: source.size].reshape(source.shape)
                 np.copyto(out, source, casting="unsafe")
                 return out
-            return np.ascontiguousarray(self._flat[rows], dtype=np.float64)
+            return np.ascontiguousarray(self.flat[rows], dtype=np.float64)
+        return np.ascontiguousarray(self.picked(rows), dtype=np.float64)
+
+    def picked(self, rows: NDArray[np.intp] | slice) -> Array:
+        """Rows in their own dtype."""
+        if self.flat is not None:
+            return self.flat[rows]
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(math.prod(self._shape)))
-        index = np.unravel_index(rows, self._shape) if self._shape else ()
-        picked = self._view[index] if self._shape else np.repeat(self._view[None], len(rows), axis=0)
-        return np.ascontiguousarray(picked, dtype=np.float64)
+        if not self._shape:
+            return np.repeat(self._view[None], len(rows), axis=0)
+        chosen: Array = self._view[np.unravel_index(rows, self._shape)]
+        return chosen

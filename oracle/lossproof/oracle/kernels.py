@@ -1,0 +1,92 @@
+"""Which kernels do the dot products: those of NumPy, or the compiled ones of `lossproof[fast]`.
+
+The choice is automatic: numba if it is installed, for batches large enough to repay loading it. LOSSPROOF_KERNELS=numpy
+or =numba in the environment forces it. The answers are the same bit for bit.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.oracle import fused
+from lossproof.oracle.errors import choice
+from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.slices import width
+
+if TYPE_CHECKING:
+    from lossproof.oracle.cosine import CosineProblem
+
+KERNELS = ("numpy", "numba")
+VARIABLE = "LOSSPROOF_KERNELS"
+WORTH = 1 << 20
+"""Elements from which on the compiled kernels are chosen by themselves."""
+AT_ONCE = 1 << 16
+
+
+@lru_cache(maxsize=1)
+def active() -> str:
+    """The kernels that large batches get: "numpy" or "numba"; ValueError where the environment asks for others."""
+    asked = os.environ.get(VARIABLE)
+    installed = importlib.util.find_spec("numba") is not None
+    if not asked:
+        return "numba" if installed else "numpy"
+    if choice(VARIABLE, asked, KERNELS) == "numba" and not installed:
+        raise ValueError(f"{VARIABLE}=numba, but numba is not installed; pip install 'lossproof[fast]'")
+    return asked
+
+
+def rounded(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
+    """The values of a cosine problem rounded by the compiled kernels, and where they are certain.
+
+    None where the kernels do not apply; then, and where they are uncertain, the ladder answers.
+    """
+    if problem.similar is not None or problem.measure.norm_rule not in fused.RULES or not _wanted(problem):
+        return None
+    sides = problem.pairs.plain_sides()
+    if sides is None or (fmt.name == "float64" and problem.measure.norm_rule != "plain"):
+        return None
+    if problem.measure.eps and not fused.usable(problem.measure.eps):
+        return None
+    x, y = sides
+    values, decided = np.empty(problem.size, dtype=fmt.dtype), np.empty(problem.size, dtype=np.bool_)
+    step = max(1, AT_ONCE // max(problem.pairs.length, 1))
+    for i in range(0, problem.size, step):
+        found, sure = _some(problem, x[i : i + step], y[i : i + step], fmt)
+        with np.errstate(all="ignore"):
+            values[i : i + step] = found
+        decided[i : i + step] = sure
+    return values, decided
+
+
+def _wanted(problem: CosineProblem) -> bool:
+    if active() != "numba" or problem.pairs.length == 0:
+        return False
+    return problem.size * problem.pairs.length >= WORTH or bool(os.environ.get(VARIABLE))
+
+
+def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFormat) -> tuple[Float, Mask]:
+    from lossproof.oracle import compiled
+
+    length, measure = problem.pairs.length, problem.measure
+    if fmt.name == "float64":
+        return compiled.round_float64(
+            np.ascontiguousarray(x, np.float64),
+            np.ascontiguousarray(y, np.float64),
+            width(length),
+            problem.score,
+        )
+    if x.itemsize == 2:
+        x = x.astype(np.float32)
+    if y.itemsize == 2:
+        y = y.astype(np.float32)
+    rule = fused.RULES.index(measure.norm_rule)
+    return compiled.round_products(
+        *compiled.products(x, y),
+        rule, measure.eps, problem.score, length, fmt.precision, 2 * fmt.eta, 2.0 ** (fmt.emax - 1),
+    )  # fmt: skip

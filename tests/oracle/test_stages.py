@@ -1,0 +1,141 @@
+"""The stages of the ladder by themselves: each holds the value, and whatever it calls decided is right."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+from lossproof import oracle
+from lossproof.oracle import fused
+from lossproof.oracle.enclosure import LADDER
+from lossproof.oracle.formats import FORMATS
+
+from . import samples, soaking
+
+
+def test_a_small_soak():
+    """Exact integers and mpmath on every region and dtype; `python -m benchmarks.soak` does it for as long as one
+    likes.
+    """
+    counts = soaking.Counter()
+    for region in samples.REGIONS:
+        for dtype in samples.DTYPES:
+            assert soaking.check(region, dtype, 5, 31, counts, chunk=50) == 0, (region, dtype)
+    assert counts["double-double float64"] > 0.9 * counts["valued"]
+    assert counts["exact float64"] == counts["valued"]
+
+
+@pytest.mark.parametrize("rule", fused.RULES)
+@pytest.mark.parametrize("region", ["ordinary", "nearly_orthogonal", "mixed_scale", "one_hot", "extreme"])
+def test_the_fused_first_stage_agrees_with_the_formula(rule, region):
+    """Its ball and that of the generic formula enclose the same value: they meet, and both hold the exact one."""
+    x, y = samples.rows(region, "float64", 64, 9)
+    problem = oracle.cosine(x, y, norm_rule=rule, eps=0.0 if rule == "plain" else 0.6).problem
+    first = LADDER[0]
+    rows = np.flatnonzero(~problem.undefined)
+    fast = first.bounds(problem.evaluate(first, rows))
+    exact = LADDER[-1].bounds(problem.evaluate(LADDER[-1], rows))
+    kept, fused.RULES = fused.RULES, ()
+    try:
+        plain = first.bounds(problem.evaluate(first, rows))
+    finally:
+        fused.RULES = kept
+    for low, high in (fast, plain):
+        assert (low <= exact[1]).all()
+        assert (high >= exact[0]).all()
+    known = np.isfinite(fast[0])
+    assert known.any() or region == "extreme"
+    assert ((fast[1] - fast[0])[known] < 1e-13).all()
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import hashlib, sys
+    import numpy as np
+    from lossproof import oracle
+    from lossproof.oracle import kernels
+    sys.path.insert(0, sys.argv[1])
+    from tests.oracle import samples
+    digest = hashlib.sha256()
+    RULES = ("plain", 0.0), ("floor_norm", 0.5), ("floor_squared_product", 0.1), ("add_squared", 1e-3)
+    for region in samples.REGIONS:
+        for dtype in samples.DTYPES:
+            for length in (3, 40):
+                x, y = samples.rows(region, dtype, 30, length)
+                for rule, eps in RULES:
+                    for score in oracle.SCORES:
+                        e = oracle.cosine(x, y, norm_rule=rule, eps=eps, score=score)
+                        for name in oracle.FLOAT_DTYPES:
+                            digest.update(e.rounded(name).tobytes())
+                digest.update(oracle.bound(e, dtype, "G2").tobytes())
+                digest.update(oracle.ulp_error(np.zeros(30, samples.DTYPES[dtype]), e).tobytes())
+    print(kernels.active(), digest.hexdigest())
+    """
+)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason="numba (the extra fast) is not installed"
+)
+def test_compiled_kernels_give_the_same_bits(pytestconfig):
+    told = {}
+    for name in ("numpy", "numba"):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(pytestconfig.rootpath)],
+            env={**os.environ, "LOSSPROOF_KERNELS": name},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        kernel, told[name] = done.stdout.split()
+        assert kernel == name
+    assert told["numpy"] == told["numba"]
+
+
+def test_an_unknown_kernel_is_refused(monkeypatch):
+    from lossproof.oracle import kernels
+
+    kernels.active.cache_clear()
+    monkeypatch.setenv("LOSSPROOF_KERNELS", "cuda")
+    with pytest.raises(ValueError, match=r"LOSSPROOF_KERNELS='cuda'.*numpy, numba"):
+        kernels.active()
+    monkeypatch.setenv("LOSSPROOF_KERNELS", "numpy")
+    assert kernels.active() == "numpy"
+    kernels.active.cache_clear()
+
+
+def test_threads_may_ask_at_once():
+    x, y = samples.rows("nearly_orthogonal", "float64", 200, 16)
+    e = oracle.cosine(x, y)
+    expected = oracle.cosine(x, y).rounded("float64").tobytes()
+    found, lower = [], []
+
+    def ask():
+        found.append(e.rounded("float64").tobytes())
+        lower.append(e.lower.tobytes())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert set(found) == {expected}
+    assert len(found) == 8
+    assert len(set(lower)) == 1
+
+
+def test_every_format_is_decided_by_the_exact_stage():
+    x, y = samples.rows("ties", "float64", 40, 4)
+    problem = oracle.cosine(x, y, zero=0.0).problem
+    numbers = problem.evaluate(LADDER[-1], np.arange(40))
+    for fmt in FORMATS.values():
+        assert LADDER[-1].rounded(numbers, fmt)[1].all()

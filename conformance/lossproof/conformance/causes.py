@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance import conditions
 from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.judge import explains, meets
+from lossproof.conformance.judge import explains
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.subject import Key, Subject
 from lossproof.specs import covers
@@ -216,9 +217,12 @@ def _explains(subject: Subject, failure: Failure, parameters: Mapping[str, Any])
 
 
 def _holds(subject: Subject, failure: Failure, predicate: str) -> Mask:
-    batch = failure.reply.batch
-    mask = meets(predicate, subject, batch.arrays, batch.options, failure.reply.judged)
-    return mask if mask.shape == failure.wrong.shape else np.full_like(failure.wrong, bool(mask.any()))
+    batch, expected = failure.reply.batch, failure.reply.judged.expected
+    compute = expected.compute if expected else "float32"
+    mask = conditions.holds(predicate, subject, batch.arrays, batch.options, compute)
+    if mask.size == failure.wrong.size:
+        return mask.reshape(failure.wrong.shape)
+    return np.full_like(failure.wrong, bool(mask.any()))  # a reduced value: one such input is enough
 
 
 def holds_of(subject: Subject, failure: Failure, behaves: Mapping[str, Any]) -> bool:
@@ -353,7 +357,7 @@ def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
     kind = failure.kind or "formula"
     if not failure.says and kind == "formula" and _near(failure, item.mask):
         kind = "accuracy"
-    what = key.variant.case or (failure.says.split(":")[0] if failure.says else "")
+    what = failure.says.split(":")[0].replace("raises ", "").rsplit(".", 1)[-1]
     place = key.variant.case or f"{key.property}-{subject.api.rsplit('.', 1)[-1]}"
     behaves = {"cases": [key.variant.case]} if key.variant.case else {}
     words = failure.says or f"{key.property} beyond its bound ({key.region})"

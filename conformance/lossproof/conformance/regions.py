@@ -70,8 +70,9 @@ def _nonzero(rows: Rows) -> Rows:
 def _unit(rows: Rows) -> Rows:
     """Rows scaled to norm 1 through their largest element, so that nothing overflows on the way."""
     rows = _nonzero(rows)
-    rows = rows / np.max(np.abs(rows), axis=-1, keepdims=True, initial=0.0)
-    return np.asarray(rows / np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True)))
+    with np.errstate(invalid="ignore"):  # nonfinite rows stay nonfinite
+        rows = rows / np.max(np.abs(rows), axis=-1, keepdims=True, initial=0.0)
+        return np.asarray(rows / np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True)))
 
 
 def _powers(rng: np.random.Generator, n: int, low: float, high: float) -> Rows:

@@ -40,10 +40,10 @@ def gradient(a, b, rule="plain", eps=0.0):
 
 
 @pytest.mark.parametrize("region", samples.REGIONS)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", oracle.NORM_RULES)
 def test_cosine(region, dtype, rule):
-    x, y = samples.rows(region, dtype, 4, 3, seed=9)
+    x, y = samples.rows(region, dtype, 3, 3, seed=9)
     norms = np.sqrt(np.abs(x.astype(np.float64)).max(1) * np.abs(y.astype(np.float64)).max(1) + 1e-320)
     eps = EPS.get(rule, float(np.median(norms)) or 1e-3)
     e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps)

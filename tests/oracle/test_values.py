@@ -28,7 +28,8 @@ def check(e, expected):
             assert np.isnan(upper[i])
             continue
         assert mpmath.mpf(float(lower[i])) <= v <= mpmath.mpf(float(upper[i]))
-        assert upper[i] <= np.nextafter(np.nextafter(lower[i], np.inf), np.inf)
+        with np.errstate(over="ignore"):
+            assert upper[i] <= np.nextafter(lower[i], np.inf)
         for dtype, values in nearest.items():
             assert values[i] == reference.rounded(v, dtype), (i, dtype, v)
     assert not any(e.undecided(dtype).any() for dtype in oracle.FLOAT_DTYPES)

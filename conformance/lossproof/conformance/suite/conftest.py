@@ -21,23 +21,13 @@ from lossproof.conformance.run import facts
 from lossproof.conformance.session import Session
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Broken, Conclude
+from lossproof.conformance.suite.options import pytest_addoption
 from lossproof.specs.models import KnownFinding
+
+__all__ = ["pytest_addoption"]
 
 SESSIONS = pytest.StashKey[dict[str, tuple[Worker, Session]]]()
 LOGS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of the suite."""
-    group = parser.getgroup("lossproof")
-    group.addoption(
-        "--target", action="append", default=[], metavar="T", help="a framework, or the path of a Python"
-    )
-    group.addoption(
-        "--api", action="append", default=[], metavar="GLOB", help="only these APIs, by full name"
-    )
-    group.addoption("--examples", type=int, default=8, help="batches of 64 rows a cell")
-    group.addoption("--run-seed", type=int, default=0, help="seed of the run")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

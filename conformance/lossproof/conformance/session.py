@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question
 from lossproof.conformance.batches import Batch
-from lossproof.conformance.cases import asked, documented, hexed, judge_case, literal, seen
+from lossproof.conformance.cases import judge_case
 from lossproof.conformance.causes import Cause, Explained, explain, in_range
 from lossproof.conformance.messages import Answer, Question
+from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.results import Row, Status
+from lossproof.conformance.spelling import documented, hexed, literal, seen
 from lossproof.conformance.subject import Facts, Key, Subject, Variant
 from lossproof.specs import edition_for
 from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec

@@ -95,8 +95,8 @@ def _case(spec: Spec, edition: Edition, slug: str) -> dict[str, Any]:
 
 def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
     """Enclosure and correctly rounded values of the documented formula on the case's inputs."""
-    from lossproof.conformance.cases import literal
     from lossproof.conformance.expectation import Silent, expect
+    from lossproof.conformance.spelling import literal
     from lossproof.conformance.subject import Facts, Subject
 
     subject = Subject(Facts("explain", spec.framework, ""), spec, edition)

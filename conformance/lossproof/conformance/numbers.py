@@ -1,0 +1,140 @@
+"""Numbers that a case expects: by the oracle, as exact values, or as the digits that a document prints."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof import oracle
+from lossproof.conformance.asker import Reply
+from lossproof.conformance.dtypes import FORMATS, numpy_dtype
+from lossproof.conformance.expectation import Silent, expect
+from lossproof.conformance.judge import judge, measured, ulps
+from lossproof.conformance.messages import Answer
+from lossproof.conformance.outcomes import batch_of, conforms, diverges, kind_of, wanted_of
+from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.spelling import documented, enclosed, hexed, literal, seen
+from lossproof.conformance.subject import Subject
+from lossproof.specs.models import ArrayValues, Case
+
+
+def by_oracle(subject: Subject, case: Case, answer: Answer) -> Outcome:
+    """The documented formula's value, within its bound."""
+    batch = batch_of(case)
+    judged = judge(subject, batch.arrays, batch.options, answer)
+    if judged.expected is None:
+        return Outcome("undocumented", observed=seen(answer), note=judged.silent, rows=1, case=case)
+    wanted = documented(judged)
+    if judged.undefined.all() and judged.undefined.size:
+        return Outcome("undocumented", observed=seen(answer), rows=1, case=case)
+    wrong = judged.wrong.any() or judged.size_differs
+    if not wrong:
+        return conforms(case, wanted, seen(answer))
+    outcome = diverges(case, kind_of(case), answer, wanted, seen(answer), "another value")
+    failure = Failure(Reply(batch_of(case), answer, judged), judged.wrong, kind_of(case))
+    ratio = float(np.nanmax(judged.ratio, initial=0.0))
+    error = None if judged.size_differs else float(np.nanmax(ulps(judged), initial=0.0))
+    return Outcome(
+        "diverges", outcome.kind, (failure,), 1, error, ratio, "none", wanted, seen(answer), case=case
+    )
+
+
+def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
+    """Exact values: within the bound of the documented formula where there is one, else equal."""
+    assert answer.value is not None
+    values = case.expect.value
+    wanted = literal(ArrayValues(values=values, dtype="float64"))
+    observed = answer.value.numpy().astype(np.float64)
+    if observed.size != wanted.size:
+        return diverges(
+            case, case.kind or "shape", answer, wanted_of(case), seen(answer), "another number of values"
+        )
+    reach = _reach(subject, case, wanted.shape, answer.value.dtype)
+    said = {"value": hexed(wanted), "tolerance": hexed(reach)}
+    with np.errstate(all="ignore"):
+        near = np.abs(observed.reshape(wanted.shape) - wanted) <= reach
+    same = (
+        near
+        | (np.isnan(wanted) & np.isnan(observed.reshape(wanted.shape)))
+        | (observed.reshape(wanted.shape) == wanted)
+    )
+    if same.all():
+        return conforms(case, said, seen(answer))
+    return diverges(case, kind_of(case), answer, said, seen(answer), "another value")
+
+
+def _reach(subject: Subject, case: Case, shape: tuple[int, ...], dtype: str) -> NDArray[np.float64]:
+    """The bound of the documented formula on the case's inputs, a few ulps where there is no formula."""
+    batch = batch_of(case)
+    try:
+        expected = expect(subject, batch.arrays, batch.options)
+        reach = np.asarray(oracle.bound(expected.value, expected.compute, "G2"))
+        return np.nan_to_num(reach.reshape(shape), nan=0.0, posinf=0.0)
+    except (Silent, ValueError):
+        return np.full(shape, 4 * FORMATS[dtype].unit if dtype in FORMATS else 0.0)
+
+
+def printed_digits(subject: Subject, case: Case, answer: Answer) -> Outcome:
+    """Digits as the document prints them, met within one unit of the last one or within the bound of the exact value.
+
+    A printed number that is no rounding of the exact value, and farther from it than the bound, contradicts the
+    formula.
+    """
+    assert answer.value is not None
+    digits = np.asarray(case.expect.printed, dtype=object)
+    printed = np.vectorize(lambda t: float(str(t)), otypes=[float])(digits)
+    unit = np.vectorize(last_digit, otypes=[float])(digits)
+    observed = answer.value.numpy().astype(np.float64)
+    if observed.size != printed.size:
+        return diverges(
+            case, "shape", answer, wanted_of(case), seen(answer), "another number of values than printed"
+        )
+    met = np.abs(observed.reshape(printed.shape) - printed) <= unit * (1 + 1e-9)
+    contradicted = np.zeros(printed.shape, dtype=np.bool_)
+    batch = batch_of(case)
+    exact: Any = None
+    try:
+        expected = expect(subject, batch.arrays, batch.options)
+    except (Silent, ValueError):
+        expected = None
+    if expected is not None and int(np.prod(expected.shape, dtype=np.int64)) == printed.size:
+        wrong, _ = measured(
+            observed.reshape(expected.shape).astype(numpy_dtype(answer.value.dtype)), expected
+        )
+        met = met | ~wrong.reshape(printed.shape)
+        reach = np.maximum(
+            np.asarray(oracle.bound(expected.value, expected.compute, "G2")).reshape(printed.shape), unit / 2
+        )
+        contradicted = ~np.asarray(
+            oracle.within(printed.reshape(expected.shape), expected.value, reach.reshape(expected.shape))
+        )
+        contradicted = contradicted.reshape(printed.shape)
+        exact = enclosed(expected)
+    wanted = {"printed": case.expect.printed, **({"exact": exact} if exact is not None else {})}
+    if not met.all():
+        return diverges(
+            case, kind_of(case), answer, wanted, seen(answer), "neither the printed nor the exact value"
+        )
+    if contradicted.any():
+        return diverges(
+            case,
+            "documentation",
+            answer,
+            wanted,
+            seen(answer),
+            "the printed digits are not those of the documented formula",
+        )
+    return conforms(case, wanted, seen(answer))
+
+
+def last_digit(text: Any) -> float:
+    """One unit of the last digit of a printed number: 0.001 for -0.999."""
+    try:
+        exponent = Decimal(re.sub(r"\.$", "", str(text))).as_tuple().exponent
+    except InvalidOperation:
+        return 0.0
+    return float(10.0**exponent) if isinstance(exponent, int) else 0.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lossproof.conformance.asker import Asker
+from lossproof.conformance.case_values import by_oracle, printed_digits, valued
 from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.numbers import by_oracle, printed_digits, valued
 from lossproof.conformance.outcomes import conforms, diverges, kind_of, raised, same_class, wanted_of
 from lossproof.conformance.probes import aliases, asked, descended, probed
 from lossproof.conformance.property import Outcome

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.asker import Asker, question
+from lossproof.conformance.case_values import last_digit
 from lossproof.conformance.conditions import axis_of
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.messages import Answer, Array, Question
-from lossproof.conformance.numbers import last_digit
 from lossproof.conformance.outcomes import conforms, diverges, kind_of, raised, same_class, wanted_of
 from lossproof.conformance.property import Outcome
 from lossproof.conformance.spelling import literal, parsed, seen

@@ -22,6 +22,19 @@ None), ``call`` and ``positional``. Errors of class `ApiMissing`, `Unsupported` 
 lossproof_worker) come from this side, all others from the target.
 """
 
+import os
+import sys
+
+# Python puts a script's folder first: the modules beside this file would stand in the way of the framework's own.
+sys.path[:] = [
+    p for p in sys.path if os.path.realpath(p or ".") != os.path.dirname(os.path.realpath(__file__))
+]
+
+import sys
+
+if __name__ == "__main__":
+    del sys.path[0]  # this folder, whose modules must not be found in the place of the target's own
+
 import argparse
 import contextlib
 import difflib
@@ -30,12 +43,10 @@ import importlib
 import importlib.util
 import inspect
 import json
-import os
 import platform
 import re
 import signal
 import struct
-import sys
 import time
 import traceback
 

@@ -218,10 +218,15 @@ class CosineProblem:
         """Values rounded by compiled kernels, where there are any, and where those are certain."""
         return kernels.rounded(self, fmt)
 
+    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+        """Values of some rows from the ladder."""
+        return Enclosure(self.subset(rows)).rounded_by_ladder(fmt)
+
     def subset(self, rows: Rows) -> CosineProblem:
         """The problem of some pairs alone."""
+        similar = None if self.similar is None else self.similar[rows]
         pairs = self.pairs.subset(rows)
-        return CosineProblem(pairs, self.measure, (len(rows),), self.score, None, self.margin)
+        return CosineProblem(pairs, self.measure, (len(rows),), self.score, similar, self.margin)
 
     def as_similarity(self) -> Self:
         """The same rows with c itself as the value."""

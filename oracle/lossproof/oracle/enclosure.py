@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,19 @@ class Problem(Protocol):
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         """Where the formula jumps and rounding in `fmt` may cross the jump: the values on the other side."""
+        ...
+
+
+@runtime_checkable
+class Quick(Protocol):
+    """A problem that compiled kernels may answer in part."""
+
+    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
+        """Rounded values and where they are certain; None where no kernel applies."""
+        ...
+
+    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+        """What the ladder says of the rows that were left."""
         ...
 
 
@@ -196,17 +209,21 @@ class Enclosure:
         return self._limits
 
     def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
-        quickly = getattr(self.problem, "quickly", None)
-        found: tuple[NDArray[Any], Mask] | None = quickly(fmt) if quickly else None
-        if found is None:
-            return self._rounded_by_ladder(fmt)
+        problem = self.problem
+        found = problem.quickly(fmt) if isinstance(problem, Quick) else None
+        if found is None or not isinstance(problem, Quick):
+            return self.rounded_by_ladder(fmt)
         rows = np.flatnonzero(~found[1])
         if rows.size:
-            rest = Enclosure(self.problem.subset(rows))  # type: ignore[attr-defined]
-            found[0][rows], found[1][rows] = rest._rounded_by_ladder(fmt)
+            found[0][rows], found[1][rows] = problem.finish(rows, fmt)
         return found
 
-    def _rounded_by_ladder(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+    def rounded_by_ladder(self, fmt: FloatFormat, some: Rows | None = None) -> tuple[NDArray[Any], Mask]:
+        """All values (or some) rounded by the stages in turn, and where they are decided; flat."""
+        among = None
+        if some is not None:
+            among = np.zeros(self.problem.size, dtype=bool)
+            among[some] = True
         values, settled = (
             np.zeros(self.problem.size, dtype=fmt.dtype),
             np.zeros(self.problem.size, dtype=bool),
@@ -219,8 +236,8 @@ class Enclosure:
             settled[rows] = decided
             return decided
 
-        self.climb(ask)
-        return values, settled
+        self.climb(ask, among)
+        return (values, settled) if some is None else (values[some], settled[some])
 
 
 @dataclass(frozen=True)

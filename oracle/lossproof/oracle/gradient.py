@@ -30,7 +30,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from lossproof.oracle import gradient_bounds as bounds
-from lossproof.oracle import jumps
+from lossproof.oracle import jumps, kernels
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import GROW, TINY, Ball, Binary64, U
 from lossproof.oracle.cosine import CosineProblem, denominator
@@ -141,22 +141,28 @@ class CosineGradient:
 
     def _whole(self, pairs: slice) -> Ball:
         """All elements of some pairs: g = b lead - a pull, with |g' - g| <= |b| r1 + |a| r2."""
-        block = self.problem.pairs.block(pairs)
+        x, y = self._elements(self.problem.pairs.block(pairs))
         lead, r1, pull, r2 = (v[pairs][:, None] for v in self._first)
         with np.errstate(all="ignore"):
-            mid = block.y * lead
-            part = block.x * pull
-            mid = mid - part
-            rad = np.abs(block.y) * r1
-            rad = rad + np.abs(block.x) * r2
+            mid, part = y * lead, x * pull
+            mid -= part
+            rad = np.abs(y)
+            rad *= r1
+            np.abs(x, out=part)
+            part *= r2
+            rad += part
             if self.problem.pairs.wide:  # narrow numbers are too large for these products to underflow
-                rad = np.where((block.y == 0) & (block.x == 0), 0.0, rad + TINY)
+                rad = np.where((y == 0) & (x == 0), 0.0, rad + TINY)
         return Ball(mid.ravel(), rad.ravel())
+
+    def _elements(self, block: Block) -> tuple[Float, Float]:
+        shape = (len(block.x), self.length)
+        return np.broadcast_to(block.x, shape), np.broadcast_to(block.y, shape)
 
     def _some(self, a: Arithmetic[Any], pairs: Rows, place: Rows, element: Rows) -> Numbers:
         block = self.problem.pairs.block(pairs)
         lead, pull = self.coefficients(a, pairs, block)
-        x, y = (np.broadcast_to(v, (len(pairs), self.length)) for v in (block.x, block.y))
+        x, y = self._elements(block)
         with np.errstate(all="ignore"):
             x, y = a.number(x[place, element]), a.number(y[place, element])
             return y * a.take(lead, place) - x * a.take(pull, place)
@@ -197,6 +203,20 @@ class CosineGradient:
             above = above ^ self.kink.hinge[pairs]
         slope = a.number(np.where(problem.similar[pairs], -1.0, np.where(above, 1.0, 0.0)))
         return a.unknown(~certain & ~problem.similar[pairs], slope)
+
+    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
+        """Values rounded by compiled kernels, where there are any, and where those are certain."""
+        plain = self.kink is None and self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
+        return kernels.rounded_gradient(self.problem, fmt) if plain else None
+
+    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+        """Values of some elements from the ladder, through the problem of their pairs alone."""
+        pairs, place = np.unique(rows // self.stride, return_inverse=True)
+        problem = self.problem.subset(pairs)
+        factors = Factors(self.factors.weights[pairs], self.factors.divisor)
+        some = place * self.stride + rows % self.stride
+        few = Enclosure(replace(self, problem=problem, factors=factors, shape=(len(pairs), self.length)))
+        return few.rounded_by_ladder(fmt, some)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
         return bounds.gradient_bound(self, fmt, grade)

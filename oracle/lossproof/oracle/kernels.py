@@ -64,6 +64,28 @@ def rounded(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mas
     return values, decided
 
 
+def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
+    """The gradient of a plain cosine with respect to its first rows, as `rounded`; flat over (pair, element)."""
+    if problem.similar is not None or problem.measure.norm_rule != "plain" or problem.flip is not None:
+        return None
+    sides = problem.pairs.plain_sides()
+    if sides is None or fmt.name == "float64" or problem.pairs.wide or not _wanted(problem):
+        return None
+    from lossproof.oracle import compiled
+
+    d, shape = problem.pairs.length, (problem.size, problem.pairs.length)
+    values, decided = np.empty(shape, dtype=fmt.dtype), np.empty(shape, dtype=np.bool_)
+    step = max(1, AT_ONCE // d)
+    for i in range(0, problem.size, step):
+        x, y = (v[i : i + step].astype(np.float32, copy=False) for v in sides)
+        found, decided[i : i + step] = compiled.round_gradient(
+            x, y, problem.score, fmt.precision, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)
+        )
+        with np.errstate(all="ignore"):
+            values[i : i + step] = found
+    return values.ravel(), decided.ravel()
+
+
 def _wanted(problem: CosineProblem) -> bool:
     if active() != "numba" or problem.pairs.length == 0:
         return False

@@ -181,11 +181,13 @@ def _sharp_rows(
             for k in range(SHARP_LANES):
                 total[m] += acc[m, k]
         p, pl, p_rad = _collected(total[0], total[1], total[2])
-        p_rad += gamma * (root * (size_x * half_y + size_y * half_x) + d * (coarse_x * coarse_y))
+        p_rad += gamma * (
+            root * (size_x * half_y + size_y * half_x) + d * (coarse_x * coarse_y + 2 * half_x * half_y)
+        )
         q, ql, q_rad = _collected(total[3], 2 * total[4], total[5])
-        q_rad += gamma * (2 * root * size_x * half_x + d * (coarse_x * coarse_x))
+        q_rad += gamma * (2 * root * size_x * half_x + d * (coarse_x * coarse_x + half_x * half_x))
         r, rl, r_rad = _collected(total[6], 2 * total[7], total[8])
-        r_rad += gamma * (2 * root * size_y * half_y + d * (coarse_y * coarse_y))
+        r_rad += gamma * (2 * root * size_y * half_y + d * (coarse_y * coarse_y + half_y * half_y))
         # D2 = Q R, D = sqrt(D2), c = P / D as in double_double.py
         m1, e = _two_prod(q, r)
         m1, e = _two_sum(m1, e + (q * rl + ql * r))

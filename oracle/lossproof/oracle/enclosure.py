@@ -20,7 +20,7 @@ from lossproof.oracle.environment import guard
 from lossproof.oracle.exact import Exact
 from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, ulp
 
-LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(), Exact())
+LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(1), DoubleDouble(2), Exact())
 """Cheapest first. The last one decides everything that can be decided."""
 
 BLOCK_ROWS = 1 << 14

@@ -1,7 +1,7 @@
 """Which kernels do the dot products: those of NumPy, or the compiled ones of `lossproof[fast]`.
 
-The choice is automatic: numba if it is installed, for batches large enough to repay loading it. LOSSPROOF_KERNELS=numpy
-or =numba in the environment forces it. The answers are the same bit for bit.
+The choice is automatic: numba if it is installed, for batches large enough to repay loading it.
+LOSSPROOF_KERNELS=numpy or =numba in the environment forces it. The answers are the same bit for bit.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[
     values, decided = np.empty(shape, dtype=fmt.dtype), np.empty(shape, dtype=np.bool_)
     step = max(1, AT_ONCE // d)
     for i in range(0, problem.size, step):
-        x, y = (v[i : i + step].astype(np.float32, copy=False) for v in sides)
+        x, y = (_native(v[i : i + step]) for v in sides)
         found, decided[i : i + step] = compiled.round_gradient(
             x, y, problem.score, fmt.precision, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)
         )
@@ -92,6 +92,13 @@ def _wanted(problem: CosineProblem) -> bool:
     return problem.size * problem.pairs.length >= WORTH or bool(os.environ.get(VARIABLE))
 
 
+def _native(x: NDArray[Any]) -> NDArray[Any]:
+    """Rows in a dtype that compiled code can read; NumPy turns float16 into float64 faster than into float32."""
+    if x.itemsize > 2:
+        return x
+    return x.astype(np.float64 if x.dtype == np.float16 else np.float32)
+
+
 def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFormat) -> tuple[Float, Mask]:
     from lossproof.oracle import compiled
 
@@ -103,10 +110,7 @@ def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFo
             width(length),
             problem.score,
         )
-    if x.itemsize == 2:
-        x = x.astype(np.float32)
-    if y.itemsize == 2:
-        y = y.astype(np.float32)
+    x, y = _native(x), _native(y)
     rule = fused.RULES.index(measure.norm_rule)
     return compiled.round_products(
         *compiled.products(x, y),

@@ -1,8 +1,8 @@
 """Pairs of rows: the arrays that were given, checked, copied, and handed out a block at a time as float64.
 
 float16, bfloat16, float32, float64 and integers up to 2^53 are float64 numbers, so nothing is rounded here.
-The arrays are copied in their own dtype, since enclosures are refined long after the call returned and a
-caller may have written into them by then.
+The arrays are copied in their own dtype unless they are read-only, since enclosures are refined long after the call
+returned and a caller may have written into them by then.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def checked(name: str, values: ArrayLike) -> Array:
     """
     array = np.asarray(values)
     if str(array.dtype) in FORMATS:
-        return array.copy(order="C")
+        return np.ascontiguousarray(array).reshape(array.shape) if _frozen(array) else array.copy(order="C")
     if array.dtype.kind in "iu":
         if array.size and (int(array.max()) > LARGEST_INTEGER or int(array.min()) < -LARGEST_INTEGER):
             raise UnsupportedInput(f"{name} holds integers beyond 2^53; the oracle takes integers up to 2^53")
@@ -39,6 +39,15 @@ def checked(name: str, values: ArrayLike) -> Array:
         f"{name} has dtype {array.dtype}; "
         f"the oracle takes {', '.join(FORMATS)} and integers (not bool, not complex)"
     )
+
+
+def _frozen(array: object) -> bool:
+    """Whether nobody can write into an array: it and all that it is a view of are read-only."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)
 
 
 def real_parameter(name: str, value: object, minimum: float = -math.inf) -> float:

@@ -25,6 +25,8 @@ from lossproof.specs.models import KnownFinding
 Mask = NDArray[np.bool_]
 EXTREME = ("underflow", "overflow", "subnormal")
 PLAIN = ("ordinary", "parallel", "opposite")
+DIRECTED = (*PLAIN, "nearly_orthogonal", "tiny_norm", "mixed_scale", "length_1", "long")
+"""Regions of rows whose dot product is neither zero nor out of range: there `raw` gives what no other rule gives."""
 SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
 EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
 """Floors seen in implementations; the second is 1e-12 as a float32 constant."""
@@ -264,17 +266,25 @@ def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explain
 
 
 def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any], str] | None:
-    """The candidate, or else the predicate, that explains most of the rows left; the first of equals."""
-    best, most = None, 0
+    """The candidate, or else the predicate, that explains most of the rows left.
+
+    Among equals the one wins under which most of the other rows come out as observed too (two rules may agree on the
+    wrong rows and differ on the right ones), and then the first.
+    """
+    best, most = None, (0, 0)
+    whole = (int(item.mask.sum()), int(item.mask.size))
     for kind, parameters in candidates(subject, key, item.failure):
-        rows = int((item.mask & _explains(subject, item.failure, parameters)).sum())
-        if rows > most:
+        match = _explains(subject, item.failure, parameters)
+        rows = (int((item.mask & match).sum()), int(match.sum()))
+        if rows[0] and rows > most:
             best, most = (_cause(subject, key, kind, parameters), parameters, ""), rows
-        if most == int(item.mask.sum()):
+        if most == whole:
             return best
+    if most[0] == whole[0]:
+        return best
     for predicate, kind in PREDICATES.items():
-        rows = int((item.mask & _holds(subject, item.failure, predicate)).sum())
-        if rows > most:
+        rows = (int((item.mask & _holds(subject, item.failure, predicate)).sum()), 0)
+        if rows[0] > most[0]:
             best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
     return best
 
@@ -336,7 +346,7 @@ def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
     if key.region == "zero":
         for value in (0.0, 1.0, -1.0):
             yield kind, {"norm_rule": "plain", "zero": value}
-    if key.region in PLAIN:
+    if key.region in DIRECTED:
         yield "formula", {"norm_rule": "raw"}
 
 
@@ -352,13 +362,15 @@ def _cause(
 
 
 def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
-    """What nothing explains is grouped by API, property and what went wrong."""
+    """What nothing explains is grouped by API, property and what went wrong; where no value came, by API alone."""
     failure = item.failure
     kind = failure.kind or "formula"
     if not failure.says and kind == "formula" and _near(failure, item.mask):
         kind = "accuracy"
     what = failure.says.split(":")[0].replace("raises ", "").rsplit(".", 1)[-1]
-    place = key.variant.case or f"{key.property}-{subject.api.rsplit('.', 1)[-1]}"
+    name = subject.api.rsplit(".", 1)[-1]
+    valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
+    place = key.variant.case or (name if valueless else f"{key.property}-{name}")
     behaves = {"cases": [key.variant.case]} if key.variant.case else {}
     words = failure.says or f"{key.property} beyond its bound ({key.region})"
     slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else what[:24])

@@ -16,7 +16,7 @@ from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import judge_case
-from lossproof.conformance.causes import Cause, Explained, explain, in_range
+from lossproof.conformance.causes import Cause, Explained, explain, holds_of, in_range
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
@@ -246,15 +246,11 @@ class Session:
         if not wrong.any():
             return None
         failure = Failure(reply, wrong, kind)
-        causes = explain(subject, key, Outcome("diverges", kind, (failure,)), self.ledger)
         behaves = json.loads(item.cause.behaves_as)
-        if any(c.cause.slug == item.cause.slug for c in causes):
-            return failure
         if behaves.get("parameters") or behaves.get("predicate"):
-            from lossproof.conformance.causes import holds_of
-
             return failure if holds_of(subject, failure, behaves) else None
-        return None
+        causes = explain(subject, key, Outcome("diverges", kind, (failure,)), self.ledger)
+        return failure if any(c.cause.slug == item.cause.slug for c in causes) else None
 
 
 PROPERTY_WORDS = {

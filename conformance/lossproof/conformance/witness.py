@@ -273,4 +273,6 @@ def stays(
         return 2 * high > format_.emax
     if region == "below_eps":
         return high < 8
+    if region == "mixed_scale":
+        return 2 * low > format_.emin and 2 * high < format_.emax
     return low > -8 and 2 * high < format_.emax - 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from lossproof.conformance import client
 from lossproof.conformance.client import CannotStart, TooManyRestarts, Worker, WorkerClosed
 from lossproof.conformance.messages import Answer, Array, Question
 from lossproof.conformance.targets import Target
@@ -203,6 +205,20 @@ def test_a_worker_has_an_environment_of_its_own(
         assert folder.is_dir()
         assert worker.ask(Question("os.getcwd")).data == str(folder)
     assert not folder.exists()
+
+
+def test_the_tool_s_own_modules_shadow_none_of_the_target(
+    fake_target: MakeTarget, about: About, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "house"
+    (folder / "adapters").mkdir(parents=True)
+    for name in ("worker.py", "adapters/generic_probes.py"):
+        shutil.copy(client.WORKER.parent / name, folder / name)
+    for name in ("json", "numbers", "signal", "client"):
+        (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
+    monkeypatch.setattr(client, "WORKER", folder / "worker.py")
+    with Worker.start(fake_target(), tmp_path / "log") as worker:
+        assert worker.ask(about("cosine_similarity")).outcome == "value"
 
 
 def test_close_ends_a_question_of_another_thread(

@@ -25,15 +25,9 @@ lossproof_worker) come from this side, all others from the target.
 import os
 import sys
 
-# Python puts a script's folder first: the modules beside this file would stand in the way of the framework's own.
-sys.path[:] = [
-    p for p in sys.path if os.path.realpath(p or ".") != os.path.dirname(os.path.realpath(__file__))
-]
-
-import sys
-
-if __name__ == "__main__":
-    del sys.path[0]  # this folder, whose modules must not be found in the place of the target's own
+# Python puts a script's folder first, where the modules beside this file would hide others of the same name.
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [path for path in sys.path if os.path.realpath(path) != HERE]
 
 import argparse
 import contextlib
@@ -461,9 +455,6 @@ def main():
     faulthandler.enable()
     for descriptor in (arguments.read_fd, arguments.write_fd):
         os.set_inheritable(descriptor, False)
-    here = os.path.dirname(os.path.abspath(__file__))
-    # The folder of this file must not shadow modules of the target.
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     if resource is not None:  # neither cores of crashes nor a flood of output may fill the disk
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         resource.setrlimit(
@@ -477,7 +468,7 @@ def main():
         traceback.print_exc()
         send(arguments.write_fd, {"outcome": "error", "error": describe(error)})
         os._exit(3)
-    probes = load(os.path.join(here, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
+    probes = load(os.path.join(HERE, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
     send(arguments.write_fd, {"outcome": "value", "info": info})
     Session(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()

@@ -217,7 +217,8 @@ def _beside_the_tool(text: str, catalogue: Catalogue, backend: str, version: str
     if here is None or (version is not None and _public(here) != _public(version)):
         return None
     choices = [backend] if backend else catalogue.backends
-    usable = [name for name in choices if importlib.util.find_spec(name)]
+    needs = {name: (name, *catalogue.needs.get(name, ())) for name in choices}
+    usable = [name for name in choices if all(map(importlib.util.find_spec, needs[name]))]
     if choices and not usable:
         return None
     chosen = usable[0] if usable else ""

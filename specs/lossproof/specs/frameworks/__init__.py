@@ -89,7 +89,7 @@ class Catalogue(_Frozen):
     """What can stand before `==` in a target: a package, its framework, releases (oldest first) and builds.
 
     `backends` are those to choose from as in `keras[jax]==3.0.0`, the default first; empty where there is
-    no choice.
+    no choice. `needs` are the modules besides its own that a backend does not work without.
     """
 
     name: str
@@ -97,6 +97,7 @@ class Catalogue(_Frozen):
     releases: tuple[str, ...]
     builds: tuple[Build, ...]
     backends: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 @cache

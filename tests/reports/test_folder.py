@@ -19,7 +19,7 @@ from . import make
 
 FILES = {
     "claims.csv", "divergences.csv", "findings.json", "report.html", "report.md", "reproducers",
-    "results.csv", "results.parquet", "run.json",
+    "results.csv", "results.parquet", "run.json", "samples.json",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 COMMANDS = {
+    "compare": "Say what changes from one release, or run, to another.",
     "check": "Judge every framework installed here, or the targets named, and write a run folder.",
     "explain": "Show what an API documents, or one case with its exact value.",
     "report": "Write the pages of a run folder anew and show its summary.",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 
 from lossproof.conformance import suite
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.cases import case_keys, judge_case
 from lossproof.conformance.property import Outcome, Property
+from lossproof.conformance.sampling import sample
 from lossproof.conformance.subject import Key, Subject
 
 
@@ -38,4 +40,5 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     """The verdict on one cell."""
     if key.variant.case:
         return judge_case(subject, key, asker)
-    return properties()[key.property].judge(subject, key, asker)
+    outcome = properties()[key.property].judge(subject, key, asker)
+    return replace(outcome, sample=sample(subject, asker.replies(subject, key)))

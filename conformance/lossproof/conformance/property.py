@@ -49,6 +49,7 @@ class Outcome:
     observed: Any = None
     note: str = ""
     case: Any = field(default=None, hash=False)
+    sample: Any = field(default=None, hash=False)
 
 
 Cells = Callable[[Subject], Iterable[Key]]

@@ -18,8 +18,9 @@ from typing import Any
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
+from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
-from lossproof.conformance.results import ClaimRow, Finding, Row
+from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.session import Judgement, Session
 from lossproof.conformance.subject import Facts
 from lossproof.conformance.targets import Target, facts_of
@@ -53,11 +54,14 @@ class TargetResult:
     rows: tuple[Row, ...] = ()
     claims: tuple[ClaimRow, ...] = ()
     findings: tuple[Finding, ...] = ()
+    samples: tuple[Mapping[str, Any], ...] = ()
     questions: int = 0
     log: str = ""
     failed: str = ""
     device: str = ""
     numpy: str = ""
+    documentation: tuple[Drift, ...] = ()
+    """the APIs whose documentation is not the one that their spec was written from"""
 
 
 @dataclass(frozen=True)
@@ -138,19 +142,29 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
     total, done = sum(len(keys) for *_, keys in plans), 0
     judged: list[Judgement] = []
     claim_rows: list[ClaimRow] = []
+    drifted: list[Drift] = []
     for subject, why, keys in plans:
+        changed = None if why else drift(subject, session.asker)
+        drifted += [changed] if changed else []
         mine: list[Judgement] = [session.absent(subject, why)] if why else []
         for key in keys:
             progress(session.facts.target, done, total, f"{subject.api} {key}")
             mine.append(session.judge(subject, key))
             done += 1
         judged += mine
-        claim_rows += claims(subject, [(j.key, j.row) for j in mine])
+        claim_rows += claims(subject, [(j.key, j.row) for j in mine], older=changed is not None)
     progress(session.facts.target, total, total, "reducing witnesses")
     found = findings(session, judged)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
     return TargetResult(
-        session.facts.target, session.facts, tuple(rows), tuple(claim_rows), tuple(found), session.asker.asked
+        session.facts.target,
+        session.facts,
+        tuple(rows),
+        tuple(claim_rows),
+        tuple(found),
+        tuple(j.sample for j in judged),
+        session.asker.asked,
+        documentation=tuple(drifted),
     )
 
 
@@ -267,6 +281,7 @@ def _target(result: TargetResult) -> dict[str, Any]:
             "framework": known.framework, "version": known.version, "companions": known.companions,
             "python": known.python, "backend": known.backend, "mode": known.mode, "device": result.device,
             "numpy": result.numpy, "cells": len(result.rows),
+            "documentation": [asdict(d) for d in result.documentation],
         }  # fmt: skip
     return described_
 

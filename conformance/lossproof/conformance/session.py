@@ -22,7 +22,7 @@ from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.results import Row, Status
-from lossproof.conformance.spelling import documented, hexed, literal, seen
+from lossproof.conformance.spelling import documented, literal, seen, spelled
 from lossproof.conformance.subject import Facts, Key, Subject, Variant
 from lossproof.specs import edition_for
 from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
@@ -40,6 +40,14 @@ class Judgement:
     outcome: Outcome
     causes: tuple[Explained, ...]
     row: Row
+
+    @property
+    def sample(self) -> dict[str, Any]:
+        """What the run keeps of the cell's answers, see `sampling`."""
+        sampled = self.outcome.sample or {"answers": [_mapping(self.outcome.observed)]}
+        row = self.row
+        cell = {n: getattr(row, n) for n in ("target", "api", "property", "region", "dtype", "variant")}
+        return {**cell, **sampled}
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ class Session:
         """The verdict on one cell."""
         begun = time.perf_counter()
         try:
+            self.asker.smoke(subject)
             outcome = judge(subject, key, self.asker)
         except Exception as error:
             from lossproof.conformance.client import WorkerError
@@ -165,7 +174,7 @@ class Session:
             reply = self.asker.judged(subject, batch, region)
             outcome = _outcome_of(reply)
             put, observed = spelled(question(subject, arrays, pinned.options)), seen(reply.answer)
-            expected = expectation_of(reply)
+            expected = documented(reply.judged)
         status: Status
         if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
             status = "fixed"
@@ -215,7 +224,10 @@ class Session:
             return Standing("new", put, _mapping(outcome.expected), _mapping(outcome.observed), outcome)
         failure = item.failure
         if failure.says or failure.reply.judged.expected is None:
-            expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **expectation_of(failure.reply)}
+            expected = {
+                "says": PROPERTY_WORDS.get(failure.kind, "a value"),
+                **documented(failure.reply.judged),
+            }
             observed = {**seen(failure.reply.answer), "says": failure.says}
             batch = failure.reply.batch
             put = (
@@ -231,7 +243,7 @@ class Session:
         found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
         put = spelled(question(subject, found.batch.arrays, found.batch.options, found.batch.order))
         return Standing(
-            "new", put, expectation_of(found.failure.reply), seen(found.failure.reply.answer), outcome
+            "new", put, documented(found.failure.reply.judged), seen(found.failure.reply.answer), outcome
         )
 
     def _same(self, subject: Subject, key: Key, item: Explained, reply: Reply) -> Failure | None:
@@ -268,29 +280,6 @@ def _order(status: Status, cause: Cause) -> tuple[int, str, str]:
 
 def _small(arrays: Mapping[str, NDArray[Any]]) -> bool:
     return sum(a.size for a in arrays.values()) <= 4096
-
-
-def spelled(put: Question, ask: str = "call", arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A question as JSON, exact, as witnesses and reproducers have it."""
-    arrays = {
-        name: {"values": hexed(a.numpy()), "dtype": a.dtype, "shape": list(a.shape), "form": a.form}
-        for name, a in put.arrays.items()
-    }
-    spelled_out: dict[str, Any] = {
-        "api": put.api, "init": None if put.init is None else dict(put.init), "arrays": arrays,
-        "options": dict(put.options), "mode": put.mode,
-    }  # fmt: skip
-    if ask != "call":
-        spelled_out["probe"] = ask
-        spelled_out["arguments"] = dict(arguments or {})
-    if put.wrt:
-        spelled_out["wrt"] = put.wrt
-    return spelled_out
-
-
-def expectation_of(reply: Reply) -> dict[str, Any]:
-    """What is documented for a question."""
-    return documented(reply.judged)
 
 
 def _outcome_of(reply: Reply) -> Outcome:

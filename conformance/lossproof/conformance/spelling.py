@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.dtypes import numpy_dtype
 from lossproof.conformance.expectation import Expected
 from lossproof.conformance.judge import Judged, reach
-from lossproof.conformance.messages import Answer
+from lossproof.conformance.messages import Answer, Question
 from lossproof.specs.models import ArrayValues
 
 SHOWN = 64
@@ -82,3 +83,21 @@ def enclosed(expected: Expected) -> Any:
     """
     lower, upper = np.asarray(expected.value.lower), np.asarray(expected.value.upper)
     return hexed(np.asarray(lower + (upper - lower) / 2), np.asarray(expected.value.undefined))
+
+
+def spelled(put: Question, ask: str = "call", arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A question as JSON, exact, as witnesses and reproducers have it."""
+    arrays = {
+        name: {"values": hexed(a.numpy()), "dtype": a.dtype, "shape": list(a.shape), "form": a.form}
+        for name, a in put.arrays.items()
+    }
+    spelled_out: dict[str, Any] = {
+        "api": put.api, "init": None if put.init is None else dict(put.init), "arrays": arrays,
+        "options": dict(put.options), "mode": put.mode,
+    }  # fmt: skip
+    if ask != "call":
+        spelled_out["probe"] = ask
+        spelled_out["arguments"] = dict(arguments or {})
+    if put.wrt:
+        spelled_out["wrt"] = put.wrt
+    return spelled_out

@@ -122,6 +122,23 @@ def _one_row(
     attempt(arrays)
 
 
+def first_value(subject: Subject, batch: Batch) -> Batch:
+    """The question about the first value alone, where the result has a value for each row; else the batch itself."""
+    found = [batch]
+
+    def keep(arrays: Arrays) -> bool:
+        found.append(replace(batch, arrays=arrays, order="C", axis=-1))
+        return True
+
+    roles = _roles(subject)
+    main = next((a for n, a in batch.arrays.items() if roles[n] in ("x", "distances")), None)
+    if main is not None and main.size:
+        embedded = any(roles[n] == "x" for n in batch.arrays)
+        shape = np.delete(main.shape, _axis(subject, batch) % main.ndim) if embedded else main.shape
+        _one_row(subject, batch, np.arange(int(np.prod(shape))) == 0, keep)
+    return found[-1]
+
+
 def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Arrays], bool]) -> None:
     """Fewer samples of a reduced result, by bisection from the front."""
     roles = _roles(subject)

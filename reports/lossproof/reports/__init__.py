@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lossproof.reports import terminal
     from lossproof.reports.columns import CLAIM_COLUMNS, COLUMNS
     from lossproof.reports.errors import NoRun, OutRefused, ReportError, WriteFailed
-    from lossproof.reports.folder import Run, check_out, read_run, render, write_run
+    from lossproof.reports.folder import Run, check_out, read_run, read_samples, render, write_run
     from lossproof.reports.scripts import reproducer
     from lossproof.reports.terminal import summary_json
 
@@ -26,6 +26,7 @@ __all__ = [
     "WriteFailed",
     "check_out",
     "read_run",
+    "read_samples",
     "render",
     "reproducer",
     "summary_json",
@@ -36,7 +37,7 @@ __all__ = [
 _HOMES = {
     "columns": ("CLAIM_COLUMNS", "COLUMNS"),
     "errors": ("NoRun", "OutRefused", "ReportError", "WriteFailed"),
-    "folder": ("Run", "check_out", "read_run", "render", "write_run"),
+    "folder": ("Run", "check_out", "read_run", "read_samples", "render", "write_run"),
     "scripts": ("reproducer",),
     "terminal": ("summary_json",),
 }

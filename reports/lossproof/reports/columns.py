@@ -17,6 +17,9 @@ CLAIM_COLUMNS: Final = (
 )  # fmt: skip
 """Columns of claims.csv, in order."""
 
+JUDGED_BY_OLDER: Final = " (judged by an older page)"
+"""Ends the citation of a claim whose API has another docstring than the one that the claim was written from."""
+
 FLOAT_COLUMNS: Final = frozenset({"error_ulp", "error_over_bound", "seconds"})
 """float64; a missing value says that there was nothing to measure. `seconds` is never missing."""
 

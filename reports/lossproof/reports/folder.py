@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossproof.reports import tables
 from lossproof.reports.atomic import new_folder, replace_file, write_file
-from lossproof.reports.columns import CLAIM_COLUMNS, COLUMNS, FINDING_FIELDS, SEVERITIES, STATUSES
+from lossproof.reports.columns import CELL_KEY, CLAIM_COLUMNS, COLUMNS, FINDING_FIELDS, SEVERITIES, STATUSES
 from lossproof.reports.errors import NoRun, OutRefused, WriteFailed
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 FILES = (
     "results.parquet", "results.csv", "divergences.csv", "claims.csv", "findings.json", "report.md",
-    "report.html", "run.json",
+    "report.html", "run.json", "samples.json",
 )  # fmt: skip
+SAMPLES = "samples.json"
 FOLDERS = ("reproducers", "logs")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,200}")
 
@@ -75,12 +76,14 @@ def write_run(
     run: Mapping[str, Any],
     scripts: Mapping[str, str],
     logs: Mapping[str, str] | None = None,
+    samples: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
     """Write a run folder at `out`, complete or not at all, and return its path.
 
     `rows`, `claims`, `findings`: mappings with the fields of the result rows, in any order. `run`: facts
     for run.json (JSON data). `scripts`: file name -> text of a reproducer; `logs`: file name -> text of a
-    target's log. The same input gives the same bytes. A complete run that is there already is replaced in one
+    target's log; `samples`: a few answers of each cell, for comparisons (samples.json). The same input gives
+    the same bytes. A complete run that is there already is replaced in one
     step.
 
     Raises OutRefused (see `check_out`), WriteFailed (full disk, no permission), ValueError (wrong columns, a
@@ -102,6 +105,7 @@ def write_run(
     try:
         with new_folder(out) as draft:
             _write_tables(draft, finished)
+            write_file(draft / SAMPLES, _lines(_sorted_samples(samples)))
             for name, page in pages.items():
                 write_file(draft / name, page)
             for folder, texts in zip(FOLDERS, (finished.scripts, logs), strict=True):
@@ -151,7 +155,7 @@ def read_run(path: Path) -> Run:
         )
         raise NoRun(what, why, todo)
     needed = [
-        name for name in FILES if not name.startswith("report.")
+        name for name in FILES if not name.startswith("report.") and name != SAMPLES
     ]  # pages can be made again from the tables
     if missing := [name for name in needed if not (path / name).is_file()]:
         raise NoRun(what, f"{', '.join(missing)} is missing", todo)
@@ -169,6 +173,20 @@ def read_run(path: Path) -> Run:
         )
     except (ValueError, TypeError, OSError) as problem:  # pyarrow's errors are ValueErrors or OSErrors
         raise NoRun(what, f"its files cannot be read ({problem})", todo) from problem
+
+
+def read_samples(path: Path) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """The sampled answers of a run folder by cell (CELL_KEY); empty for a run written without them."""
+    try:
+        found = json.loads((Path(path) / SAMPLES).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {tuple(str(sample[name]) for name in CELL_KEY): sample for sample in found}
+
+
+def _sorted_samples(samples: Iterable[Mapping[str, Any]]) -> list[Any]:
+    safe = [_json_safe(sample) for sample in samples]
+    return sorted(safe, key=lambda sample: [str(sample.get(name)) for name in CELL_KEY])
 
 
 def render(path: Path) -> tuple[Path, Path]:
@@ -248,6 +266,12 @@ def _json_safe(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return tables.clean(str(value))
+
+
+def _lines(values: Iterable[Any]) -> bytes:
+    """A JSON list with an item on each line."""
+    items = (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False) for value in values)
+    return ("[\n" + ",\n".join(items) + "\n]\n").encode()
 
 
 def _json(value: Any) -> bytes:

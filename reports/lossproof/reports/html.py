@@ -50,6 +50,7 @@ def context(run: Run) -> dict[str, Any]:
         "fresh": len(view.fresh(run.findings)),
         "claims": run.claims.to_dict("records"),
         "undocumented": view.undocumented(run),
+        "drifted": view.drifted(run),
         "verdicts": VERDICTS,
         "severities": SEVERITIES,
         "words": words,

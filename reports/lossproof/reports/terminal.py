@@ -163,6 +163,9 @@ def _closing(run: Run) -> list[RenderableType]:
         Text(f"claims    {said or 'none'}"),
         Text(f"findings  {sum(severities.values())}{f': {by_severity}' if by_severity else ''}"),
     ]
+    for item in view.drifted(run):
+        named = f"{plain(item.api)} on {plain(item.target)}"
+        lines.append(Text(f"page      {named}: {plain(item.text)}", style="yellow"))
     if broken := int((run.results["verdict"] == "broken").sum()):
         lines.append(
             Text(f"broken    {words.count(broken, 'cell')} could not be judged", style="bold magenta")

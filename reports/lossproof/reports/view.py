@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossproof.reports import words
-from lossproof.reports.columns import PROPERTIES, VERDICTS
+from lossproof.reports.columns import JUDGED_BY_OLDER, PROPERTIES, VERDICTS
 from lossproof.reports.folder import Run
 
 _WORST = ("broken", "diverges", "conforms", "undocumented", "unsupported")
@@ -121,7 +121,34 @@ def contradicted(run: Run, finding: Mapping[str, Any], most: int = 3) -> list[tu
         for target, says, citation, slugs in zip(*(run.claims[n].tolist() for n in names), strict=True)
         if target == finding["target"] and finding["slug"] in slugs.split(";")
     }
-    return sorted(found.items(), key=lambda claim: claim[1] != finding["citation"])[:most]
+    own = finding["citation"]
+    return sorted(found.items(), key=lambda claim: claim[1].removesuffix(JUDGED_BY_OLDER) != own)[:most]
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """An API whose documentation changed since its spec was written, on one target."""
+
+    target: str
+    api: str
+    written_from: str
+    version: str
+
+    @property
+    def text(self) -> str:
+        """The line that says so, after the name of the API."""
+        return (
+            f"documentation changed since the spec was written (from {self.written_from}, now {self.version})"
+        )
+
+
+def drifted(run: Run) -> tuple[Drifted, ...]:
+    """The changed documentation of every target, as run.json has it; none for a run written without it."""
+    return tuple(
+        Drifted(str(target["name"]), str(d["api"]), str(d["written_from"]), str(d["version"]))
+        for target in run.run.get("targets") or ()
+        for d in target.get("documentation") or ()
+    )
 
 
 @dataclass(frozen=True)
@@ -173,7 +200,10 @@ def facts(run: Run) -> list[tuple[str, str]]:
     names = [n for n in first if n in run.run] + sorted(
         n for n in run.run if n not in first and n != "complete"
     )
-    return [(words.label(name), text) for name in names if (text := _fact(run.run[name]))]
+    shown = {name: run.run[name] for name in names}
+    if isinstance(targets := shown.get("targets"), (list, tuple)):  # `drifted` has their documentation
+        shown["targets"] = [{k: v for k, v in t.items() if k != "documentation"} for t in targets]
+    return [(words.label(name), text) for name, value in shown.items() if (text := _fact(value))]
 
 
 def _fact(value: Any) -> str:

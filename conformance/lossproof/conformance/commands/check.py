@@ -234,6 +234,7 @@ def write(out: Path, result: RunResult, plan: Plan, name: str) -> Path:
         described(result, plan, name),
         result.scripts,
         {f"{t.target.replace('/', '-').strip('-')}.log": t.log for t in result.targets if t.log},
+        [s for t in result.targets for s in t.samples],
     )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from lossproof.oracle.binary64 import GROW, SAFE, U
+from lossproof.oracle.binary64 import FEW, GROW, SAFE, U
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_ends
 from lossproof.oracle.reals import Real, rational
 from lossproof.oracle.rows import Block
@@ -32,7 +32,9 @@ RANGE = 2.0**360
 """Rows whose squared norm lies outside [1/RANGE, RANGE] are given up: products of two would leave the
 range.
 """
-NEAR_ELEMENTS = 1 << 13
+ONE_SLICE = 256
+"""In longer rows one slice proves too little."""
+NEAR_ELEMENTS = 1 << 15
 """Slices are made of so many elements at a time, which the nearest cache holds."""
 
 
@@ -129,11 +131,12 @@ class DoubleDouble:
         return Pair(hi, lo, EPS * np.abs(hi) + TINY)
 
     def dots(self, block: Block) -> tuple[Pair, Pair, Pair]:
+        count = self.slices if block.length <= ONE_SLICE else 2
         step = max(1, NEAR_ELEMENTS // max(block.length, 1))
         if len(block.x) <= step:
-            return _dots(block, self.slices)
+            return _dots(block, count)
         starts = range(0, len(block.x), step)
-        parts = [_dots(Block(block.x[i : i + step], block.y[i : i + step]), self.slices) for i in starts]
+        parts = [_dots(Block(block.x[i : i + step], block.y[i : i + step]), count) for i in starts]
         p, q, r = (self.join(list(column)) for column in zip(*parts, strict=True))
         return p, q, r
 
@@ -223,6 +226,8 @@ class DoubleDouble:
 def _dots(block: Block, count: int) -> tuple[Pair, Pair, Pair]:
     """P, Q and R from so many slices of each row and what they leave."""
     x, y, bits = block.x, block.y, width(block.length)
+    if block.length <= FEW:  # NumPy's inner loops then run along the columns
+        x, y = np.asfortranarray(x), np.asfortranarray(y)
     with np.errstate(all="ignore"):
         q, r = dot(x, x), dot(y, y)
         fine_x, fine_y = _within_range(x, q), _within_range(y, r)

@@ -161,7 +161,7 @@ def table(quick: bool) -> None:
         base_call = mpmath_gradient if what == "gradient" else mpmath_loop
         lists = [v.astype(np.float64).tolist() for v in base_rows]
         base = best(lambda c=base_call, v=lists: c(*v), 3) / len(lists[0])  # type: ignore[misc]
-        count = max(64, size // d // (8 if what == "gradient" or dtype == "float64" else 1))
+        count = max(64, size // d // (2 if what == "gradient" or dtype == "float64" else 1))
         x, y = worst(2048, d) if what == "worst case" else rows(count, d, dtype)
         if what == "all pairs":
             x, y = rows(1024, d, dtype)
@@ -216,6 +216,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rows and runs")
     parser.add_argument("--scale", action="store_true", help="fit time against rows and length as well")
     options = parser.parse_args()
+    os.environ[kernels.VARIABLE] = kernels.active()  # also for small batches
     table(options.quick)
     others(options.quick)
     if options.scale:

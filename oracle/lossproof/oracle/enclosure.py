@@ -100,12 +100,18 @@ class Enclosure:
     @property
     def undefined(self) -> Mask:
         """Where the formula has no value."""
-        return self.problem.undefined.reshape(self.shape)
+        return self._shown(self.problem.undefined)
 
     @property
     def nan(self) -> Mask:
         """Where the documented value is NaN."""
-        return self.problem.nan.reshape(self.shape)
+        return self._shown(self.problem.nan)
+
+    def _shown(self, mask: Mask) -> Mask:
+        """A mask in the shape of the values, read-only: it is the problem's own."""
+        view = mask.reshape(self.shape)
+        view.flags.writeable = False
+        return view
 
     @property
     def valued(self) -> Mask:

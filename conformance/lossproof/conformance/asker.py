@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.batches import Batch, batches
 from lossproof.conformance.judge import Judged, judge
 from lossproof.conformance.messages import Answer, Array, Question
+from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject, Variant
 
 KEPT_GROUPS = 24
@@ -59,7 +60,10 @@ def _packed(values: NDArray[Any], order: str) -> Array:
 
 @dataclass
 class Asker:
-    """One target's answers. `asked` counts questions; a crash or hang is asked once more before it is believed."""
+    """One target's answers. `asked` counts questions; a crash or hang is asked once more before it is believed.
+
+    An API that crashes or hangs on the plainest question (`smoke`) is asked no other: each would cost two workers.
+    """
 
     worker: Asks
     run_seed: int = 0
@@ -67,9 +71,13 @@ class Asker:
     asked: int = 0
     seconds: float = 0.0
     _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
+    _dead: dict[str, Reply | None] = field(default_factory=dict)
 
     def put(self, question: Question) -> Answer:
         """The answer to a question. A crash or hang that does not repeat in a fresh worker is marked `unrepeated`."""
+        dead = self._dead.get(question.api)
+        if dead is not None and question.verb != "probe":
+            return dead.answer
         answer = self.worker.ask(question)
         self.asked += 1
         self.seconds += answer.seconds
@@ -105,17 +113,38 @@ class Asker:
         return Reply(batch, answer, judge(subject, batch.arrays, batch.options, answer, override, flush))
 
     def replies(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
-        """The judged batches of a cell's group (API, region, dtype, variant), asked once."""
+        """The judged batches of a cell's group (API, region, dtype, variant), asked once.
+
+        After a crash or hang the batches left are not asked.
+        """
+        dead = self.smoke(subject)
+        return (dead,) if dead is not None else self._group(subject, key)
+
+    def smoke(self, subject: Subject) -> Reply | None:
+        """The reply to ordinary rows in float32 where it is a crash or hang that repeats, else None; asked once."""
+        if subject.api not in self._dead:
+            self._dead[subject.api] = None
+            if possible("ordinary", subject, "float32"):
+                last = self._group(subject, Key("value", "ordinary", "float32", subject.row_wise))[-1]
+                self._dead[subject.api] = (
+                    last if _ended(last) and "unrepeated" not in last.answer.note else None
+                )
+        return self._dead[subject.api]
+
+    def _group(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
         group = (subject.facts.target, subject.api, key.region, key.dtype, key.variant.slug)
         if group in self._groups:
             self._groups.move_to_end(group)
             return self._groups[group]
-        drawn = batches(subject, key.region, key.dtype, key.variant, self.count(key), self.run_seed)
-        replies = tuple(self.judged(subject, batch, key.region) for batch in drawn)
-        self._groups[group] = replies
+        replies: list[Reply] = []
+        for batch in batches(subject, key.region, key.dtype, key.variant, self.count(key), self.run_seed):
+            replies.append(self.judged(subject, batch, key.region))
+            if _ended(replies[-1]):
+                break
+        self._groups[group] = tuple(replies)
         while len(self._groups) > KEPT_GROUPS:
             self._groups.popitem(last=False)
-        return replies
+        return tuple(replies)
 
     def count(self, key: Key) -> int:
         """How many batches a cell asks: `examples`, two where a layout repeats itself."""
@@ -124,6 +153,10 @@ class Asker:
             if key.region in ("empty", "nonfinite") or key.variant.rank
             else self.examples
         )
+
+
+def _ended(reply: Reply) -> bool:
+    return reply.answer.outcome in ("crash", "hang")
 
 
 def plain(values: NDArray[Any]) -> NDArray[np.float64]:

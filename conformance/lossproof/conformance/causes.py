@@ -39,13 +39,13 @@ FLOORS = (
     "threshold",
 )
 PREDICATES = {
-    "eps_vanishes": "eps",
     "squared_norm_overflows": "overflow",
     "squared_norm_underflows": "underflow",
     "product_overflows": "overflow",
     "product_underflows": "underflow",
     "squared_product_overflows": "overflow",
     "squared_product_underflows": "underflow",
+    "eps_vanishes": "eps",
     "nonfinite": "formula",
 }
 VALUED = (
@@ -280,12 +280,15 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
             best, most = (_cause(subject, key, kind, parameters), parameters, ""), rows
         if most == whole:
             return best
-    if most[0] == whole[0]:
+    # At the extremes many a rule gives the 0 that underflow gives: the range is the simpler reason.
+    doubtful = int(key.region in EXTREME and best is not None)
+    if most[0] == whole[0] and not doubtful:
         return best
     for predicate, kind in PREDICATES.items():
         rows = (int((item.mask & _holds(subject, item.failure, predicate)).sum()), 0)
-        if rows[0] > most[0]:
+        if rows[0] > most[0] - doubtful:
             best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
+            doubtful = 0
     return best
 
 
@@ -298,6 +301,8 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
         yield "dtype", {"result_dtype": observed}
     if judged.shape_differs and not judged.size_differs:
         yield "shape", {"keepdims": not semantics.keepdims}
+    if key.region == "zero" and subject.has("x"):  # 1 - 0 is 1, but so is a rule of its own
+        yield from _zeros(subject, failure)
     for score in ("similarity", "negated", "distance"):
         if subject.spec.family == "cosine" and score != semantics.score:
             yield (
@@ -330,7 +335,7 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
     # Last, since the wide bound of a narrow dtype accepts much.
     if len(set(key.variant.dtypes)) > 1:
         yield "dtype", {"compute_dtype": "narrowest"}
-    elif judged.expected.compute == "float64":
+    elif judged.expected.compute == "float64" and key.region not in EXTREME:
         yield "dtype", {"compute_dtype": "float32"}
 
 
@@ -340,14 +345,21 @@ def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
         for rule in FLOORS:
             if rule != subject.semantics.norm_rule:
                 yield kind, {"norm_rule": rule}
-    for eps in EPS:
-        for rule in FLOORS:
-            yield kind, {"norm_rule": rule, "eps": eps}
-    if key.region == "zero":
-        for value in (0.0, 1.0, -1.0):
-            yield kind, {"norm_rule": "plain", "zero": value}
+    documented = [rule for rule in FLOORS if rule == subject.semantics.norm_rule]
+    for rules in (documented, [rule for rule in FLOORS if rule not in documented]):
+        for eps in EPS:
+            for rule in rules:
+                yield kind, {"norm_rule": rule, "eps": eps}
     if key.region in DIRECTED:
         yield "formula", {"norm_rule": "raw"}
+
+
+def _zeros(subject: Subject, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A value of its own for zero vectors; None: 0/0, where no eps that vanishes explains it."""
+    for value in (0.0, 1.0, -1.0):
+        yield "zero_vector", {"norm_rule": "plain", "zero": value}
+    if not _holds(subject, failure, "eps_vanishes").any():
+        yield "zero_vector", {"norm_rule": "plain", "zero": None}
 
 
 def _cause(

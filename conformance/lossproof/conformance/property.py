@@ -81,7 +81,7 @@ def by_aspect(subject: Subject, key: Key, asker: Asker, kind: str, aspect: Aspec
     failures = []
     for reply in replies:
         if reply.judged.refused or reply.judged.broken_off:
-            failures.append(_refusal(reply))
+            failures.append(refusal(reply))
             continue
         wrong = aspect(reply.judged)
         if wrong.any():
@@ -98,7 +98,8 @@ def conclude(
     defined = sum(int((~j.undefined).sum()) for j in judged)
     error, ratio, grade = _worst(judged)
     expected, observed = _shown(judged)
-    silent = subject.is_silent(key) or (not judged) or (rows > 0 and defined == 0)
+    valueless = any(r.judged.broken_off for r in replies)  # no documentation allows a crash or a None
+    silent = subject.is_silent(key) or (rows > 0 and defined == 0) or not (judged or valueless)
     verdict: Verdict = "undocumented" if silent else "diverges" if failures else "conforms"
     note = next((r.judged.silent for r in replies if r.judged.silent), "")
     if verdict == "undocumented" and not judged:
@@ -128,12 +129,13 @@ def _no_values(subject: Subject, key: Key, replies: Sequence[Reply]) -> Outcome 
     if subject.is_silent(key) or key.region in ("empty", "nonfinite"):
         return Outcome("undocumented", observed=observed, rows=0)
     if key.dtype in ("float32", "float64", "-") and not key.variant.dtypes:
-        failures = tuple(_refusal(r) for r in replies[:1])
+        failures = tuple(refusal(r) for r in replies[:1])
         return Outcome("diverges", "error", failures, observed=observed)
     return Outcome("unsupported", observed=observed, note=str(observed.get("message", "")))
 
 
-def _refusal(reply: Reply) -> Failure:
+def refusal(reply: Reply) -> Failure:
+    """The failure of a reply without a value: an error, a crash, a hang, or what is no array."""
     answer = reply.answer
     if answer.outcome == "error":
         says = f"raises {answer.error.type}: {answer.error.message}" if answer.error else "raises"
@@ -142,7 +144,9 @@ def _refusal(reply: Reply) -> Failure:
         return Failure(
             reply, np.ones(1, dtype=np.bool_), "shape", f"returns no array but {answer.type}: {answer.note}"
         )
-    return Failure(reply, np.ones(1, dtype=np.bool_), answer.outcome, answer.note)
+    return Failure(
+        reply, np.ones(1, dtype=np.bool_), answer.outcome, answer.note.partition("; the log ends")[0]
+    )
 
 
 def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:

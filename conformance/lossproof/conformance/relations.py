@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.asker import Asker, Reply
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.judge import reach
-from lossproof.conformance.property import Failure, Mask, Outcome, conclude
+from lossproof.conformance.property import Failure, Mask, Outcome, conclude, refusal
 from lossproof.conformance.subject import Key, Subject
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -68,12 +68,13 @@ def by_relation(
 
 
 def _nothing(subject: Subject, key: Key, replies: tuple[Reply, ...]) -> Outcome:
-    if any(r.judged.broken_off or r.judged.size_differs for r in replies):
-        return Outcome(
-            "diverges",
-            "shape",
-            (Failure(replies[0], np.ones(1, dtype=np.bool_), "shape", "no value to compare"),),
-        )
+    for reply in replies:
+        if reply.judged.broken_off:
+            failure = refusal(reply)
+            return Outcome("diverges", failure.kind, (failure,))
+        if reply.judged.size_differs:
+            failure = Failure(reply, reply.judged.wrong, "shape")
+            return Outcome("diverges", "shape", (failure,))
     note = next(
         (r.answer.error.type for r in replies if r.answer.error), "no question of this cell can be changed so"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from lossproof import oracle
 
-from . import reference, samples
+from . import native, reference, samples, test_bounds
 from .test_values import EPS, check
 
 F = reference.F
@@ -160,44 +160,44 @@ def test_the_hinge_of_the_embedding_loss():
     assert not oracle.within(np.float32([[0.0, 0.0]]), clear, limit).all()
 
 
-def native(x, y, rule, eps, dtype, normalise):
+def computed(x, y, rule, eps, dtype, order, normalise):
     """The gradient in the dtype itself, by the quotient rule or through normalised rows."""
-    one = dtype(1)
-    p, q, r = (
-        np.sum((a * b).astype(dtype), axis=1, dtype=dtype, keepdims=True) for a, b in ((x, y), (x, x), (y, y))
-    )
+    p, q, r = (native.dot(a, b, order, dtype)[:, None] for a, b in ((x, y), (x, x), (y, y)))
     n, m = np.sqrt(q).astype(dtype), np.sqrt(r).astype(dtype)
+    followed = np.ones_like(n)
     if rule == "floor_norm":
         followed = (n > dtype(eps)).astype(dtype)
         n, m = np.maximum(n, dtype(eps)), np.maximum(m, dtype(eps))
-    else:
-        followed = np.ones_like(n)
     if normalise:
         v, w = (x / n).astype(dtype), (y / m).astype(dtype)
-        c = np.sum((v * w).astype(dtype), axis=1, dtype=dtype, keepdims=True)
+        c = native.dot(v, w, order, dtype)[:, None]
         return ((w - (followed * v * c).astype(dtype)).astype(dtype) / n).astype(dtype)
     d = (n * m).astype(dtype)
     c = (p / d).astype(dtype)
-    return (
-        (y / d).astype(dtype) - (followed * (x * c).astype(dtype) / (n * n).astype(dtype) * one).astype(dtype)
-    ).astype(dtype)
+    pull = (followed * (x * c).astype(dtype) / (n * n).astype(dtype)).astype(dtype)
+    return ((y / d).astype(dtype) - pull).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-@pytest.mark.parametrize("region", ["ordinary", "nearly_orthogonal", "nearly_parallel"])
+@pytest.mark.parametrize("region", ["ordinary", "nearly_orthogonal", "nearly_parallel", "biased"])
 @pytest.mark.parametrize("rule", ["plain", "floor_norm"])
 def test_honest_gradients_stay_within_the_bound(dtype, region, rule):
     kind = samples.DTYPES[dtype]
     for d in (1, 6, 20):
-        x, y = samples.rows(region, dtype, 12, d, seed=3)
+        x, y = (
+            test_bounds.biased(dtype, 12, d)
+            if region == "biased"
+            else samples.rows(region, dtype, 12, d, seed=3)
+        )
         eps = 0.0 if rule == "plain" else float(kind(1.7))
         e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps)
         limit = oracle.bound(e, dtype, "G3" if dtype in ("float16", "bfloat16") else "G2")
-        for normalise in (True, False):
-            with np.errstate(all="ignore"):
-                answer = native(x, y, rule, eps, kind, normalise)
-            good = oracle.within(answer, e, limit) | e.undefined | ~np.isfinite(answer.astype(float))
-            assert good.all()
+        for order in test_bounds.ORDERS:
+            for normalise in (True, False):
+                with np.errstate(all="ignore"):
+                    answer = computed(x, y, rule, eps, kind, order, normalise)
+                good = oracle.within(answer, e, limit) | e.undefined | ~np.isfinite(answer.astype(float))
+                assert good.all(), (d, order, normalise, oracle.excess(answer, e, dtype, "G2").max())
         if region == "ordinary" and d > 1:
             assert not oracle.within(-answer, e, limit).all()
 

@@ -136,16 +136,20 @@ def in_graph(api, arrays, options, wrt):
         returned = function(*args, **kwargs)
         if wrt:
             (returned,) = tf.gradients(tf.reduce_sum(returned), fed[wrt].value)
-        return worker.Evaluated(returned, run(returned, feed))
+        return worker.Evaluated(returned, run(returned, feed, getattr(function, "variables", ())))
 
 
-def run(fetch, feed):
-    """The value of a graph's tensor after its variables are initialised; what is no tensor stays as it is."""
+def run(fetch, feed, variables=()):
+    """The value of a graph's tensor after its variables are initialised; what is no tensor stays as it is.
+
+    `variables` are those that no collection of the graph holds: a Keras metric keeps its own.
+    """
     if not isinstance(fetch, (tf.Tensor, tf.Variable, tf.IndexedSlices)):
         return fetch
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     with tf.compat.v1.Session(config=config) as session:
         session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.local_variables_initializer()])
+        session.run([variable.initializer for variable in variables])
         return session.run(fetch, feed)
 
 

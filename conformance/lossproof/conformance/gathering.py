@@ -12,6 +12,7 @@ from lossproof.conformance.causes import Explained
 from lossproof.conformance.results import ClaimRow, Finding, Row, Verdict
 from lossproof.conformance.session import FINDING_CALLS, Judgement, Session, Standing
 from lossproof.conformance.subject import Key, Subject, selects
+from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
 
 WORST: tuple[Verdict, ...] = ("broken", "diverges", "undocumented", "unsupported", "conforms")
@@ -101,13 +102,18 @@ def _standing(session: Session, known: KnownFinding) -> Finding:
     )  # fmt: skip
 
 
-def claims(subject: Subject, rows: Sequence[tuple[Key, Row]]) -> list[ClaimRow]:
-    """A row for each claim of the edition: the worst verdict of the cells that decide it."""
+def claims(subject: Subject, rows: Sequence[tuple[Key, Row]], older: bool = False) -> list[ClaimRow]:
+    """A row for each claim of the edition: the worst verdict of the cells that decide it.
+
+    `older` says that the target's docstring is not the one that the claims were written from.
+    """
     found = []
     for claim in subject.claims:
         deciding = [(k, r) for k, r in rows if any(selects(d, k) for d in claim.decided_by)]
         verdict: Verdict = next((v for v in WORST if any(r.verdict == v for _, r in deciding)), "broken")
         slugs = sorted({s for _, r in deciding for s in r.finding.split(";") if s})
+        cited = claim.citation(subject.edition)
+        mark = JUDGED_BY_OLDER if older and cited.document == "docstring" else ""
         found.append(
             ClaimRow(
                 subject.facts.target,
@@ -115,7 +121,7 @@ def claims(subject: Subject, rows: Sequence[tuple[Key, Row]]) -> list[ClaimRow]:
                 subject.edition.slug,
                 claim.slug,
                 claim.says,
-                str(claim.citation(subject.edition)),
+                f"{cited}{mark}",
                 verdict,
                 ";".join(slugs),
                 ";".join(str(k) for k, _ in deciding),

@@ -64,6 +64,19 @@ class ClaimRow:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """An API whose documentation changed since its spec was written.
+
+    `written_from` is the newest version whose docstring the edition records, `version` the target's.
+    """
+
+    api: str
+    edition: str
+    written_from: str
+    version: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One cause behind diverging cells of one target."""
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from lossproof.conformance.cli import BROKEN, OK
+
+if TYPE_CHECKING:
+    from lossproof.specs.digests import Recording
 
 
 @click.command("specs")
@@ -16,11 +23,36 @@ import click
     metavar="PATH",
     help="Validate a file or folder.",
 )
+@click.option(
+    "--record",
+    "target",
+    default=None,
+    metavar="TARGET",
+    help="Enter the digests of the target's docstrings into the editions that cover it.",
+)
+@click.option(
+    "--specs",
+    "folder",
+    type=click.Path(path_type=Path, exists=True),
+    default=None,
+    metavar="PATH",
+    help="With --record: the file or folder to record in.  [default: the packaged specs of a checkout]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(validate: Path | None, as_json: bool) -> None:
-    """List the APIs that have a spec, with their editions, claims and cases; or validate a spec of your own."""
+def command(validate: Path | None, target: str | None, folder: Path | None, as_json: bool) -> int:
+    """List the APIs that have a spec, with their editions, claims and cases; or validate a spec of your own.
+
+    --record is for after you have compared a changed page with the claims: from then on the page counts as one
+    that the edition was written from.
+    """
     from lossproof.specs import load_specs
 
+    if validate is not None and target is not None:
+        raise click.UsageError("--validate and --record do different things; give one of them")
+    if folder is not None and target is None:
+        raise click.UsageError("--specs says where --record writes; to look at a folder use --validate")
+    if target is not None:
+        return _record(target, folder, as_json)
     if validate is not None and not validate.exists():
         raise click.UsageError(f"{validate}: no such file or folder")
     specs = load_specs(validate)
@@ -33,11 +65,43 @@ def command(validate: Path | None, as_json: bool) -> None:
     ]  # fmt: skip
     if as_json:
         click.echo(json.dumps(rows, indent=1))
-        return
+        return OK
     if validate is not None:
         click.echo(f"valid: {', '.join(s.api for s in specs)}")
-        return
+        return OK
     for row in rows:
         click.echo(f"{row['api']}  ({row['family']}, {row['claims']} claims, {row['cases']} cases)")
         for slug, versions in row["editions"].items():  # type: ignore[attr-defined]
             click.echo(f"    {slug:<12} {versions}")
+    return OK
+
+
+def _record(text: str, folder: Path | None, as_json: bool) -> int:
+    """Record the docstrings of a target, print what came of it; 3 where the target cannot be started."""
+    from lossproof.conformance.client import WorkerError
+    from lossproof.conformance.documentation import record_target
+    from lossproof.conformance.targets import TargetUnavailable, parse
+    from lossproof.specs.digests import spec_files
+
+    files = spec_files(folder)  # first: no environment is built for what cannot be written
+    try:
+        done = [item for found in parse(text) for item in record_target(found, folder, files)]
+    except (WorkerError, TargetUnavailable) as error:
+        click.echo(f"lossproof: {text} could not be asked: {error}", err=True)
+        return BROKEN
+    if as_json:
+        click.echo(json.dumps([asdict(item) for item in done], indent=1))
+        return OK
+    width = max((len(item.api) for item in done), default=0)
+    for item in done:
+        click.echo(f"{item.api:<{width}}  {_words(item)}")
+    if not done:
+        click.echo(f"{text} has none of the documented APIs")
+    return OK
+
+
+def _words(item: Recording) -> str:
+    if not item.edition:
+        return item.state
+    instead = ", in place of another digest" if item.replaced else ""
+    return f"{item.state}  ({item.edition}, {item.version}{instead})"

@@ -14,7 +14,7 @@ COMMANDS = {
     "check": "Judge every framework installed here, or the targets named, and write a run folder.",
     "explain": "Show what an API documents, or one case with its exact value.",
     "report": "Write the pages of a run folder anew and show its summary.",
-    "specs": "List the specs, or validate one.",
+    "specs": "List the specs, validate one, or record pages that changed.",
     "targets": "List what can be judged here.",
 }
 

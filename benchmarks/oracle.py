@@ -152,7 +152,7 @@ def shares(e: Any, dtype: str) -> str:
 
 
 def table(quick: bool) -> None:
-    runs, size = (3, 1 << 18) if quick else (7, 1 << 21)
+    runs, size = (3, 1 << 19) if quick else (7, 1 << 23)
     fast = kernels.active() == "numba"
     print(f"kernels: {kernels.active()}; stages: {', '.join(a.name for a in LADDER)}")
     print(f"{'':12}{'dtype':10}{'d':>5}{'us/row':>10}{'ratio':>11}{'figure':>9}   share per stage, %")

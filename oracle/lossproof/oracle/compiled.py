@@ -210,14 +210,14 @@ def _sharp_rows(
 
 @_compiled
 def _gradient_rows(
-    x: Any, y: Any, p: Any, q: Any, r: Any, sign: float, single: bool, splitter: float, least: float, most: float,
-    out: Any, decided: Any,
+    x: Any, y: Any, p: Any, q: Any, r: Any, h: float, sign: float, single: bool, splitter: float,
+    least: float, most: float, out: Any, decided: Any,
 ) -> None:  # fmt: skip
     """g_i = b_i s/D - a_i s P/(D Q) under the plain rule, rounded where that is certain.
 
-    s/D is off by (d + 6) u relatively, s P/(D Q) by (3 d + 10) u / Q (P by gamma_d |a| |b| with |a| |b| = D, the
-    rest, 2 d + 10 roundings, relatively, and it is at most 1/Q), and the two products and their difference round once
-    each.
+    With h the depth of the sums, s/D is off by (h + 6) u relatively and s P/(D Q) by (3 h + 10) u / Q: P by gamma_h
+    |a| |b| with |a| |b| = D, the rest by 2 h + 10 roundings, relatively, and it is at most 1/Q. The two products and
+    their difference round once each.
     """
     n, d = x.shape
     for i in range(n):
@@ -226,8 +226,8 @@ def _gradient_rows(
         fine = v >= 1 / SAFE and v <= SAFE and w >= 1 / SAFE and w <= SAFE
         lead = sign / math.sqrt(v * w)
         pull = lead * p[i] / v
-        r1 = abs(lead) * ((d + 12) * U * (1 + 2.0**-20))
-        r2 = (3 * d + 20) * U * (1 + 2.0**-20) / v
+        r1 = abs(lead) * ((h + 12) * U * (1 + 2.0**-20))
+        r2 = (3 * h + 20) * U * (1 + 2.0**-20) / v
         for j in range(d):
             a, b = np.float64(row[j]), np.float64(other[j])
             g = b * lead - a * pull
@@ -243,6 +243,11 @@ def _gradient_rows(
             sure[j] = (first == last) & (size >= least) & (size < most) & fine
 
 
+def depth(length: int) -> int:
+    """How many additions a term of a dot product goes through at most: in its lane, over the lanes, and after them."""
+    return min(length, length // LANES + 2 * LANES)
+
+
 def round_gradient(
     x: NDArray[Any], y: NDArray[Any], score: str, precision: int, least: float, most: float
 ) -> tuple[NDArray[Any], Mask]:
@@ -251,8 +256,9 @@ def round_gradient(
     """
     out, decided = np.empty(x.shape, dtype=np.float32), np.empty(x.shape, dtype=np.bool_)
     splitter = 2.0 ** (53 - precision) + 1
+    h = float(depth(x.shape[1]))
     _gradient_rows(
-        x, y, *products(x, y), _score(score)[0], precision == 24, splitter, least, most, out, decided
+        x, y, *products(x, y), h, _score(score)[0], precision == 24, splitter, least, most, out, decided
     )
     return out, decided
 
@@ -272,7 +278,7 @@ def round_products(
     """Cosines from P, Q and R, rounded to `precision` bits, and where that is certain."""
     out, decided = np.empty(len(p)), np.empty(len(p), dtype=np.bool_)
     sign, offset = _score(score)
-    k = (length + 8) * U * (1 + 2.0**-20)
+    k = (depth(length) + 8) * U * (1 + 2.0**-20)
     splitter = 2.0 ** (53 - precision) + 1
     _round_rows(p, q, r, rule, eps, sign, offset, k, precision == 24, splitter, least, most, out, decided)
     return out, decided

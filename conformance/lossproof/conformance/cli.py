@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "Say what changes from one release, or run, to another.",
     "check": "Judge every framework installed here, or the targets named, and write a run folder.",
     "explain": "Show what an API documents, or one case with its exact value.",
+    "history": "Find the release in which each behaviour changed.",
     "report": "Write the pages of a run folder anew and show its summary.",
     "specs": "List the specs, validate one, or record pages that changed.",
     "targets": "List what can be judged here.",

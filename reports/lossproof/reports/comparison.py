@@ -22,13 +22,18 @@ MOST = 15
 
 def check_out(out: Path) -> None:
     """Refuse a folder that holds something else than a comparison."""
+    refuse_foreign(out, (*FILES, *FOLDERS), "comparison")
+
+
+def refuse_foreign(out: Path, names: tuple[str, ...], what: str) -> None:
+    """Raise OutRefused where `out` holds files that no such output wrote."""
     if not out.exists():
         return
-    names = sorted(p.name for p in out.iterdir()) if out.is_dir() else [out.name]
-    if foreign := [n for n in names if n not in (*FILES, *FOLDERS)]:
+    found = sorted(p.name for p in out.iterdir()) if out.is_dir() else [out.name]
+    if foreign := [n for n in found if n not in names]:
         raise OutRefused(
-            f"cannot write the comparison to {out}",
-            f"it holds files that no comparison wrote ({', '.join(foreign[:3])})",
+            f"cannot write the {what} to {out}",
+            f"it holds files that no {what} wrote ({', '.join(foreign[:3])})",
             "Name another folder with --out",
         )
 
@@ -38,7 +43,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
     import pandas as pd
 
     check_out(out)
-    changes = [_shown(change) for change in told["changes"]]
+    changes = [shown(change) for change in told["changes"]]
     page = {"old": told["old"], "new": told["new"], "changes": changes, "scripts": sorted(scripts)}
     flat = [{n: "; ".join(v) if isinstance(v, list | tuple) else v for n, v in c.items()} for c in changes]
     columns = (
@@ -86,7 +91,7 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
     from rich.console import Console, Group
 
     lines: list[RenderableType] = [f"{told['old']}  ->  {told['new']}", ""]
-    changes = [_shown(c) for c in told["changes"]]
+    changes = [shown(c) for c in told["changes"]]
     for change in changes[:MOST]:
         lines.append(_line(change))
         lines.append(f"   {change['title']}  [{', '.join(change['apis'])}]")
@@ -109,7 +114,7 @@ def _line(change: Mapping[str, Any]) -> RenderableType:
     )
 
 
-def _shown(change: Mapping[str, Any]) -> dict[str, Any]:
+def shown(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change in words."""
     return {
         "class": change["kind_of_change"],

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lossproof.conformance.results import Finding
-    from lossproof.conformance.run import Plan, Progress, RunResult
-    from lossproof.conformance.targets import Target
+    from lossproof.conformance.run import Plan, Progress, RunResult, TargetResult
+    from lossproof.conformance.targets import Target, TargetUnavailable
 
 SEVERITIES = ("S1", "S2", "S3", "S4")
 
@@ -97,31 +97,48 @@ def command(
     from lossproof import reports
     from lossproof.conformance.run import Plan, judge_targets
 
-    chosen = find_targets(targets)
     plan = Plan(known_apis(apis), known_properties(properties), examples, seed)
     reports.check_out(out)
     accepted = {} if baseline is None else accepted_by(baseline)
-    jobs = jobs or min(len(chosen), os.cpu_count() or 1)
     with progress_bar(quiet=as_json) as progress, ending_on_termination():
-        result = judge_targets(chosen, plan, jobs, progress)
+        chosen, missing = find_targets(targets, progress)
+        result = judge_targets(chosen, plan, jobs or min(len(chosen), os.cpu_count() or 1), progress)
+    failed = tuple(unavailable(name, why) for name, why in missing.items())
+    result = replace(result, targets=(*result.targets, *failed))
     result = with_baseline(result, accepted)
     path = write(out, result, plan, "check")
     show(path, as_json)
     return exit_code(result, fail_on, severity)
 
 
-def find_targets(names: Sequence[str]) -> list[Target]:
-    """The targets meant; with no name, all that is installed beside the tool."""
-    from lossproof.conformance.targets import installed, parse
+def find_targets(
+    names: Sequence[str], progress: Progress | None = None
+) -> tuple[list[Target], dict[str, TargetUnavailable]]:
+    """The targets meant, environments built where they are needed, and why others could not be had, by name.
 
-    found = [t for name in names for t in parse(name)] if names else installed()
-    if not found:
-        raise click.UsageError(
-            "no framework is installed here; get them with: pip install 'lossproof[frameworks]', "
-            "or name a target: --target PATH"
-        )
-    unique = {t.name: t for t in found}
-    return list(unique.values())
+    With no name, all that is installed beside the tool.
+    """
+    from lossproof.conformance.targets import installed, parse_all
+
+    if not names:
+        found = installed()
+        if not found:
+            raise click.UsageError(
+                "no framework is installed here; get them with: pip install 'lossproof[frameworks]', "
+                "or name a target: --target PATH"
+            )
+        return found, {}
+    tell = None if progress is None else lambda text, words: progress(text, 0, 0, words)
+    parsed = parse_all(names, tell)
+    unique = {t.name: t for t in parsed.targets}
+    return list(unique.values()), dict(parsed.unavailable)
+
+
+def unavailable(name: str, why: TargetUnavailable) -> TargetResult:
+    """The result of a target that could not be had."""
+    from lossproof.conformance.run import TargetResult
+
+    return TargetResult(name, failed=" ".join(str(why).split()))
 
 
 def known_apis(globs: Sequence[str]) -> tuple[str, ...]:

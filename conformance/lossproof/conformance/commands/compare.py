@@ -94,7 +94,9 @@ def _run_folders(
         )
     targets = []
     for name in names:
-        found = find_targets([name])
+        found, missing = find_targets([name])
+        if missing:
+            raise click.ClickException(f"{name} could not be had: {' '.join(str(missing[name]).split())}")
         if len(found) != 1:
             raise click.UsageError(
                 f"{name} names {len(found)} targets ({', '.join(t.name for t in found)}); name one"

@@ -47,7 +47,7 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
         config.stash[LOGS] = tempfile.TemporaryDirectory(prefix="lossproof-log-")
         config.stash[SESSIONS] = {}
         specs, ledger = load_specs(), load_ledger().findings
-        for target in find_targets(config.getoption("--target")):
+        for target in find_targets(config.getoption("--target"))[0]:
             worker = Worker.start(
                 target, Path(config.stash[LOGS].name) / f"{len(config.stash[SESSIONS])}.log"
             )

@@ -1,0 +1,130 @@
+"""lossproof history: in which release did each behaviour change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lossproof.conformance.cli import BROKEN, FINDINGS, OK, nearest
+from lossproof.conformance.commands.check import (
+    ending_on_termination,
+    judging_options,
+    known_apis,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from lossproof.conformance.histories import History
+    from lossproof.conformance.run import TargetResult
+
+
+@click.command("history")
+@click.argument("framework")
+@click.option(
+    "--from", "first", default=None, metavar="V", help="The oldest.  [default: the oldest catalogued]"
+)
+@click.option(
+    "--to", "last", default=None, metavar="V", help="The newest release.  [default: the newest catalogued]"
+)
+@click.option(
+    "--api", "apis", multiple=True, metavar="GLOB", help="Only these APIs, by full name. Repeatable."
+)
+@click.option("--every", is_flag=True, help="Visit every catalogued release in place of bisecting.")
+@click.option(
+    "--examples",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Batches of 64 rows a cell.",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for table and timeline.")
+@judging_options
+def command(
+    framework: str,
+    first: str | None,
+    last: str | None,
+    apis: tuple[str, ...],
+    every: bool,
+    examples: int,
+    out: Path | None,
+    seed: int,
+    fail_on: str,
+    severity: str,
+    as_json: bool,
+) -> int:
+    """Find, for each behaviour of FRAMEWORK, the release in which it changed.
+
+    FRAMEWORK is a catalogued package, with a backend where it has several: torch, tensorflow, keras, keras[jax],
+    mlx, tensorflow-addons.
+    """
+    from lossproof.conformance.histories import trace
+    from lossproof.conformance.run import Plan, judge_targets
+    from lossproof.reports import timeline
+
+    known_apis(apis)
+    releases = chosen(framework, first, last)
+    if out is not None:
+        timeline.check_out(out)
+    plan = Plan(apis, (), examples, seed)
+    with progress_bar(as_json) as progress, ending_on_termination():
+
+        def visit(wanted: Sequence[str]) -> list[TargetResult]:
+            from lossproof.conformance.commands.check import unavailable
+            from lossproof.conformance.targets import parse_all
+
+            names = [f"{framework}=={release}" for release in wanted]
+            parsed = parse_all(names, lambda text, words: progress(text, 0, 0, words))
+            done = {t.target: t for t in judge_targets(parsed.targets, plan, 2, progress).targets}
+            done |= {text: unavailable(text, why) for text, why in parsed.unavailable.items()}
+            return [done[name] for name in names]
+
+        history = trace(framework, releases, visit, every)
+    told = asdict(history)
+    if out is not None:
+        timeline.write(out, told)
+    if as_json:
+        click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        timeline.show(told, out)
+    return _exit_code(history, fail_on, severity)
+
+
+def chosen(name: str, first: str | None, last: str | None) -> list[str]:
+    """The catalogued releases from `first` to `last`, oldest first; exit 2 for what is not catalogued."""
+    from packaging.version import InvalidVersion, Version
+
+    from lossproof.conformance.targets import catalogue_of
+
+    catalogue = catalogue_of(name.partition("[")[0])
+    try:
+        low = Version(first) if first else Version(catalogue.releases[0])
+        high = Version(last) if last else Version(catalogue.releases[-1])
+    except InvalidVersion as error:
+        raise click.UsageError(f"{error}; catalogued releases: {', '.join(catalogue.releases)}") from error
+    releases = [r for r in catalogue.releases if low <= Version(r) <= high]
+    for bound in (first, last):
+        if bound and bound not in releases:
+            raise click.UsageError(
+                f"{name} {bound} is not catalogued or out of order; {nearest(bound, list(catalogue.releases))}"
+            )
+    if len(releases) < 2:
+        raise click.UsageError(
+            f"a history takes two releases at least; catalogued: {', '.join(catalogue.releases)}"
+        )
+    return releases
+
+
+def _exit_code(history: History, fail_on: str, severity: str) -> int:
+    from lossproof.conformance.comparing import RELIED_ON
+
+    if history.failed:
+        return BROKEN
+    changes = [c for step in history.steps for c in step.changes if c.severity <= severity]
+    if fail_on == "new":
+        changes = [c for c in changes if c.kind_of_change in RELIED_ON]
+    return FINDINGS if changes and fail_on == "any" else OK

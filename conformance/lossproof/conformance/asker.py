@@ -70,6 +70,8 @@ class Asker:
     examples: int = 8
     asked: int = 0
     seconds: float = 0.0
+    samples: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    """what is kept of each group of cells, see `sampling`"""
     _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
     _dead: dict[str, Reply | None] = field(default_factory=dict)
 

@@ -41,4 +41,4 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     if key.variant.case:
         return judge_case(subject, key, asker)
     outcome = properties()[key.property].judge(subject, key, asker)
-    return replace(outcome, sample=sample(subject, asker.replies(subject, key)))
+    return replace(outcome, sample=sample(subject, key, asker))

@@ -93,10 +93,29 @@ def _wanted(problem: CosineProblem) -> bool:
 
 
 def _native(x: NDArray[Any]) -> NDArray[Any]:
-    """Rows in a dtype that compiled code can read; NumPy turns float16 into float64 faster than into float32."""
+    """Rows in a dtype that compiled code can read; the same numbers."""
     if x.itemsize > 2:
         return x
-    return x.astype(np.float64 if x.dtype == np.float16 else np.float32)
+    return half_to_single(x) if x.dtype == np.float16 else x.astype(np.float32)
+
+
+def half_to_single(x: NDArray[np.float16]) -> NDArray[np.float32]:
+    """float16 as float32 by integer operations, several times as fast as a cast by NumPy.
+
+    Moved to the place of a float32's, the bits stand for the value times 2^-112, subnormals included: exponents are
+    biased by 15 in the one and by 127 in the other. Infinities and NaN have no such image and are left to the cast.
+    """
+    bits = x.view(np.uint16).astype(np.uint32)
+    magnitude = bits & np.uint32(0x7FFF)
+    if magnitude.max(initial=0) >= 0x7C00:
+        return x.astype(np.float32)
+    magnitude <<= np.uint32(13)
+    values = magnitude.view(np.float32)
+    values *= np.float32(2.0**112)
+    bits &= np.uint32(0x8000)
+    bits <<= np.uint32(16)
+    magnitude |= bits
+    return values
 
 
 def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFormat) -> tuple[Float, Mask]:

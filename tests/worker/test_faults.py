@@ -258,7 +258,8 @@ def test_many_workers_answer_side_by_side(fake_target: MakeTarget, about: About,
 
 
 TOOL = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 from pathlib import Path
 from lossproof.conformance.client import Worker
 from lossproof.conformance.messages import Question

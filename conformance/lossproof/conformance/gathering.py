@@ -102,14 +102,19 @@ def _standing(session: Session, known: KnownFinding) -> Finding:
     )  # fmt: skip
 
 
-def claims(subject: Subject, rows: Sequence[tuple[Key, Row]], older: bool = False) -> list[ClaimRow]:
+def claims(
+    subject: Subject, rows: Sequence[tuple[Key, Row]], older: bool = False, partial: bool = False
+) -> list[ClaimRow]:
     """A row for each claim of the edition: the worst verdict of the cells that decide it.
 
-    `older` says that the target's docstring is not the one that the claims were written from.
+    A claim that no cell decides is broken, unless the run was `partial`: then it was not asked. `older` says that
+    the target's docstring is not the one that the claims were written from.
     """
     found = []
     for claim in subject.claims:
         deciding = [(k, r) for k, r in rows if any(selects(d, k) for d in claim.decided_by)]
+        if partial and not deciding:
+            continue
         verdict: Verdict = next((v for v in WORST if any(r.verdict == v for _, r in deciding)), "broken")
         slugs = sorted({s for _, r in deciding for s in r.finding.split(";") if s})
         cited = claim.citation(subject.edition)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
 import queue
+import signal
 import sys
 import tempfile
 import threading
@@ -152,7 +154,8 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
             mine.append(session.judge(subject, key))
             done += 1
         judged += mine
-        claim_rows += claims(subject, [(j.key, j.row) for j in mine], older=changed is not None)
+        pairs = [(j.key, j.row) for j in mine]
+        claim_rows += claims(subject, pairs, changed is not None, bool(plan.properties))
     progress(session.facts.target, total, total, "reducing witnesses")
     found = findings(session, judged)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
@@ -191,6 +194,13 @@ def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
             while waiting:
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             return [_result(t, f) for t, f in zip(targets, futures, strict=True)]
+        except (
+            BaseException
+        ):  # Ctrl-C reaches the judges of a terminal; one that was sent to this process does not
+            for child in multiprocessing.active_children():
+                if child.pid is not None:
+                    os.kill(child.pid, signal.SIGINT)
+            raise
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -236,7 +246,7 @@ def scripted(results: Sequence[TargetResult]) -> RunResult:
             except ValueError:
                 done.append(finding)  # no script can be written from this witness
                 continue
-            name = f"{_file_name(finding.target)}-{finding.slug}.py"
+            name = f"{file_name(finding.target)}-{finding.slug}.py"
             scripts[name] = text
             paths[finding.target, finding.slug] = f"reproducers/{name}"
             done.append(replace(finding, reproducer=f"reproducers/{name}"))
@@ -245,7 +255,8 @@ def scripted(results: Sequence[TargetResult]) -> RunResult:
     return RunResult(tuple(finished), scripts)
 
 
-def _file_name(target: str) -> str:
+def file_name(target: str) -> str:
+    """The name of a target as part of a file's name."""
     return "".join(c if c.isalnum() or c in "._" else "-" for c in target.replace("==", "-")).strip("-.")
 
 

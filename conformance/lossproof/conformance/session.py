@@ -25,6 +25,7 @@ from lossproof.conformance.results import Row, Status
 from lossproof.conformance.spelling import documented, literal, seen, spelled
 from lossproof.conformance.subject import Facts, Key, Subject, Variant
 from lossproof.specs import edition_for
+from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
 
 CELL_CALLS = 24
@@ -69,7 +70,7 @@ class Session:
     ) -> None:
         self.facts = facts
         self.asker = asker
-        self.ledger = tuple(f for f in ledger if f.framework == facts.framework)
+        self.ledger = tuple(f for f in ledger if f.package in facts.packages)
         self._specs = tuple(specs)
         self._standings: dict[str, Standing] = {}
 
@@ -78,9 +79,7 @@ class Session:
         """The APIs whose documentation has an edition for the target's version, sorted by name."""
         found = []
         for spec in self._specs:
-            edition = (
-                edition_for(spec, self.facts.packages) if spec.framework == self.facts.framework else None
-            )
+            edition = edition_for(spec, self.facts.packages) if _belongs(spec, self.facts.framework) else None
             if edition is not None:
                 found.append(Subject(self.facts, spec, edition))
         return tuple(sorted(found, key=lambda s: s.api))
@@ -272,6 +271,12 @@ PROPERTY_WORDS = {
     "crash": "an answer",
     "hang": "an answer in time",
 }
+
+
+def _belongs(spec: Spec, framework: str) -> bool:
+    """Whether a framework has the API: Keras has those of tf.keras on each of its backends."""
+    known = load_frameworks().get(framework)
+    return spec.framework == framework or (known is not None and known.has(spec.api))
 
 
 def _order(status: Status, cause: Cause) -> tuple[int, str, str]:

@@ -240,7 +240,7 @@ def with_baseline(result: RunResult, accepted: dict[tuple[str, str], Any]) -> Ru
 
 def write(out: Path, result: RunResult, plan: Plan, name: str) -> Path:
     """Write the run folder."""
-    from lossproof.conformance.run import described
+    from lossproof.conformance.run import described, file_name
     from lossproof.reports import write_run
 
     return write_run(
@@ -250,7 +250,7 @@ def write(out: Path, result: RunResult, plan: Plan, name: str) -> Path:
         [asdict(f) for f in result.findings],
         described(result, plan, name),
         result.scripts,
-        {f"{t.target.replace('/', '-').strip('-')}.log": t.log for t in result.targets if t.log},
+        {f"{file_name(t.target)}.log": t.log for t in result.targets if t.log},
         [s for t in result.targets for s in t.samples],
     )
 

@@ -165,7 +165,9 @@ def table(quick: bool) -> None:
         x, y = worst(2048, d) if what == "worst case" else rows(count, d, dtype)
         if what == "all pairs":
             x, y = rows(1024, d, dtype)
-        ask = {"gradient": oracle.cosine_gradient, "all pairs": oracle.cosine_matrix}.get(what, oracle.cosine)
+        ask: Callable[..., Any] = {"gradient": oracle.cosine_gradient, "all pairs": oracle.cosine_matrix}.get(
+            what, oracle.cosine
+        )
         target = dtype
         ask(x, y).rounded(target)
         pairs = len(x) * (len(y) if what == "all pairs" else 1)
@@ -181,7 +183,11 @@ def table(quick: bool) -> None:
 
 def others(quick: bool) -> None:
     print("\nThe same work by others: us/row and results not correctly rounded to the dtype")
-    ways = {"float64 NumPy": float64, "math.fsum": fsum, "python-flint": arb}
+    ways: dict[str, Callable[[Any, Any], Any]] = {
+        "float64 NumPy": float64,
+        "math.fsum": fsum,
+        "python-flint": arb,
+    }
     if importlib.util.find_spec("torch"):
         ways["torch"] = torch_operator
     for dtype in KINDS:

@@ -119,9 +119,9 @@ def test_a_judged_batch_is_cheap(length):
     answer, limit = e.rounded("float32"), oracle.bound(e, "float32", "G2")
     best = np.inf
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()
         assert oracle.within(answer, e, limit).all()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.thread_time() - start)
     assert best < 2e-3
 
 

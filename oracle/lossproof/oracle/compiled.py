@@ -9,6 +9,7 @@ NumPy, bit for bit.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -24,7 +25,15 @@ SHARP_LANES = 16
 ZERO = 1000
 """Where 2^0 stands in the table of powers of two."""
 POWERS = np.ldexp(1.0, np.arange(-ZERO, ZERO + 1))
-_compiled = numba.njit(cache=True, fastmath=False, error_model="numpy")
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function, and keep the machine code on disk where there is a place for it."""
+    try:
+        kept: Callable[..., Any] = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
+    except RuntimeError:  # no directory that could hold it
+        kept = numba.njit(fastmath=False, error_model="numpy")(function)
+    return kept
 
 
 @_compiled

@@ -42,6 +42,8 @@ FIGURES = {
     ("worst case", "float32", 64): (7, 20),
 }
 
+ASK: dict[str, Callable[..., Any]] = {"gradient": oracle.cosine_gradient, "all pairs": oracle.cosine_matrix}
+
 
 def best(call: Callable[[], object], runs: int) -> float:
     """The least processor time of a few runs, in seconds."""

@@ -20,6 +20,10 @@ KEPT_GROUPS = 24
 EXTREME = ("underflow", "subnormal")
 
 
+class HarnessFault(RuntimeError):  # noqa: N818
+    """Our side of the pipe failed, not the target: the cell is broken."""
+
+
 class Asks(Protocol):
     """Whatever answers questions: a worker, or a stand-in of a test."""
 
@@ -83,6 +87,8 @@ class Asker:
         answer = self.worker.ask(question)
         self.asked += 1
         self.seconds += answer.seconds
+        if answer.error is not None and answer.error.type.endswith("HarnessError"):
+            raise HarnessFault(answer.error.message)
         if answer.outcome in ("crash", "hang"):
             again = self.worker.ask(question)
             self.asked += 1

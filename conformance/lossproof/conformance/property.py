@@ -128,7 +128,10 @@ def _no_values(subject: Subject, key: Key, replies: Sequence[Reply]) -> Outcome 
     observed = behaviour(replies)
     if subject.is_silent(key) or key.region in ("empty", "nonfinite"):
         return Outcome("undocumented", observed=observed, rows=0)
-    if key.dtype in ("float32", "float64", "-") and not key.variant.dtypes:
+    declined = any(
+        r.answer.error and r.answer.error.type.endswith("lossproof_worker.Unsupported") for r in replies
+    )
+    if key.dtype in ("float32", "float64", "-") and not key.variant.dtypes and not declined:
         failures = tuple(refusal(r) for r in replies[:1])
         return Outcome("diverges", "error", failures, observed=observed)
     return Outcome("unsupported", observed=observed, note=str(observed.get("message", "")))

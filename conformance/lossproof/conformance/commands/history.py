@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lossproof.conformance.cli import BROKEN, FINDINGS, OK, nearest
+from lossproof.conformance.cli import BROKEN, FINDINGS, OK
 from lossproof.conformance.commands.check import (
     ending_on_termination,
     judging_options,
@@ -95,7 +95,7 @@ def command(
 
 
 def chosen(name: str, first: str | None, last: str | None) -> list[str]:
-    """The catalogued releases from `first` to `last`, oldest first; exit 2 for what is not catalogued."""
+    """The catalogued releases from `first` to `last`, oldest first; the two themselves included."""
     from packaging.version import InvalidVersion, Version
 
     from lossproof.conformance.targets import catalogue_of
@@ -106,12 +106,9 @@ def chosen(name: str, first: str | None, last: str | None) -> list[str]:
         high = Version(last) if last else Version(catalogue.releases[-1])
     except InvalidVersion as error:
         raise click.UsageError(f"{error}; catalogued releases: {', '.join(catalogue.releases)}") from error
-    releases = [r for r in catalogue.releases if low <= Version(r) <= high]
-    for bound in (first, last):
-        if bound and bound not in releases:
-            raise click.UsageError(
-                f"{name} {bound} is not catalogued or out of order; {nearest(bound, list(catalogue.releases))}"
-            )
+    # Releases that the catalogue does not name can be had too, if one of its builds covers them.
+    known = {*catalogue.releases, *(v for v in (first, last) if v)}
+    releases = sorted((r for r in known if low <= Version(r) <= high), key=Version)
     if len(releases) < 2:
         raise click.UsageError(
             f"a history takes two releases at least; catalogued: {', '.join(catalogue.releases)}"

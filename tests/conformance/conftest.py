@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
-from lossproof.conformance.run import Plan, TargetResult, facts, judge_session
-from lossproof.conformance.session import Session
-from lossproof.conformance.targets import Target
-from lossproof.specs import load_specs
-from lossproof.specs.models import KnownFinding, Spec
+from lossproof.conformance.run import TargetResult
 
-FAKES = Path(__file__).parents[1] / "fakes"
-DATA = Path(__file__).with_name("data")
-DOCUMENTED = {"function": "faulty.cosine_similarity", "class": "faulty.CosineLoss"}
+from .fake_sessions import judged_by, running
 
 Judging = Callable[..., TargetResult]
-
-
-@cache
-def documented(api: str) -> Spec:
-    """The test spec of an API."""
-    return next(s for s in load_specs(DATA) if s.api == api)
-
-
-def in_place_of(api: str, name: str) -> Spec:
-    """The documentation of an API with a fake in its place."""
-    return documented(api).model_copy(update={"api": f"faulty.{name}"})
-
-
-def target(**env: str) -> Target:
-    """The fakes as a target."""
-    return Target(
-        name="fake", framework="fake", python=Path(sys.executable), adapter=FAKES / "fake_adapter.py", env=env
-    )
-
-
-@contextmanager
-def running(folder: Path, timeout: float = 20.0, **env: str) -> Iterator[Worker]:
-    """A worker of the fakes."""
-    with Worker.start(target(**env), folder / "target.log", timeout=timeout) as worker:
-        yield worker
-
-
-def session_of(
-    worker: Worker,
-    specs: Sequence[Spec],
-    ledger: Sequence[KnownFinding] = (),
-    seed: int = 0,
-    examples: int = 1,
-) -> Session:
-    """A session with these documents and no ledger but the one given."""
-    return Session(facts(target(), worker.info), Asker(worker, seed, examples), specs, ledger)
 
 
 @pytest.fixture(scope="session")
@@ -66,20 +19,6 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """One worker for all fakes that leave it alive."""
     with running(tmp_path_factory.mktemp("fakes")) as started:
         yield started
-
-
-def judged_by(
-    worker: Worker,
-    name: str,
-    *properties: str,
-    api: str = DOCUMENTED["function"],
-    ledger: Sequence[KnownFinding] = (),
-    seed: int = 0,
-    examples: int = 1,
-) -> TargetResult:
-    """Every cell of these properties (none named: all), with a fake in the place of a documented API."""
-    session = session_of(worker, [in_place_of(api, name)], ledger, seed, examples)
-    return judge_session(session, Plan(properties=properties, examples=examples, seed=seed), lambda *_: None)
 
 
 @pytest.fixture

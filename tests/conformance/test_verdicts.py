@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from lossproof.conformance.results import Finding
 from lossproof.conformance.run import TargetResult
+
+from .fake_sessions import judged_by, running
 
 LOSS = "faulty.CosineLoss"
 
@@ -52,7 +55,10 @@ def test_a_correctly_rounded_implementation_conforms_everywhere(judging: Any, se
             and row.region not in ("subnormal", "underflow")
         ):
             assert row.grade == "G0", row
-    assert {c.verdict for c in result.claims} == {"conforms"}
+    # Of the formula, what nonfinite and empty input gives is undocumented.
+    assert {c.claim: c.verdict for c in result.claims} == {
+        "formula": "undocumented", "axis": "conforms", "printed": "conforms",
+    }  # fmt: skip
 
 
 def test_a_right_loss_conforms_everywhere(judging: Any) -> None:
@@ -88,3 +94,192 @@ def test_another_score(judging: Any, name: str, kind: str, parameters: dict[str,
     assert all(
         r.verdict == "diverges" for r in result.rows if r.region in ("ordinary", "parallel", "opposite")
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "kind", "severity", "parameters"),
+    [
+        ("floor_squared_norm", ("eps",), "eps", "S2", {"norm_rule": "floor_squared_norm"}),
+        ("floor_product", ("eps",), "eps", "S2", {"norm_rule": "floor_product"}),
+        ("threshold", ("eps",), "eps", "S2", {"norm_rule": "threshold"}),
+        ("unnormalised", ("range", "axis", "scale"), "formula", "S1", {"norm_rule": "raw"}),
+        ("eps_default", ("eps",), "eps", "S2", {"norm_rule": "floor_norm", "eps": 1e-6}),
+        ("one_for_zero", ("zero_vector", "axis"), "zero_vector", "S2", {"norm_rule": "plain", "zero": 1.0}),
+        ("last_axis", ("axis", "sign"), "axis", "S1", {"axis": -1}),
+        ("negative_axis", ("axis", "sign"), "axis", "S1", {"axis": -1}),
+        ("first_axis", ("axis",), "axis", "S1", {"axis": 0}),
+        ("keeping_dims", ("shape", "axis"), "shape", "S1", {"keepdims": True}),
+        ("one_number", ("shape", "axis"), "reduction", "S1", {"reduction": "mean"}),
+        ("always_float64", ("dtype", "sign"), "dtype", "S2", {"result_dtype": "float64"}),
+    ],
+)
+def test_a_wrong_rule_is_named(
+    judging: Any, name: str, properties: tuple[str, ...], kind: str, severity: str, parameters: dict[str, Any]
+) -> None:
+    result = judging(name, *properties)
+    finding = the_finding(result)
+    assert (finding.kind, finding.severity) == (kind, severity)
+    assert finding.behaves_as == {"parameters": parameters}
+    assert size(finding) <= 4, finding.witness
+
+
+def test_nan_for_zero_vectors(judging: Any) -> None:
+    result = judging("nan_for_zero", "zero_vector", "sign", "axis")
+    found = {f.kind: f for f in result.findings}
+    # In float16 the documented eps of 1e-8 is zero, which gives the same NaN.
+    assert set(found) == {"zero_vector", "eps"}
+    assert found["zero_vector"].behaves_as == {"parameters": {"norm_rule": "plain", "zero": None}}
+    assert found["eps"].behaves_as == {"predicate": "eps_vanishes"}
+    assert found["eps"].dtypes == ("float16",)
+    for finding in found.values():
+        assert (finding.severity, finding.status, size(finding)) == ("S2", "new", 2)
+        assert finding.observed["value"] == ["nan"]
+    assert {r.verdict for r in result.rows if r.property != "zero_vector"} == {"conforms"}
+
+
+def test_overflow_on_the_way_is_judged_apart(judging: Any) -> None:
+    finding = the_finding(judging("overflowing", "value", "range"))
+    assert (finding.kind, finding.severity, finding.regions) == ("overflow", "S3", ("overflow",))
+    assert finding.behaves_as == {"predicate": "squared_norm_overflows"}
+    assert size(finding) == 2
+
+
+def test_underflow_on_the_way_is_judged_apart(judging: Any) -> None:
+    result = judging("underflowing", "value", "sign")
+    assert {f.severity for f in result.findings} == {"S3"}
+    assert {r.region for r in result.rows if r.verdict == "diverges"} == {"underflow", "subnormal"}
+    assert "underflow" in {f.kind for f in result.findings}
+
+
+def test_plain_float32_diverges_only_where_squares_overflow(judging: Any) -> None:
+    finding = the_finding(judging("naive", "value", "eps", "zero_vector", "axis", "scale", "permutation"))
+    assert (finding.kind, finding.severity, finding.regions) == ("overflow", "S3", ("overflow",))
+
+
+def test_float64_computed_in_float32(judging: Any) -> None:
+    result = judging("single_inside", "value", "range")
+    first = min(result.findings, key=lambda f: f.severity)
+    assert (first.kind, first.severity, first.dtypes) == ("dtype", "S2", ("float64",))
+    assert first.behaves_as == {"parameters": {"compute_dtype": "float32"}}
+    assert {r.dtype for r in result.rows if r.verdict == "diverges"} == {"float64"}
+    others = {(f.kind, f.severity) for f in result.findings if f is not first}
+    assert others <= {("overflow", "S3"), ("underflow", "S3")}
+
+
+def test_missing_error(judging: Any) -> None:
+    finding = the_finding(judging("lenient", "error", "axis"))
+    assert (finding.kind, finding.severity) == ("error", "S2")
+    assert finding.behaves_as == {"cases": ["axis-out-of-range"]}
+    assert finding.expected == {"error": ["ValueError"]} or "raises" in finding.expected
+
+
+def test_another_default_in_the_signature(judging: Any) -> None:
+    finding = the_finding(judging("eps_default", "signature"))
+    assert (finding.kind, finding.severity) == ("configuration", "S2")
+    assert {"name": "eps", "default": 1e-6} in finding.observed["data"]
+
+
+def test_a_missing_api(judging: Any) -> None:
+    result = judging("no_such_name")
+    (row,) = result.rows
+    finding = the_finding(result)
+    assert (row.verdict, row.property, finding.kind) == ("diverges", "signature", "error")
+    assert "no_such_name" in row.observed
+    assert {c.verdict for c in result.claims} == {"broken"}  # nothing was left that could decide them
+
+
+# --- reductions, weights, configuration ---
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "kind", "parameters"),
+    [
+        ("PositiveLoss", ("value", "sign"), "sign", {"score": "similarity"}),
+        ("MeanForSumLoss", ("reduction",), "reduction", {"reduction": "mean"}),
+        ("WeightlessLoss", ("weights", "reduction"), "weights", {"ignore_weights": True}),
+    ],
+)
+def test_a_wrong_loss_is_named(
+    judging: Any, name: str, properties: tuple[str, ...], kind: str, parameters: dict[str, Any]
+) -> None:
+    finding = the_finding(judging(name, *properties, api=LOSS))
+    assert (finding.kind, finding.severity) == (kind, "S1")
+    assert finding.behaves_as == {"parameters": parameters}
+
+
+def test_a_configuration_that_says_otherwise(judging: Any) -> None:
+    finding = the_finding(judging("ForgetfulLoss", "configuration", "sign", api=LOSS))
+    assert (finding.kind, finding.severity) == ("configuration", "S2")
+
+
+# --- no value at all ---
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "severity", "words"),
+    [
+        ("nothing", "shape", "S1", "returns no array but NoneType"),
+        ("a_string", "shape", "S1", "returns no array but str"),
+        ("exiting", "error", "S2", "raises SystemExit: enough"),
+        ("raising", "error", "S2", "raises RuntimeError: out of luck"),
+        ("crashing", "crash", "S2", "the worker died: signal 6 (SIGABRT)"),
+    ],
+)
+def test_what_gives_no_value_is_one_finding(
+    judging: Any, name: str, kind: str, severity: str, words: str
+) -> None:
+    result = judging(name, "value", "shape", "zero_vector")
+    finding = the_finding(result)
+    assert (finding.kind, finding.severity) == (kind, severity)
+    assert words in finding.title
+    assert "\n" not in finding.title
+    assert "conforms" not in verdicts(result)
+    plain = [r for r in result.rows if r.dtype == "float32" and r.region not in ("nonfinite", "empty")]
+    assert {r.verdict for r in plain} == {"diverges"}
+    assert {r.kind for r in plain} == {kind}
+
+
+def test_a_crash_costs_few_workers(judging: Any) -> None:
+    assert judging("crashing", "value", "eps", "determinism").questions <= 4
+
+
+def test_a_crash_that_does_not_repeat_is_broken(tmp_path: Path) -> None:
+    with running(tmp_path, FAKE_MARKER=str(tmp_path / "marker")) as worker:
+        result = judged_by(worker, "crashing_once", "value")
+    broken = [r for r in result.rows if r.verdict == "broken"]
+    assert {(r.region, r.dtype) for r in broken} == {("ordinary", "float32")}
+    assert all("unrepeated crash" in r.observed for r in broken)
+    assert not result.findings
+    assert "broken" in {c.verdict for c in result.claims}
+
+
+def test_a_hang_diverges(tmp_path: Path) -> None:
+    with running(tmp_path, timeout=0.5) as worker:
+        result = judged_by(worker, "hanging", "value", "eps")
+    finding = the_finding(result)
+    assert (finding.kind, finding.severity) == ("hang", "S2")
+    assert "0.5 s" in finding.title
+    assert result.questions <= 4
+
+
+# --- beside the value ---
+
+
+def test_output_is_no_answer(judging: Any) -> None:
+    result = judging("shouting", "sign", "axis")
+    assert not result.findings
+    assert verdicts(result) == {"conforms"}
+
+
+def test_changed_inputs(judging: Any) -> None:
+    result = judging("changing", "mutation", "sign", "axis")
+    finding = the_finding(result)
+    assert (finding.kind, finding.severity, finding.properties) == ("mutation", "S2", ("mutation",))
+    assert "x1" in finding.title
+
+
+def test_nondeterminism(judging: Any) -> None:
+    result = judging("nondeterministic", "determinism", "sign", "axis")
+    finding = the_finding(result)
+    assert (finding.kind, finding.severity) == ("nondeterminism", "S2")
+    assert finding.properties == ("determinism",)

@@ -177,11 +177,9 @@ def _rows(
         y[..., 0] = np.where(y.any(-1), y[..., 0], 1)
         return x.astype(dtype), y.astype(dtype)
     names = variant.dtypes or (dtype, dtype)
-    if region == "nearly_orthogonal":  # units of roundoff of the dtype that the documentation computes in
-        names_of_units = (*names, subject.compute_dtype(*names))
-    else:
-        names_of_units = names
-    narrow = min(names_of_units, key=lambda name: (FORMATS[name].emax, FORMATS[name].precision))
+    # Nearly orthogonal: units of roundoff of the dtype that the documentation computes in.
+    units = (*names, subject.compute_dtype(*names)) if region == "nearly_orthogonal" else names
+    narrow = min(units, key=lambda name: (FORMATS[name].emax, FORMATS[name].precision))
     eps = subject.eps(dict(variant.options)) or 0.0
     shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
     x, y = regions.pairs(region, rng, shape, unit_norm=semantics.inputs == "unit_norm")

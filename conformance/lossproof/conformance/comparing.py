@@ -1,21 +1,21 @@
 """Comparing two runs: what changed between two releases, gathered by cause and sorted by class.
 
-Both runs asked the same bytes (same seed), so their samples are compared value by value. Two answers are the same where
-they differ by no more than the bounds of both: rounding noise is never called a change.
+Both runs asked the same bytes (same seed), so their samples are compared value by value (see `differences`). A cell
+whose answers are the same did not change, whatever either page says of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.spelling import parsed
+from lossproof.conformance.differences import Difference, allowed, difference, numbers, refusal
 
 CLASSES = (
     "newly diverging",
@@ -33,28 +33,44 @@ CLASSES = (
 RELIED_ON = CLASSES[:5]
 """What a user relies on: these classes make a comparison fail."""
 CELL = ("api", "property", "region", "dtype", "variant")
-UNKNOWN_REACH = 2.0**-6
-"""Relative: answers without a documented value are compared by behaviour, not by rounding."""
 ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
+EXTREMES = frozenset({"underflow", "overflow", "subnormal"})
+EDGES = frozenset({"zero", "below_eps", "tiny_norm", "nonfinite", "empty"})
+OWN = frozenset({"sign", "error", "crash", "hang", "dtype", "reduction", "range"})
+"""Kinds of differences that are one cause wherever they show."""
+
+CellKey = tuple[str, ...]
+Row = Mapping[str, Any]
+Sample = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs: cells by key, samples by key, APIs with their editions."""
+    """One of the two runs of one target: cells and samples by `CELL`, and what is known of APIs and findings."""
 
     name: str
     version: str
-    rows: Mapping[tuple[str, ...], Mapping[str, Any]]
-    samples: Mapping[tuple[str, ...], Mapping[str, Any]]
+    rows: Mapping[CellKey, Row]
+    samples: Mapping[CellKey, Sample]
     editions: Mapping[str, str] = field(default_factory=dict)
-    documentation: Mapping[str, str] = field(default_factory=dict)
-    """API -> digest of its docstring, where the run has it"""
+    """API -> edition that it was judged by"""
+    drifted: frozenset[str] = frozenset()
+    """APIs whose docstring is none of those that the edition was written from"""
+    findings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """slug -> finding"""
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The documented APIs that the target does not have: nothing was asked but whether they exist."""
+        count = Counter(key[0] for key in self.rows)
+        lone = (k for k in self.rows if count[k[0]] == 1 and k[1:] == ("signature", "-", "-", "-"))
+        return frozenset(k[0] for k in lone if self.rows[k]["kind"] == "error")
 
     @property
     def apis(self) -> frozenset[str]:
         """The APIs that the run judged."""
-        return frozenset(key[0] for key in self.rows)
+        return frozenset(key[0] for key in self.rows) - self.absent
 
 
 @dataclass(frozen=True)
@@ -77,237 +93,231 @@ class Change:
     scripts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One changed cell: its class and severity, the cause it belongs to, and how its answers differ, if sampled."""
+
+    key: CellKey
+    kind_of_change: str
+    severity: str
+    cause: tuple[str, ...]
+    kind: str
+    title: str
+    moved: Difference | None
+
+
 def compare(old: Side, new: Side) -> list[Change]:
-    """What changed from `old` to `new`, worst first."""
-    groups: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    """What changed from `old` to `new`: first what users rely on, worst and widest first, then class by class."""
+    gone = old.absent | new.absent
+    groups: dict[tuple[str, ...], list[Seen]] = defaultdict(list)
     for key in sorted(set(old.rows) & set(new.rows)):
-        for cause in _causes(old, new, key):
-            groups[cause].append(key)
-    found = [_change(old, new, cause, keys) for cause, keys in groups.items()]
-    found += _apis(old, new) + _accuracy(old, new) + _documentation(old, new)
-    return sorted(found, key=lambda c: (CLASSES.index(c.kind_of_change), c.severity, -c.cells, c.slug))
-
-
-Cause = tuple[str, ...]
-"""Class, kind, severity, slug and title of a change."""
-
-
-def _causes(old: Side, new: Side, key: tuple[str, ...]) -> Iterable[Cause]:
-    before, after = old.rows[key], new.rows[key]
-    moved = _moved(old.samples.get(key), new.samples.get(key))
-    errors = _errors(old.samples.get(key), new.samples.get(key))
-    old_findings, new_findings = _slugs(before), _slugs(after)
-    if errors:
-        yield errors
-    elif moved is None and before["verdict"] == after["verdict"]:
-        return  # the same answers: a divergence judged by another page, or told otherwise, is no change of behaviour
-    elif after["verdict"] == "diverges" and before["verdict"] != "diverges":
-        for slug in sorted(new_findings):
-            yield ("newly diverging", after["kind"], after["severity"], slug, f"now diverges: {slug}")
-    elif before["verdict"] == "diverges" and after["verdict"] != "diverges":
-        for slug in sorted(old_findings):
-            yield ("fixed", before["kind"], before["severity"], slug, f"no longer diverges: {slug}")
-    elif moved is not None:
-        kind, words = moved
-        silent = before["verdict"] == after["verdict"] == "undocumented"
-        class_ = "changed but undocumented" if silent else "changed"
-        severity = _severity(kind, key, after)
-        yield (class_, kind, severity, f"{kind}-{words}".replace(" ", "-"), words)
-
-
-def _slugs(row: Mapping[str, Any]) -> set[str]:
-    return {slug for slug in str(row["finding"]).split(";") if slug}
-
-
-def _severity(kind: str, key: tuple[str, ...], row: Mapping[str, Any]) -> str:
-    if row["severity"]:
-        return str(row["severity"])
-    if key[2] in ("underflow", "overflow", "subnormal"):
-        return "S3"
-    if key[2] in ("zero", "below_eps", "tiny_norm", "nonfinite", "empty") or kind in (
-        "dtype",
-        "configuration",
-    ):
-        return "S2"
-    return "S1"
-
-
-# --- answers ---
-
-
-def _errors(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Cause | None:
-    """An exception that appeared or disappeared."""
-    if not old or not new:
-        return None
-    before, after = (_first_error(s) for s in (old, new))
-    if before == after:
-        return None
-    if after and not before:
-        return ("error appeared", "error", "S2", f"error-{after}", f"raises {after} where a value came back")
-    if before and not after:
-        return (
-            "error disappeared",
-            "error",
-            "S2",
-            f"no-error-{before}",
-            f"a value where {before} was raised",
-        )
-    return (
-        "changed but undocumented",
-        "error",
-        "S2",
-        f"error-{after}",
-        f"raises {after} in place of {before}",
-    )
-
-
-def _first_error(sample: Mapping[str, Any]) -> str:
-    """The last part of the class name of the first exception."""
-    errors = [
-        str(a["error"]) for a in sample["answers"] if a.get("error") and isinstance(a.get("error"), str)
-    ]
-    crashed = [str(a["outcome"]) for a in sample["answers"] if a.get("outcome") in ("crash", "hang")]
-    return (errors + crashed + [""])[0].rsplit(".", 1)[-1]
-
-
-def _moved(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> tuple[str, str] | None:
-    """How the sampled values differ: kind and words, None where they are the same."""
-    if not old or not new:
-        return None
-    pairs = list(zip(old["answers"], new["answers"], strict=False))
-    a, b, reach = _numbers(pairs)
-    if any(x.get("shape") != y.get("shape") for x, y in pairs if "shape" in x and "shape" in y):
-        return "shape", "another shape"
-    if a.size:
-        apart = ~((np.abs(a - b) <= reach) | (a == b) | (np.isnan(a) & np.isnan(b)))
-        if apart.any():
-            return _relation(a[apart], b[apart], reach[apart])
-    if any(x.get("dtype") != y.get("dtype") for x, y in pairs):
-        before, after = next(
-            (x.get("dtype"), y.get("dtype")) for x, y in pairs if x.get("dtype") != y.get("dtype")
-        )
-        return "dtype", f"{after} in place of {before}"
-    plain = [
-        {k: v for k, v in s.items() if k not in ("value", "values", "reach", "note", "message")}
-        for p in pairs
-        for s in p
-    ]
-    if not a.size and any(x != y for x, y in zip(plain[::2], plain[1::2], strict=True)):
-        return "configuration", "another answer"
-    return None
-
-
-def _numbers(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Any, Any, Any]:
-    """Values of both sides that stand for the same question, and how far apart rounding may lead them."""
-    a, b, reach = [], [], []
-    for x, y in pairs:
-        before, after = (np.ravel(np.asarray(_floats(s.get("values", s.get("value", []))))) for s in (x, y))
-        if before.size != after.size:
+        if key[0] in gone:
             continue
-        a.append(before)
-        b.append(after)
-        allowed = np.zeros(before.size)
-        for side, values in ((x, before), (y, after)):
-            given = _floats(side.get("reach", []))
-            own = np.asarray(given) if len(given) == before.size else UNKNOWN_REACH * np.abs(values)
-            allowed = allowed + np.nan_to_num(own, nan=0.0, posinf=np.inf)
-        reach.append(allowed)
-    if not a:
-        return np.zeros(0), np.zeros(0), np.zeros(0)
-    return np.concatenate(a), np.concatenate(b), np.concatenate(reach)
+        for seen in _seen(old, new, key):
+            groups[str(seen.kind_of_change in RELIED_ON), *seen.cause].append(seen)
+    found = [_change(old, new, seen) for seen in groups.values()]
+    found += _apis(old, new) + _accuracy(old, new) + _documentation(old, new)
+    return sorted(_named(found), key=order)
 
 
-def _floats(values: Any) -> Any:
-    if isinstance(values, list | tuple):
-        flat: list[Any] = []
-        for value in values:
-            inner = _floats(value)
-            flat += inner if isinstance(inner, list) else [inner]
-        return flat
-    return parsed(values) if isinstance(values, str) else float("nan") if values is None else float(values)
+def order(change: Change) -> tuple[bool, str, int, int, str]:
+    """Worst first: what users rely on by severity and number of cells, the rest after it."""
+    relied_on = change.kind_of_change in RELIED_ON
+    class_ = CLASSES.index(change.kind_of_change)
+    return not relied_on, change.severity if relied_on else f"{class_:02}", -change.cells, class_, change.slug
 
 
-def _relation(a: Any, b: Any, reach: Any) -> tuple[str, str]:
-    """In which way new values b follow from old values a."""
-    with np.errstate(all="ignore"):
-        if np.all(np.abs(a + b) <= reach):
-            return "sign", "the negative of what it was"
-        if np.all(np.abs(b - (1 - a)) <= reach) or np.all(np.abs(b - (1 + a)) <= reach):
-            return "formula", "one minus what it was"
-        if np.isnan(b).all():
-            return "zero_vector", "NaN where a number was"
-        if np.isnan(a).all():
-            return "zero_vector", "a number where NaN was"
-        ratio = b / a
-        if np.isfinite(ratio).all() and ratio.size > 1 and np.ptp(ratio) <= 1e-3 * np.abs(ratio).max():
-            return "formula", f"{ratio[0]:.4g} times what it was"
-    return "formula", "another value"
+def _seen(old: Side, new: Side, key: CellKey) -> Iterator[Seen]:
+    """The changes that a cell shows."""
+    before, after = old.rows[key], new.rows[key]
+    if "broken" in (before["verdict"], after["verdict"]):
+        return  # what could not be judged cannot be compared
+    wrong = before["verdict"] == "diverges", after["verdict"] == "diverges"
+    a, b = old.samples.get(key, {}), new.samples.get(key, {})
+    sampled = bool(a.get("answers") and b.get("answers"))
+    if sampled and not _same_question(a, b):
+        return  # the pages ask different things by the same name
+    moved = difference(a["answers"], b["answers"], all(wrong)) if sampled else None
+    if moved is None:
+        other_page = old.editions.get(key[0]) != new.editions.get(key[0])
+        if wrong[0] == wrong[1] or (sampled and other_page):
+            return  # the same answers: a divergence judged by another page is no change of behaviour
+    class_ = _class(wrong, before, after, moved, b)
+    if moved is not None and (moved.kind in OWN or not wrong[0] ^ wrong[1]):
+        own = () if moved.kind in OWN else (key[0],)
+        kind, words = _kind(moved, key), moved.words
+        yield Seen(key, class_, _severity(moved, key, before, after), (kind, words, *own), kind, words, moved)
+        return
+    row, side = (after, new) if wrong[1] else (before, old)
+    for slug in sorted(slug for slug in str(row["finding"]).split(";") if slug):
+        finding = side.findings.get(slug, {})
+        words = finding.get("title") or slug
+        title = f"now diverges: {words}" if wrong[1] else f"no longer diverges: {words}"
+        severity = str(finding.get("severity") or row["severity"])
+        yield Seen(key, class_, severity, (slug,), str(finding.get("kind") or row["kind"]), title, moved)
+
+
+def _kind(moved: Difference, key: CellKey) -> str:
+    """The kind of a difference, by where it shows where it does not say itself."""
+    if moved.kind == "range":
+        return {"zero": "zero_vector", "overflow": "overflow", "underflow": "underflow"}.get(
+            key[2], "formula"
+        )
+    return "training" if moved.kind == "configuration" and key[1] == "training" else moved.kind
+
+
+def _class(wrong: tuple[bool, bool], before: Row, after: Row, moved: Difference | None, new: Sample) -> str:
+    refused = moved is not None and moved.kind in ("error", "crash", "hang")
+    appeared = refused and moved is not None and moved.words.endswith("an answer came back")
+    if appeared and (after["verdict"] != "conforms" or before["verdict"] != "diverges"):
+        return "error appeared"
+    if wrong == (False, True):
+        return "newly diverging"
+    if wrong == (True, False) and after["verdict"] != "unsupported":
+        return "fixed"
+    if refused:
+        comes = moved is not None and not any(map(refusal, new["answers"]))
+        return "error disappeared" if comes else "changed but undocumented"
+    silent = before["verdict"] == after["verdict"] == "undocumented"
+    return "changed but undocumented" if silent else "changed"
+
+
+def _severity(moved: Difference, key: CellKey, before: Row, after: Row) -> str:
+    """How bad a change is: by the finding where it made one, else by what changed and where."""
+    if after["verdict"] == "diverges" != before["verdict"]:
+        return str(after["severity"])
+    if moved.kind == "error":
+        # Another class of exception for what was refused before hurts few.
+        return (
+            "S3" if moved.words.endswith("was raised") and not moved.words.startswith("an answer") else "S2"
+        )
+    if key[2] in EXTREMES:
+        return "S3"
+    return "S2" if key[2] in EDGES or moved.kind in ("dtype", "configuration") else "S1"
+
+
+def _same_question(old: Sample, new: Sample) -> bool:
+    """Whether two samples were asked the same; the mode and the way of passing arrays may differ."""
+    a, b = old.get("question"), new.get("question")
+    names = ("init", "arrays", "options", "probe", "arguments")
+    return not a or not b or all((a.get(n) or {}) == (b.get(n) or {}) for n in names)
 
 
 # --- gathering ---
 
 
-def _change(old: Side, new: Side, cause: Cause, keys: Sequence[tuple[str, ...]]) -> Change:
-    class_, kind, severity, slug, title = cause
-    shown = min(keys, key=lambda k: (k[2] != "ordinary", k[3] != "float32", len(k[4]), k))
-    before, after = old.samples.get(shown, {}), new.samples.get(shown, {})
+def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
+    keys = [s.key for s in seen]
     names = sorted({k[0] for k in keys})
+    common = Counter(s.kind_of_change for s in seen)
+    class_ = min(common, key=lambda c: (-common[c], CLASSES.index(c)))
+    first = min(seen, key=lambda s: _rank(old, new, s))
+    witness, before, after = _witness(old, new, first)
+    told = first.cause[1] if first.kind in ("error", "dtype") and len(first.cause) > 1 else ""
+    words = f"{first.kind} {told}" if len(first.cause) > 1 else first.cause[0]
     return Change(
         class_,
-        f"{slug}-{names[0].rsplit('.', 1)[-1]}".lower().replace("_", "-"),
-        title,
-        kind,
-        severity,
+        slugged(f"{words} {names[0].rsplit('.', 1)[-1]}"),
+        first.title,
+        first.kind,
+        min(s.severity for s in seen),
         tuple(names),
         len(keys),
         tuple(sorted({k[1] for k in keys})),
         tuple(sorted({k[2] for k in keys} - {"-"})),
         tuple(sorted({k[3] for k in keys} - {"-"})),
-        _witness(old.rows[shown], new.rows[shown], before, after),
-        _first(before),
-        _first(after),
+        witness,
+        before,
+        after,
     )
 
 
-def _witness(
-    before: Mapping[str, Any], after: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """The question that shows a change: the sample's, or the witness of the finding."""
-    for sample in (new, old):
-        if sample.get("question"):
-            return dict(sample["question"])
-    for row in (after, before):
-        if row["witness"]:
-            return dict(json.loads(row["witness"]))
-    return {}
+def slugged(words: str) -> str:
+    """Words as a file name: lower case, one hyphen between them."""
+    plain = "".join(c if c.isalnum() or c == "." else " " for c in words.lower())
+    return "-".join(plain.split())
 
 
-def _first(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """The first sampled answer, one value of it."""
-    answers = sample.get("answers") or [{}]
-    first = dict(answers[0])
-    if "values" in first:
-        first["value"] = first.pop("values")[0] if first["values"] else None
-    reach = first.pop("reach", None)
-    if reach:
-        first["tolerance"] = reach[0]
-    return first
+def _named(changes: Sequence[Change]) -> list[Change]:
+    """Changes with slugs that differ."""
+    found: list[Change] = []
+    taken: set[str] = set()
+    for change in changes:
+        slug, number = change.slug, 2
+        while slug in taken:
+            slug, number = f"{change.slug}-{number}", number + 1
+        taken.add(slug)
+        found.append(replace(change, slug=slug))
+    return found
+
+
+def _rank(old: Side, new: Side, seen: Seen) -> tuple[Any, ...]:
+    """How well a cell shows a change: by a question that both sides answered otherwise, plain and short."""
+    key = seen.key
+    shown = _shown(old, new, seen) is not None
+    return not shown, key[2] != "ordinary", key[3] != "float32", seen.severity, len(key[4]), key
+
+
+def _shown(old: Side, new: Side, seen: Seen) -> tuple[Sample, Sample] | None:
+    """The samples of a cell whose kept question shows the change, else None."""
+    a, b = (side.samples.get(seen.key, {}) for side in (old, new))
+    if not all(s.get("question") and s.get("answer") for s in (a, b)) or not _same_question(a, b):
+        return None
+    found = difference([a["answer"]], [b["answer"]])
+    alike = found is not None and (seen.moved is None or found.kind == seen.moved.kind)
+    return (a, b) if alike else None
+
+
+def _witness(old: Side, new: Side, seen: Seen) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]:
+    """The question that shows a change, and each side's answer to it.
+
+    Where no kept question shows it: the witness of the side that diverges; the other one, of the same edition,
+    conforms in that cell, so its answer is the documented value.
+    """
+    if found := _shown(old, new, seen):
+        a, b = found
+        return dict(b["question"]), _told(a["answer"]), _told(b["answer"])
+    before, after = old.rows[seen.key], new.rows[seen.key]
+    if (before["verdict"] == "diverges") ^ (after["verdict"] == "diverges"):
+        row = after if after["verdict"] == "diverges" else before
+        question, wanted, got = (_json(row[n]) for n in ("witness", "expected", "observed"))
+        same_page = old.editions.get(seen.key[0]) == new.editions.get(seen.key[0])
+        if isinstance(question, Mapping) and question.get("api") and isinstance(got, Mapping):
+            documented = dict(wanted) if same_page and (wanted.get("value") or wanted.get("error")) else {}
+            answers = (documented, _told(got)) if row is after else (_told(got), documented)
+            return dict(question), dict(answers[0]), dict(answers[1])
+    a, b = (dict((s.samples.get(seen.key, {}).get("answers") or [{}])[0]) for s in (old, new))
+    return {}, a, b
+
+
+def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with a tolerance for each of its values."""
+    told = {n: v for n, v in answer.items() if v not in (None, "")}
+    if numbers(answer).size and "value" in answer:
+        near = allowed(answer)
+        told["tolerance"] = _shaped(answer["value"], iter([float(v).hex() for v in np.ravel(near)]))
+    return told
+
+
+def _shaped(like: Any, values: Iterator[str]) -> Any:
+    return [_shaped(item, values) for item in like] if isinstance(like, list | tuple) else next(values)
+
+
+def _json(text: Any) -> Any:
+    return json.loads(text) if text else {}
+
+
+# --- APIs, accuracy, documentation ---
 
 
 def _apis(old: Side, new: Side) -> list[Change]:
-    gone = [
-        Change("API removed", f"removed-{a}", f"{a} is gone", "error", "S1", (a,), _count(old, a))
-        for a in sorted(old.apis - new.apis)
-    ]
-    come = [
-        Change("API added", f"added-{a}", f"{a} is new", "error", "S4", (a,), _count(new, a))
-        for a in sorted(new.apis - old.apis)
-    ]
-    return gone + come
+    def change(class_: str, severity: str, side: Side, api: str) -> Change:
+        words = "is gone" if class_ == "API removed" else "is new"
+        cells = sum(key[0] == api for key in side.rows)
+        return Change(class_, slugged(f"{class_} {api}"), f"{api} {words}", "error", severity, (api,), cells)
 
-
-def _count(side: Side, api: str) -> int:
-    return sum(key[0] == api for key in side.rows)
+    gone = [change("API removed", "S1", old, api) for api in sorted(old.apis - new.apis)]
+    return gone + [change("API added", "S4", new, api) for api in sorted(new.apis - old.apis)]
 
 
 def _accuracy(old: Side, new: Side) -> list[Change]:
@@ -316,32 +326,38 @@ def _accuracy(old: Side, new: Side) -> list[Change]:
     for key in set(old.rows) & set(new.rows):
         before, after = old.rows[key], new.rows[key]
         errors = (before["error_ulp"], after["error_ulp"])
-        if (
-            before["verdict"] == after["verdict"] == "conforms"
-            and key[1] == "value"
-            and all(_finite(e) for e in errors)
-        ):
+        right = before["verdict"] == after["verdict"] == "conforms"
+        if right and key[1] == "value" and all(_finite(e) for e in errors):
             pairs[key[0], key[3]].append((float(errors[0]), float(errors[1])))
     found = []
     for (api, dtype), values in sorted(pairs.items()):
-        before, after = (
-            {"median": median(v), "largest": max(v), "cells": len(v)} for v in zip(*values, strict=True)
-        )
+        before, after = (_distribution(v) for v in zip(*values, strict=True))
         ratios = [(1 + after[n]) / (1 + before[n]) for n in ("median", "largest")]
         worse, better = max(ratios) > ACCURACY, min(ratios) < 1 / ACCURACY
         if worse or better:
             class_ = "accuracy worse" if worse else "accuracy better"
-            words = f"{dtype}: errors in ulp from {_told(before)} to {_told(after)}"
-            slug = f"accuracy-{api.rsplit('.', 1)[-1]}-{dtype}".lower()
+            title = f"errors of {dtype} in ulp: {_spread(before)} -> {_spread(after)}"
+            slug = slugged(f"accuracy {api.rsplit('.', 1)[-1]} {dtype}")
             change = Change(
-                class_, slug, words, "accuracy", "S4", (api,), len(values), ("value",), (), (dtype,)
+                class_, slug, title, "accuracy", "S4", (api,), len(values), ("value",), (), (dtype,)
             )
             found.append(replace(change, old=before, new=after))
     return found
 
 
-def _told(errors: Mapping[str, float]) -> str:
-    return f"{errors['median']:.3g} (largest {errors['largest']:.3g})"
+def _distribution(errors: Sequence[float]) -> dict[str, float]:
+    """Median, ninth decile and largest of errors in ulp, and of how many cells."""
+    decile = quantiles(errors, n=10)[-1] if len(errors) > 1 else errors[0]
+    return {
+        "median": median(errors),
+        "decile": min(decile, max(errors)),
+        "largest": max(errors),
+        "cells": len(errors),
+    }
+
+
+def _spread(errors: Mapping[str, float]) -> str:
+    return f"median {errors['median']:.3g}, largest {errors['largest']:.3g}"
 
 
 def _finite(value: Any) -> bool:
@@ -349,16 +365,16 @@ def _finite(value: Any) -> bool:
 
 
 def _documentation(old: Side, new: Side) -> list[Change]:
+    """APIs judged by another page on each side, or whose docstring left its page behind on one of them."""
     found = []
     for api in sorted(old.apis & new.apis):
-        editions = old.editions.get(api), new.editions.get(api)
-        digests = old.documentation.get(api), new.documentation.get(api)
-        if editions[0] != editions[1] or (all(digests) and digests[0] != digests[1]):
-            title = (
-                f"the page of {editions[1]} replaces that of {editions[0]}"
-                if editions[0] != editions[1]
-                else "the docstring changed"
-            )
-            slug = f"documentation-{api.rsplit('.', 1)[-1]}".lower()
-            found.append(Change("documentation changed", slug, title, "documentation", "S4", (api,), 0))
+        pages = old.editions.get(api), new.editions.get(api)
+        if pages[0] != pages[1]:
+            title = f"the page of {pages[1]} replaces that of {pages[0]}"
+        elif (api in old.drifted) != (api in new.drifted):
+            title = "the docstring changed"
+        else:
+            continue
+        slug = slugged(f"documentation {api.rsplit('.', 1)[-1]}")
+        found.append(Change("documentation changed", slug, title, "documentation", "S4", (api,), 0))
     return found

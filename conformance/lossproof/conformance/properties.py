@@ -12,7 +12,7 @@ from lossproof.conformance import suite
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.cases import case_keys, judge_case
 from lossproof.conformance.property import Outcome, Property
-from lossproof.conformance.sampling import sample
+from lossproof.conformance.sampling import sample, sample_of_case
 from lossproof.conformance.subject import Key, Subject
 
 
@@ -39,6 +39,7 @@ def cells(subject: Subject, names: Iterable[str] | None = None) -> list[Key]:
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     """The verdict on one cell."""
     if key.variant.case:
-        return judge_case(subject, key, asker)
+        outcome = judge_case(subject, key, asker)
+        return replace(outcome, sample=sample_of_case(subject, outcome))
     outcome = properties()[key.property].judge(subject, key, asker)
     return replace(outcome, sample=sample(subject, key, asker))

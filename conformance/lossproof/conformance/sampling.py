@@ -18,6 +18,8 @@ from lossproof.conformance.batches import Batch
 from lossproof.conformance.conditions import axis_of
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.judge import Judged, reach
+from lossproof.conformance.probes import asked
+from lossproof.conformance.property import Outcome
 from lossproof.conformance.spelling import hexed, seen, spelled
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.witness import first_value, stays
@@ -44,6 +46,15 @@ def sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:
     if group not in asker.samples:
         asker.samples[group] = _sample(subject, key, asker)
     return asker.samples[group]
+
+
+def sample_of_case(subject: Subject, outcome: Outcome) -> dict[str, Any]:
+    """A case's own question with the answer to it; nothing where it could not be judged."""
+    case, observed = outcome.case, outcome.observed
+    if case is None or not isinstance(observed, Mapping):
+        return {}
+    put = spelled(asked(subject, case), case.ask, dict(case.arguments))
+    return {"answers": [dict(observed)], "question": put, "answer": dict(observed)}
 
 
 def _sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossproof.reports import words
 from lossproof.reports.atomic import new_folder, write_file
 from lossproof.reports.errors import OutRefused, WriteFailed
+from lossproof.reports.numbers import pretty
 from lossproof.reports.templating import environment
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 FILES = ("changes.json", "changes.csv", "compare.md", "compare.html")
 FOLDERS = ("scripts",)
 MOST = 15
+LONGEST = 100
+"""Characters of a message."""
+RELIED_ON = ("newly diverging", "changed", "changed but undocumented", "error appeared", "API removed")
+"""The classes of change that a user relies on not to happen."""
 
 
 def check_out(out: Path) -> None:
@@ -44,7 +50,11 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
 
     check_out(out)
     changes = [shown(change) for change in told["changes"]]
-    page = {"old": told["old"], "new": told["new"], "changes": changes, "scripts": sorted(scripts)}
+    page = {
+        "old": told["old"], "new": told["new"], "cells": told["cells"], "broken": len(told["broken"]),
+        "changes": changes, "relied_on": [c for c in changes if c["relied_on"]],
+        "others": [c for c in changes if not c["relied_on"]],
+    }  # fmt: skip
     flat = [{n: "; ".join(v) if isinstance(v, list | tuple) else v for n, v in c.items()} for c in changes]
     columns = (
         "class",
@@ -89,60 +99,93 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
 def show(told: Mapping[str, Any], out: Path | None) -> None:
     """The comparison on the terminal: causes, worst first, at most 15."""
     from rich.console import Console, Group
+    from rich.text import Text
 
-    lines: list[RenderableType] = [f"{told['old']}  ->  {told['new']}", ""]
+    lines: list[RenderableType] = [f"{told['old']}  ->  {told['new']}"]
     changes = [shown(c) for c in told["changes"]]
     for change in changes[:MOST]:
-        lines.append(_line(change))
-        lines.append(f"   {change['title']}  [{', '.join(change['apis'])}]")
+        lines += ["", _line(change), Text(f"   {change['title']}")]
         if change["before"] or change["after"]:
-            lines.append(f"   {change['before']}  ->  {change['after']}")
+            lines.append(Text(f"   {change['before'] or '?'}  ->  {change['after'] or '?'}"))
+        lines.append(Text(f"   {_few(change['apis'])}", style="dim"))
+    lines.append("")
     if len(changes) > MOST:
-        lines.append(f"and {len(changes) - MOST} changes more")
-    lines.append("" if changes else "nothing changed")
+        lines.append(f"and {words.count(len(changes) - MOST, 'change')} more")
+    count = f"{words.count(len(changes), 'change')}, {sum(c['relied_on'] for c in changes)} relied on"
+    lines.append(f"changes   {count if changes else 'none'}; {words.count(told['cells'], 'cell')} compared")
     if out is not None:
         lines.append(f"report    {out / 'compare.html'}")
-    Console(highlight=False, markup=False, emoji=False).print(Group(*lines))
+    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(Group(*lines))
 
 
 def _line(change: Mapping[str, Any]) -> RenderableType:
     from rich.text import Text
 
     style = {"S1": "bold red", "S2": "red", "S3": "yellow"}.get(change["severity"], "dim")
-    return Text(
-        f"{change['severity']} {change['class']}: {change['kind']}, {change['cells']} cells", style=style
-    )
+    cells = f", {words.count(change['cells'], 'cell')}" if change["cells"] else ""
+    return Text(f"{change['severity']} {change['class']}  {change['kind']}{cells}", style=style)
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shown(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change in words."""
+    old, new = change["old"], change["new"]
     return {
         "class": change["kind_of_change"],
+        "relied_on": change["kind_of_change"] in RELIED_ON,
         "slug": change["slug"],
         "title": change["title"],
-        "kind": change["kind"].replace("_", " "),
+        "kind": words.label(change["kind"]),
         "severity": change["severity"],
         "apis": list(change["apis"]),
         "cells": change["cells"],
-        "properties": list(change["properties"]),
-        "regions": list(change["regions"]),
+        "properties": [words.label(p) for p in change["properties"]],
+        "regions": [words.label(r) for r in change["regions"]],
         "dtypes": list(change["dtypes"]),
+        "question": _question(change["witness"]),
         "witness": json.dumps(change["witness"], ensure_ascii=False) if change["witness"] else "",
-        "before": _answer(change["old"]),
-        "after": _answer(change["new"]),
+        "before": _answer(old, change["kind"]),
+        "after": _answer(new, change["kind"]),
+        "scripts": list(change["scripts"]),
     }
 
 
-def _answer(answer: Mapping[str, Any]) -> str:
+def _question(witness: Mapping[str, Any]) -> str:
+    """A witness as a call, in decimals."""
+    if not witness.get("api"):
+        return ""
+    arrays = [
+        f"{name}={pretty(given['values'], str(given.get('dtype') or 'float64'), most=12)}"
+        for name, given in (witness.get("arrays") or {}).items()
+    ]
+    options = [f"{name}={value!r}" for name, value in (witness.get("options") or {}).items()]
+    made = witness.get("init")
+    init = "" if made is None else f"({', '.join(f'{n}={v!r}' for n, v in made.items())})"
+    call = f"{witness['api']}{init}({', '.join(arrays + options)})"
+    return f"{witness['probe']} of {call}" if witness.get("probe") else call
+
+
+def _answer(answer: Mapping[str, Any], kind: str) -> str:
+    """An answer in one line: of a change of dtype or shape that, else its values."""
     if not answer:
         return ""
     if "median" in answer:
-        return (
-            f"median {answer['median']:.3g}, largest {answer['largest']:.3g} ulp of {answer['cells']} cells"
-        )
+        median, decile, largest = (f"{answer[name]:.3g}" for name in ("median", "decile", "largest"))
+        cells = words.count(int(answer["cells"]), "cell")
+        return f"median {median}, 90 % below {decile}, largest {largest} ulp ({cells})"
     if answer.get("error"):
-        return f"raises {str(answer['error']).rsplit('.', 1)[-1]}"
-    given = {n: answer[n] for n in ("value", "shape", "dtype") if n in answer}
-    if "value" in answer:
-        return words.observed({"outcome": "value", **given}) or json.dumps(given)
-    return json.dumps({n: v for n, v in answer.items() if n != "outcome"}, ensure_ascii=False)[:120]
+        names = [answer["error"]] if isinstance(answer["error"], str) else answer["error"]
+        told = {"outcome": "error", "error": " or ".join(str(name).rsplit(".", 1)[-1] for name in names)}
+        return words.observed(
+            {**told, "message": textwrap.shorten(str(answer.get("message") or ""), LONGEST)}
+        )
+    if kind in ("dtype", "shape") and answer.get(kind) is not None:
+        return words.expected({kind: answer[kind]})
+    given = dict(answer)
+    if "values" in given:  # the first of a batch
+        given["value"] = given.pop("values")
+    return words.observed({name: v for name, v in given.items() if name not in ("reach", "tolerance")})

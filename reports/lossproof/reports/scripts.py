@@ -69,6 +69,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
         "to_list": str(snippets["to_list"]).strip(),
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
+        "recorded": finding.get("recorded"),
         "say_expected": words.both(finding)[0] or "what the documentation says",
         "python": python,
         "values": expression,
@@ -77,6 +78,42 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     }
     body = environment(escape=False).get_template("reproducer/script.py.j2").render(context)
     return re.sub(r"\n{4,}", "\n\n\n", body).rstrip() + "\n"
+
+
+def recorded(
+    witness: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    title: str,
+    version: str,
+    kind: str,
+    snippets: Mapping[str, Any],
+) -> str:
+    """The text of a script that asks `witness` and exits 0 while the answer is the one given, else 1.
+
+    `answer` is what `version` gave: an error, a value with the `tolerance` of each number, or what a probe gives.
+    Raises ValueError where no script can tell whether that answer still comes.
+    """
+    expected = _as_expected(answer, kind)
+    finding = {
+        "slug": title, "title": "", "framework": version, "version": "", "apis": [witness.get("api")],
+        "kind": "" if kind in ("mutation", "nondeterminism") else kind, "severity": "", "behaves_as": {},
+        "reason": "", "upstream": "", "citation": "", "statements": (), "witness": witness,
+        "expected": expected, "observed": dict(answer), "recorded": version,
+    }  # fmt: skip
+    return reproducer(finding, snippets)
+
+
+def _as_expected(answer: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The part of an answer that a script asks for."""
+    if answer.get("error"):
+        names = [answer["error"]] if isinstance(answer["error"], str) else answer["error"]
+        return {"error": [str(name).rsplit(".", 1)[-1] for name in names]}
+    if kind in ("shape", "dtype") and answer.get(kind) is not None:
+        return {kind: answer[kind]}
+    for names in (("value", "tolerance"), ("moves",), ("data",)):
+        if answer.get(names[0]) is not None:
+            return {name: answer[name] for name in names if name in answer}
+    raise ValueError("the answer is neither a value nor an error")
 
 
 def python(value: Any) -> str:
@@ -221,6 +258,12 @@ def _imports(api: str, snippets: Mapping[str, Any]) -> str:
 def _comments(finding: Mapping[str, Any]) -> list[str]:
     """The head of the script: what is wrong, what the documentation says and where, what is known of it."""
     expected = finding["expected"]
+    if version := finding.get("recorded"):
+        lines = [
+            finding["slug"], "", f"Asks for the answer that {version} gave when it was compared.", "",
+            "Exits 0 while that answer comes and 1 once another one does.",
+        ]  # fmt: skip
+        return [piece for line in lines for piece in _comment(line)]
     versions = f"{finding['framework']} {finding['version']}"
     lines = [f"{finding['slug']}: {finding['title']}", ""]
     if says := expected.get("says"):

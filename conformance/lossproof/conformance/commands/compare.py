@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Compare two targets, or two run folders: OLD and NEW. Exit code 1 where something a user relies on changed."""
-    from lossproof.conformance.comparing import RELIED_ON, compare
+    from lossproof.conformance.comparing import CELL, RELIED_ON, compare, order
     from lossproof.reports import comparison
 
     known_apis(apis)
@@ -59,44 +60,74 @@ def command(
         comparison.check_out(out)
     with tempfile.TemporaryDirectory(prefix="lossproof-compare-") as scratch:
         paths = _run_folders((old, new), Path(scratch), apis, examples, seed, as_json)
-        sides = [_side(path, name) for path, name in zip(paths, (old, new), strict=True)]
-    if any(not side.rows for side in sides):
-        return BROKEN
-    changes = compare(*sides)
-    names = [f"{s.name} {s.version}" if s.version not in s.name else s.name for s in sides]
-    told = {"old": names[0], "new": names[1], "seed": seed, "changes": [asdict(c) for c in changes]}
-    scripts = _scripts(sides, changes)
+        if paths is None or (pairs := _pairs(paths)) is None:
+            return BROKEN
+    names = [_together([p[i].version for p in pairs]) for i in (0, 1)]
+    found = [(change, pair) for pair in pairs for change in compare(*pair)]
+    if len(pairs) > 1:
+        found = [(_of_target(change, pair[1].name), pair) for change, pair in found]
+    found.sort(key=lambda item: order(item[0]))
+    scripts: dict[str, str] = {}
+    changes = []
+    for change, pair in found:
+        mine = _scripts(pair, change)
+        scripts |= mine
+        changes.append(replace(change, scripts=tuple(f"scripts/{name}" for name in sorted(mine))))
+    counting = (
+        () if fail_on == "never" else RELIED_ON if fail_on == "new" else {c.kind_of_change for c in changes}
+    )
+    failing = [c for c in changes if c.kind_of_change in counting and c.severity <= severity]
+    broken = [
+        dict(zip(("target", *CELL), (side.name, *key), strict=True))
+        for pair in pairs for side in pair for key, row in side.rows.items() if row["verdict"] == "broken"
+    ]  # fmt: skip
+    told = {
+        "old": names[0],
+        "new": names[1],
+        "seed": seed,
+        "cells": sum(len(set(a.rows) & set(b.rows)) for a, b in pairs),
+        "broken": broken,
+        "failing": len(failing),
+        "changes": [asdict(c) for c in changes],
+    }
     if out is not None:
         comparison.write(out, told, scripts)
     if as_json:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         comparison.show(told, out)
-    counting = (
-        () if fail_on == "never" else RELIED_ON if fail_on == "new" else {c.kind_of_change for c in changes}
-    )
-    return FINDINGS if any(c.kind_of_change in counting and c.severity <= severity for c in changes) else OK
+    if broken:
+        click.echo(f"lossproof: {len(broken)} cells are broken and could not be compared", err=True)
+        return BROKEN
+    return FINDINGS if failing else OK
+
+
+Pair = tuple["Side", "Side"]
 
 
 def _run_folders(
     names: tuple[str, str], scratch: Path, apis: tuple[str, ...], examples: int, seed: int, quiet: bool
-) -> list[Path]:
-    """The run folders meant; targets are judged into new ones, side by side."""
+) -> tuple[Path, Path] | None:
+    """The run folders meant; targets are judged into new ones, side by side. None, and why on stderr, without one."""
     from lossproof.conformance.run import Plan, RunResult, judge_targets
 
-    folders = [Path(n) for n in names if (Path(n) / "run.json").is_file()]
+    folders = [name for name in names if (Path(name) / "run.json").is_file()]
     if len(folders) == 2:
-        return folders
+        return Path(names[0]), Path(names[1])
     if folders:
-        other = next(n for n in names if Path(n) not in folders)
+        other = next(n for n in names if n not in folders)
         raise click.UsageError(
             f"{folders[0]} is a run folder and {other} is not: compare two runs or two targets"
         )
     targets = []
+    with progress_bar(quiet) as progress, ending_on_termination():
+        found, missing = find_targets(names, progress)
+    for name, why in missing.items():
+        click.echo(f"lossproof: {name} could not be had: {' '.join(str(why).split())}", err=True)
+    if missing:
+        return None
     for name in names:
-        found, missing = find_targets([name])
-        if missing:
-            raise click.ClickException(f"{name} could not be had: {' '.join(str(missing[name]).split())}")
+        found, _ = find_targets([name])
         if len(found) != 1:
             raise click.UsageError(
                 f"{name} names {len(found)} targets ({', '.join(t.name for t in found)}); name one"
@@ -106,33 +137,85 @@ def _run_folders(
     unique = list({t.name: t for t in targets}.values())
     with progress_bar(quiet) as progress, ending_on_termination():
         result = judge_targets(unique, plan, 2, progress)
-    written: dict[str, Path] = {}
-    for target in result.targets:
-        if target.failed:
-            click.echo(f"lossproof: {target.target} could not be judged: {target.failed}", err=True)
-        written[target.target] = write(
-            scratch / f"run-{len(written)}", RunResult((target,), {}), plan, "compare"
+    written = {
+        target.target: write(scratch / f"run-{number}", RunResult((target,), {}), plan, "compare")
+        for number, target in enumerate(result.targets)
+    }
+    return written[targets[0].name], written[targets[1].name]
+
+
+def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
+    """The sides that belong together; None, and why on stderr, where a target could not be judged."""
+    from lossproof.reports import read_run
+
+    runs = [read_run(path) for path in paths]
+    failed = [t for run in runs for t in run.run["targets"] if t["failed"]]
+    for target in {t["name"]: t for t in failed}.values():
+        click.echo(f"lossproof: {target['name']} could not be judged: {target['failed']}", err=True)
+    if failed:
+        return None
+    for name, words in (("seed", "seed"), ("examples", "number of batches"), ("specs_digest", "specs")):
+        if runs[0].run[name] != runs[1].run[name]:
+            raise click.UsageError(
+                f"{paths[0]} and {paths[1]} were not asked the same: the {words} differ. "
+                "Judge one of them again as the other was"
+            )
+    old, new = (_sides(path) for path in paths)
+    if len(old) != len(new):
+        raise click.UsageError(
+            f"{paths[0]} holds {len(old)} targets and {paths[1]} {len(new)}: compare runs of as many targets each"
         )
-    return [written[t.name] for t in targets]
+    by_name = {side.name: side for side in new}
+    pairs = [(side, by_name.get(side.name, other)) for side, other in zip(old, new, strict=True)]
+    if len({id(b) for _, b in pairs}) < len(pairs):
+        raise click.UsageError(
+            f"the targets of {paths[0]} and {paths[1]} cannot be told apart: compare runs of one target each"
+        )
+    return pairs
 
 
-def _side(path: Path, name: str) -> Side:
-    """A run folder of one target as a side of a comparison."""
+def _sides(path: Path) -> list[Side]:
+    """The targets of a run folder as sides of a comparison, in the run's order."""
     from lossproof.conformance.comparing import CELL, Side
     from lossproof.reports import read_run, read_samples
 
     run = read_run(path)
-    targets = [t for t in run.run["targets"] if not t["failed"]]
-    if len(targets) > 1:
+    records, claims = (_records(frame) for frame in (run.results, run.claims))
+    samples = read_samples(path)
+    if records and not samples:
         raise click.UsageError(
-            f"{path} holds {len(targets)} targets; a comparison takes runs of one target each"
+            f"{path} holds no answers to compare (samples.json): judge it again with this lossproof"
         )
-    rows = {tuple(str(r[n]) for n in CELL): r for r in _records(run.results)}
-    samples = {key[1:]: sample for key, sample in read_samples(path).items()}
-    editions = {str(c["api"]): str(c["edition"]) for c in _records(run.claims)}
-    version = str(targets[0]["version"]) if targets else ""
-    companions = str(targets[0]["companions"]) if targets else ""
-    return Side(name, f"{version} ({companions})" if companions else version, rows, samples, editions)
+    return [
+        Side(
+            target["name"],
+            _told(target),
+            {tuple(str(r[n]) for n in CELL): r for r in records if r["target"] == target["name"]},
+            {key[1:]: sample for key, sample in samples.items() if key[0] == target["name"]},
+            {str(c["api"]): str(c["edition"]) for c in claims if c["target"] == target["name"]},
+            frozenset(str(d["api"]) for d in target.get("documentation", ())),
+            {f["slug"]: f for f in run.findings if f["target"] == target["name"]},
+        )
+        for target in run.run["targets"]
+    ]
+
+
+def _told(target: Mapping[str, Any]) -> str:
+    """A target in words: framework, version and companions."""
+    more = f" ({target['companions']})" if target["companions"] else ""
+    backend = f"[{target['backend']}]" if target["backend"] not in ("", target["framework"]) else ""
+    return f"{target['framework']}{backend} {target['version']}{more}"
+
+
+def _together(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _of_target(change: Change, target: str) -> Change:
+    """A change told apart from those of other targets."""
+    from lossproof.conformance.comparing import slugged
+
+    return replace(change, slug=slugged(f"{target} {change.slug}"), title=f"{target}: {change.title}")
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:
@@ -140,35 +223,25 @@ def _records(frame: Any) -> list[dict[str, Any]]:
     return records
 
 
-def _scripts(sides: list[Side], changes: list[Change]) -> dict[str, str]:
-    """A script for each side of each change: it asks the witness and says whether the answer is that side's."""
+def _scripts(sides: Pair, change: Change) -> dict[str, str]:
+    """A script for each side: it asks the witness and says whether the answer is still the recorded one."""
     from lossproof.conformance.targets import facts_of
-    from lossproof.reports import reproducer
+    from lossproof.reports.scripts import recorded
 
-    scripts = {}
-    for change in changes:
-        if not change.witness:
-            continue
-        for which, side, answer in (("old", sides[0], change.old), ("new", sides[1], change.new)):
-            row = next(iter(side.rows.values()))
-            finding = {
-                "slug": f"{change.slug} ({which})", "title": change.title, "target": side.name,
-                "framework": row["framework"], "version": row["version"], "apis": list(change.apis),
-                "kind": change.kind, "severity": change.severity, "status": "new", "behaves_as": {}, "reason": "",
-                "upstream": "", "citation": "", "witness": change.witness, "expected": _as_expected(answer),
-                "observed": dict(answer), "error_ulp": None, "error_over_bound": None, "cells": change.cells,
-                "properties": [], "regions": [], "dtypes": [], "statements": [], "reproducer": "",
-            }  # fmt: skip
-            try:
-                text = reproducer(finding, facts_of(str(row["framework"])).reproducer.model_dump())
-            except (ValueError, KeyError):
-                continue
-            scripts[f"{change.slug}-{which}.py"] = text
+    scripts: dict[str, str] = {}
+    if not change.witness:
+        return scripts
+    for which, side, answer in (("old", sides[0], change.old), ("new", sides[1], change.new)):
+        row = next(row for key, row in side.rows.items() if key[0] in change.apis)
+        witness = dict(change.witness)
+        if witness.get("mode") == next(iter(sides[1].rows.values()))["mode"]:
+            witness["mode"] = row["mode"]
+        try:
+            snippets = facts_of(str(row["framework"])).reproducer.model_dump()
+            text = recorded(
+                witness, answer, f"{change.slug}: {change.title}", side.version, change.kind, snippets
+            )
+        except (ValueError, KeyError):
+            return {}  # no script can be written from this witness
+        scripts[f"{change.slug}-{which}.py"] = text
     return scripts
-
-
-def _as_expected(answer: Any) -> dict[str, Any]:
-    """The answer of a side as what its script expects."""
-    if answer.get("error"):
-        return {"error": [str(answer["error"]).rsplit(".", 1)[-1]]}
-    return {name: answer[name] for name in ("value", "tolerance") if name in answer}

@@ -1,0 +1,192 @@
+"""Differences: whether two answers to one question are the same, and if not, in which way they differ.
+
+Two values are the same where they are no further apart than the bounds of both: rounding noise is never a difference.
+Neither is the class of the returned object, nor the wording of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.spelling import parsed
+
+Told = Mapping[str, Any]
+"""An answer as a sample has it: outcome, error, dtype, shape, value(s), reach or tolerance, or what a probe gave."""
+
+UNKNOWN = 2.0**-6
+"""Relative: values without a documented bound, or wrong on both sides, differ by behaviour and not by rounding."""
+NOISE = 64
+"""Rounding errors of the dtype, at the scale of the largest value, that values without a bound may differ by."""
+RATIO = 2.0**-10
+"""Relative: how well one factor must lead from the old values to the new ones."""
+NOT_COMPARED = frozenset({"type", "message", "note", "where", "says"})
+"""What an answer says that is no behaviour."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How new answers differ from old ones: the kind, and a sentence about the new ones."""
+
+    kind: str
+    words: str
+
+
+def difference(old: Sequence[Told], new: Sequence[Told], loose: bool = False) -> Difference | None:
+    """How the answers of two sides to the same questions differ, None where they are the same.
+
+    `loose` compares values that are wrong on both sides: the bounds of the exact values say nothing of them.
+    """
+    pairs = list(zip(old, new, strict=False))
+    return _refusals(pairs) or _values(pairs, loose) or _dtypes(pairs) or _data(pairs)
+
+
+def refusal(answer: Told) -> str:
+    """The last part of the class of the exception that came back, or crash or hang; "" for an answer."""
+    if answer.get("outcome") in ("crash", "hang"):
+        return str(answer["outcome"])
+    error = answer.get("error")
+    return error.rsplit(".", 1)[-1] if isinstance(error, str) else ""
+
+
+def numbers(answer: Told) -> NDArray[np.float64]:
+    """The values of an answer, flat; empty where it has none."""
+    return _flat(answer.get("values", answer.get("value", [])))
+
+
+def allowed(answer: Told, loose: bool = False) -> NDArray[np.float64]:
+    """How far from each value of an answer another may lie and mean the same."""
+    values, given = numbers(answer), _flat(answer.get("reach", answer.get("tolerance", [])))
+    known = given.size == values.size and not np.isnan(given).any()
+    if known and not loose:
+        return given
+    finite = np.abs(values[np.isfinite(values)])
+    format_ = FORMATS.get(str(answer.get("dtype")))
+    noise = NOISE * format_.unit * float(finite.max(initial=0.0)) if format_ else 0.0
+    own = np.where(np.isfinite(values), UNKNOWN * np.abs(values), 0.0) + noise
+    return np.maximum(own, given) if known else own
+
+
+def _refusals(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
+    for x, y in pairs:
+        before, after = refusal(x), refusal(y)
+        if before == after:
+            continue
+        if not before:
+            return Difference(_kind(after), f"{_refused(after)} where an answer came back")
+        if not after:
+            return Difference("error", f"an answer comes where {_was_refused(before)}")
+        return Difference(_kind(after), f"{_refused(after)} where {_was_refused(before)}")
+    return None
+
+
+def _kind(refused: str) -> str:
+    return refused if refused in ("crash", "hang") else "error"
+
+
+def _refused(name: str) -> str:
+    return {"crash": "crashes", "hang": "hangs"}.get(name) or f"raises {name}"
+
+
+def _was_refused(name: str) -> str:
+    return {"crash": "it crashed", "hang": "it hung"}.get(name) or f"{name} was raised"
+
+
+def _values(pairs: Sequence[tuple[Told, Told]], loose: bool) -> Difference | None:
+    a, b, reach = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    scalar = True
+    for x, y in pairs:
+        before, after = numbers(x), numbers(y)
+        if "shape" in x and "shape" in y and list(x["shape"]) != list(y["shape"]):
+            return Difference("shape", "answers have another shape")
+        if before.size != after.size:
+            continue
+        a.append(before)
+        b.append(after)
+        reach.append(allowed(x, loose) + allowed(y, loose))
+        scalar = scalar and list(x.get("shape", [None])) == []
+    old, new, bound = np.concatenate(a), np.concatenate(b), np.concatenate(reach)
+    with np.errstate(all="ignore"):
+        same = (np.abs(old - new) <= bound) | (old == new) | (np.isnan(old) & np.isnan(new))
+        if same.all():
+            return None
+        return _relation(old[~same], new[~same], bound[~same], scalar)
+
+
+def _relation(a: Any, b: Any, reach: Any, scalar: bool) -> Difference:
+    """In which way new values b follow from old values a."""
+    if np.all(np.abs(a + b) <= reach) or np.array_equal(a, -b):
+        return Difference("sign", "answers are the negative of what they were")
+    if np.all(np.abs(b - (1 - a)) <= reach) or np.all(np.abs(b - (1 + a)) <= reach):
+        return Difference("formula", "answers are one minus or plus what they were")
+    finite = np.isfinite(a), np.isfinite(b)
+    if finite[0].all() and not finite[1].any():
+        return Difference("range", "NaN or infinity comes where a number came")
+    if finite[1].all() and not finite[0].any():
+        return Difference("range", "a number comes where NaN or infinity came")
+    if finite[0].all() and finite[1].all() and np.all(a != 0) and np.all(b != 0):
+        ratio = b / a
+        for factor in (0.5, 2.0, 0.25, 4.0, -0.5, -2.0):
+            if np.all(np.abs(ratio - factor) <= RATIO):
+                return Difference("formula", f"answers are {factor:g} times what they were")
+        if scalar and np.all(ratio > 0) and ratio.size > 1 and np.ptp(ratio) <= RATIO * np.abs(ratio).max():
+            return Difference("reduction", "answers are reduced in another way")
+    return Difference("formula", "answers have other values")
+
+
+def _dtypes(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
+    for x, y in pairs:
+        before, after = x.get("dtype"), y.get("dtype")
+        if before and after and before != after:
+            return Difference("dtype", f"answers are {after} where they were {before}")
+    return None
+
+
+def _data(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
+    """What probes gave: configurations, signatures, steps of training."""
+    for x, y in pairs:
+        if numbers(x).size or numbers(y).size or "values" in x or "values" in y or refusal(x):
+            continue
+        if "moves" in x and "moves" in y:  # how far a step led is no behaviour, but where to is
+            if x["moves"] != y["moves"]:
+                return Difference(
+                    "training", f"a step of training leads {y['moves']} where it led {x['moves']}"
+                )
+        elif not _same(x, y):
+            return Difference("configuration", "another answer to the same question")
+    return None
+
+
+def _same(x: Any, y: Any) -> bool:
+    if isinstance(x, Mapping) and isinstance(y, Mapping):
+        names = (set(x) | set(y)) - NOT_COMPARED
+        return all(_same(x.get(n), y.get(n)) for n in names)
+    if isinstance(x, list | tuple) and isinstance(y, list | tuple):
+        return len(x) == len(y) and all(map(_same, x, y))
+    if isinstance(x, float) and isinstance(y, float):
+        return x == y or abs(x - y) <= UNKNOWN * max(abs(x), abs(y)) or (x != x and y != y)
+    return bool(x == y)
+
+
+def _flat(values: Any) -> NDArray[np.float64]:
+    return np.asarray(list(_leaves(values)), dtype=np.float64)
+
+
+def _leaves(values: Any) -> Iterator[float]:
+    if isinstance(values, list | tuple):
+        for value in values:
+            yield from _leaves(value)
+    elif isinstance(values, str):
+        try:
+            yield parsed(values)
+        except ValueError:  # an answer in words is no number
+            return
+    elif values is None:
+        yield float("nan")
+    elif isinstance(values, bool | int | float):
+        yield float(values)

@@ -34,6 +34,8 @@ KEPT = (
     "answers otherwise",
     "changed",
     "type",
+    "config",
+    "same",
 )
 
 

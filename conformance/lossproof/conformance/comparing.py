@@ -109,12 +109,10 @@ class Seen:
 def compare(old: Side, new: Side) -> list[Change]:
     """What changed from `old` to `new`: first what users rely on, worst and widest first, then class by class."""
     gone = old.absent | new.absent
+    keys = [k for k in sorted(set(old.rows) & set(new.rows)) if k[0] not in gone]
     groups: dict[tuple[str, ...], list[Seen]] = defaultdict(list)
-    for key in sorted(set(old.rows) & set(new.rows)):
-        if key[0] in gone:
-            continue
-        for seen in _seen(old, new, key):
-            groups[str(seen.kind_of_change in RELIED_ON), *seen.cause].append(seen)
+    for seen in _put_right([seen for key in keys for seen in _seen(old, new, key)]):
+        groups[str(seen.kind_of_change in RELIED_ON), *seen.cause].append(seen)
     found = [_change(old, new, seen) for seen in groups.values()]
     found += _apis(old, new) + _accuracy(old, new) + _documentation(old, new)
     return sorted(_named(found), key=order)
@@ -155,6 +153,23 @@ def _seen(old: Side, new: Side, key: CellKey) -> Iterator[Seen]:
         title = f"now diverges: {words}" if wrong[1] else f"no longer diverges: {words}"
         severity = str(finding.get("severity") or row["severity"])
         yield Seen(key, class_, severity, (slug,), str(finding.get("kind") or row["kind"]), title, moved)
+
+
+def _put_right(seen: Sequence[Seen]) -> list[Seen]:
+    """The changed cells, where cells that only show what others judge take the class of those.
+
+    A sign put right is `fixed` in cells of the sign, and changes the answers in cells of the dtype, that conform.
+    """
+    classes: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for one in seen:
+        classes[one.key[0], *one.cause].add(one.kind_of_change)
+    fixed = {cause for cause, found in classes.items() if "fixed" in found and "newly diverging" not in found}
+    return [
+        replace(one, kind_of_change="fixed")
+        if (one.key[0], *one.cause) in fixed and one.kind_of_change in ("changed", "changed but undocumented")
+        else one
+        for one in seen
+    ]
 
 
 def _kind(moved: Difference, key: CellKey) -> str:

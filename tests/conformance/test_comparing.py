@@ -1,0 +1,314 @@
+"""Two releases of a fake, judged by the real session through the real worker, and what compare says of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossproof.conformance import cli
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.client import Worker
+from lossproof.conformance.commands.check import write
+from lossproof.conformance.comparing import CELL, Change, Side, compare
+from lossproof.conformance.differences import difference
+from lossproof.conformance.run import Plan, RunResult, TargetResult, facts, judge_session
+from lossproof.conformance.session import Session
+from lossproof.conformance.targets import Target
+
+from .fake_sessions import DOCUMENTED, FAKES, documented
+
+API = DOCUMENTED["function"]
+PLAN = Plan(
+    properties=("value", "sign", "zero_vector", "eps", "error", "dtype", "shape", "example"), examples=1
+)
+Judged = Callable[[str], TargetResult]
+Value = Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """A release that has this function of the fakes behind the documented name, judged once."""
+    folder = tmp_path_factory.mktemp("compared")
+
+    @cache
+    def judge(name: str) -> TargetResult:
+        target = Target(
+            name=f"fake=={name or 'none'}",
+            framework="fake",
+            python=Path(sys.executable),
+            adapter=FAKES / "compared_adapter.py",
+            env={"COMPARED_AS": name},
+        )
+        with Worker.start(target, folder / "target.log", timeout=20.0) as worker:
+            session = Session(facts(target, worker.info), Asker(worker, 0, 1), [documented(API)], ())
+            return judge_session(session, PLAN, lambda *_: None)
+
+    return judge
+
+
+def side(result: TargetResult) -> Side:
+    return Side(
+        result.target,
+        "1.0",
+        {tuple(str(getattr(r, n)) for n in CELL): asdict(r) for r in result.rows},
+        {tuple(str(s[n]) for n in CELL): s for s in result.samples},
+        {c.api: c.edition for c in result.claims},
+        findings={f.slug: asdict(f) for f in result.findings},
+    )
+
+
+def changes(judged: Judged, old: str, new: str) -> list[Change]:
+    return compare(side(judged(old)), side(judged(new)))
+
+
+# --- one release against another ---
+
+
+def test_the_same_answers_are_no_change(judged: Judged) -> None:
+    assert changes(judged, "careful", "careful") == []
+
+
+@pytest.mark.parametrize("other", ["pairwise", "cosine_similarity"])
+def test_rounding_within_the_bound_is_no_change_of_behaviour(judged: Judged, other: str) -> None:
+    assert {c.kind_of_change for c in changes(judged, "careful", other)} <= {
+        "accuracy better",
+        "accuracy worse",
+    }
+
+
+def test_a_change_of_sign_is_one_change_over_all_regions(judged: Judged) -> None:
+    first = changes(judged, "careful", "wrong_sign")[0]
+    assert (first.kind_of_change, first.kind, first.severity) == ("newly diverging", "sign", "S1")
+    assert {"ordinary", "parallel", "opposite"} <= set(first.regions)
+    assert [c.kind for c in changes(judged, "careful", "wrong_sign")].count("sign") == 1
+    old, new = (float.fromhex(a["value"][0]) for a in (first.old, first.new))
+    assert old == -new != 0
+
+
+def test_both_answers_belong_to_the_witness(judged: Judged) -> None:
+    first = changes(judged, "careful", "wrong_sign")[0]
+    rows = [[float.fromhex(v) for v in a["values"][0]] for a in first.witness["arrays"].values()]
+    dot = sum(a * b for a, b in zip(*rows, strict=True))
+    norms = [sum(v * v for v in row) ** 0.5 for row in rows]
+    assert float.fromhex(first.old["value"][0]) == pytest.approx(dot / norms[0] / norms[1], rel=1e-6)
+
+
+def test_a_sign_that_is_put_right_is_fixed_and_not_relied_on(judged: Judged) -> None:
+    found = changes(judged, "wrong_sign", "careful")
+    assert {(c.kind_of_change, c.kind) for c in found} >= {("fixed", "sign")}
+    assert not [c for c in found if c.kind_of_change in ("newly diverging", "changed")]
+
+
+def test_a_change_of_eps_is_newly_diverging_only_where_eps_matters(judged: Judged) -> None:
+    found = [c for c in changes(judged, "careful", "eps_default") if c.kind_of_change == "newly diverging"]
+    assert found
+    assert "ordinary" not in {region for c in found for region in c.regions}
+
+
+def test_another_answer_that_is_wrong_too_is_changed(judged: Judged) -> None:
+    found = changes(judged, "wrong_sign", "distance")
+    assert ("changed", "S1") in {(c.kind_of_change, c.severity) for c in found}
+
+
+def test_nan_for_zero_vectors_shows_both_answers(judged: Judged) -> None:
+    [found] = [c for c in changes(judged, "careful", "nan_for_zero") if c.kind == "zero_vector"]
+    assert (found.kind_of_change, found.severity) == ("newly diverging", "S2")
+    assert found.new["value"] == ["nan"]
+    assert float.fromhex(found.old["value"][0]) == 0.0
+
+
+def test_nan_on_both_sides_is_no_change(judged: Judged) -> None:
+    assert changes(judged, "nan_for_zero", "nan_for_zero") == []
+
+
+def test_a_dtype_that_changes_names_both(judged: Judged) -> None:
+    found = [c for c in changes(judged, "careful", "always_float64") if c.kind == "dtype"]
+    assert "answers are float64 where they were float32" in {c.title for c in found}
+
+
+def test_a_shape_that_changes_is_newly_diverging(judged: Judged) -> None:
+    kinds = {(c.kind_of_change, c.kind) for c in changes(judged, "careful", "keeping_dims")}
+    assert ("newly diverging", "shape") in kinds
+
+
+def test_an_error_that_appears_and_one_that_disappears(judged: Judged) -> None:
+    appeared = changes(judged, "careful", "raising")[0]
+    assert appeared.kind_of_change == "error appeared"
+    assert appeared.title == "raises RuntimeError where an answer came back"
+    lenient = changes(judged, "careful", "lenient")
+    assert [c.title for c in lenient] == ["an answer comes where ValueError was raised"]
+    assert lenient[0].kind_of_change == "newly diverging"  # the page says that it is refused
+
+
+def test_an_api_that_goes_or_comes(judged: Judged) -> None:
+    [gone] = changes(judged, "careful", "")
+    assert (gone.kind_of_change, gone.severity, gone.apis) == ("API removed", "S1", (API,))
+    [come] = changes(judged, "", "careful")
+    assert (come.kind_of_change, come.severity) == ("API added", "S4")
+
+
+def test_accuracy_comes_with_its_distribution(judged: Judged) -> None:
+    old = side(judged("careful"))
+    worse = {k: {**r, "error_ulp": 5.0} if r["verdict"] == "conforms" else r for k, r in old.rows.items()}
+    new = replace(old, rows=worse)
+    found = compare(old, new)
+    assert {c.kind_of_change for c in found} == {"accuracy worse"}
+    assert found[0].new["median"] == found[0].new["largest"] == 5.0
+    assert found[0].old["largest"] <= 0.51  # careful rounds once
+    assert {c.kind_of_change for c in compare(new, old)} == {"accuracy better"}
+
+
+def test_another_page_alone_is_a_change_of_documentation(judged: Judged) -> None:
+    old = side(judged("careful"))
+    assert [c.kind_of_change for c in compare(old, replace(old, editions={API: "fake-2"}))] == [
+        "documentation changed"
+    ]
+    drifted = compare(old, replace(old, drifted=frozenset({API})))
+    assert [(c.kind_of_change, c.severity) for c in drifted] == [("documentation changed", "S4")]
+
+
+def test_what_users_rely_on_comes_first_worst_and_widest_first(judged: Judged) -> None:
+    found = changes(judged, "wrong_sign", "raising")
+    relied = [c for c in found if c.kind_of_change not in ("fixed", "error disappeared")]
+    assert found[: len(relied)] == relied
+    assert [(c.severity, -c.cells) for c in relied] == sorted((c.severity, -c.cells) for c in relied)
+
+
+# --- two answers ---
+
+
+def value(*values: str, **more: Any) -> Value:
+    return {"outcome": "value", "dtype": "float32", "shape": [len(values)], "values": list(values), **more}
+
+
+def test_values_within_both_bounds_are_the_same() -> None:
+    old, new = value("0x1.0p-1", reach=["0x1.0p-20"]), value("0x1.00002p-1", reach=["0x1.0p-20"])
+    assert difference([old], [new]) is None
+    assert difference([old], [value("0x1.0001p-1", reach=["0x1.0p-20"])]) is not None
+
+
+def test_the_class_of_an_answer_and_the_wording_of_an_error_are_no_behaviour() -> None:
+    assert difference([{"type": "Tensor"}], [{"type": "EagerTensor"}]) is None
+    errors = [{"outcome": "error", "error": "ValueError", "message": words} for words in ("one", "two")]
+    assert difference([errors[0]], [errors[1]]) is None
+
+
+@pytest.mark.parametrize("values", [["nan"], ["inf"], ["-inf"], ["nan", "0x1.0p+0"]])
+def test_values_that_are_not_finite_equal_themselves(values: list[str], recwarn: Any) -> None:
+    assert difference([value(*values)], [value(*values)]) is None
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("-0x1.0p-2", "answers are the negative of what they were"),
+        ("0x1.8p-1", "answers are one minus or plus what they were"),
+        ("0x1.0p-1", "answers are 2 times what they were"),
+        ("nan", "NaN or infinity comes where a number came"),
+        ("0x1.1p+3", "answers have other values"),
+    ],
+)
+def test_in_which_way_values_differ(new: str, words: str) -> None:
+    found = difference([value("0x1.0p-2")], [value(new)])
+    assert found is not None
+    assert found.words == words
+
+
+def test_noise_near_zero_without_a_bound_is_no_difference() -> None:
+    assert difference([value("0x1.0p-26", "0x1.0p+0")], [value("0x0.0p+0", "0x1.0p+0")]) is None
+
+
+def test_crashes_and_other_classes_of_exceptions_differ() -> None:
+    crash = difference([value("0x1.0p+0")], [{"outcome": "crash", "note": "signal 6"}])
+    assert crash is not None
+    assert (crash.kind, crash.words) == ("crash", "crashes where an answer came back")
+    classes = [{"outcome": "error", "error": name} for name in ("ValueError", "tf.errors.NotFoundError")]
+    other = difference([classes[0]], [classes[1]])
+    assert other is not None
+    assert other.words == "raises NotFoundError where ValueError was raised"
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def runs(judged: Judged, tmp_path: Path) -> Callable[..., str]:
+    """A run folder of releases."""
+
+    def written(*names: str, plan: Plan = PLAN) -> str:
+        results = tuple(judged(name) for name in names)
+        return str(write(tmp_path / f"run-{'-'.join(names)}-{plan.seed}", RunResult(results), plan, "check"))
+
+    return written
+
+
+def test_two_run_folders_fail_on_what_users_rely_on(
+    runs: Callable[..., str], tmp_path: Path, capsys: Any
+) -> None:
+    out = tmp_path / "out"
+    assert cli.run(["compare", runs("careful"), runs("wrong_sign"), "--out", str(out)]) == 1
+    told = capsys.readouterr().out
+    assert told.index("S1 newly diverging  sign") < told.index("changes ")
+    assert sorted(p.name for p in out.iterdir()) == [
+        "changes.csv", "changes.json", "compare.html", "compare.md", "scripts",
+    ]  # fmt: skip
+    assert "answers are the negative of what they were" in (out / "compare.html").read_text()
+
+
+def test_exit_codes_follow_fail_on_and_severity(runs: Callable[..., str]) -> None:
+    careful, wrong = runs("careful"), runs("wrong_sign")
+    assert cli.run(["compare", careful, careful, "--fail-on", "any", "--severity", "S4"]) == 0
+    assert cli.run(["compare", careful, wrong, "--fail-on", "never"]) == 0
+    assert cli.run(["compare", wrong, careful]) == 0
+    assert cli.run(["compare", wrong, careful, "--fail-on", "any"]) == 1
+    zero = runs("nan_for_zero")
+    assert cli.run(["compare", careful, zero]) == 1
+    assert cli.run(["compare", careful, zero, "--severity", "S1"]) == 0
+
+
+def test_json_holds_every_change(runs: Callable[..., str], capsys: Any) -> None:
+    cli.run(["compare", runs("careful"), runs("wrong_sign"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["changes"][0]["kind"] == "sign"
+    assert told["failing"] >= 1
+    assert told["broken"] == []
+
+
+def test_runs_of_as_many_targets_are_compared_in_order(runs: Callable[..., str], capsys: Any) -> None:
+    pairs = [runs("careful", "nan_for_zero"), runs("careful", "one_for_zero")]
+    assert cli.run(["compare", *pairs, "--json"]) == 1
+    assert {c["title"].split(":")[0] for c in json.loads(capsys.readouterr().out)["changes"]} == {
+        "fake==one_for_zero"
+    }
+    assert cli.run(["compare", pairs[0], runs("careful")]) == 2
+    assert "compare runs of as many targets each" in capsys.readouterr().err
+
+
+def test_runs_that_were_asked_otherwise_are_refused(runs: Callable[..., str], capsys: Any) -> None:
+    other = runs("careful", plan=replace(PLAN, seed=1))
+    assert cli.run(["compare", runs("careful"), other]) == 2
+    assert "the seed differ" in capsys.readouterr().err
+
+
+def test_a_run_and_a_target_cannot_be_compared(runs: Callable[..., str], capsys: Any) -> None:
+    assert cli.run(["compare", runs("careful"), "torch"]) == 2
+    assert "compare two runs or two targets" in capsys.readouterr().err
+
+
+def test_an_interrupted_comparison_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lossproof.conformance.commands.compare._run_folders", interrupted)
+    assert cli.run(["compare", "a", "b", "--out", str(tmp_path / "out")]) == 130
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.differences import Difference, allowed, difference, numbers, refusal
+from lossproof.conformance.differences import Difference, allowed, difference, moves, numbers, refusal
 
 CLASSES = (
     "newly diverging",
@@ -178,7 +178,7 @@ def _kind(moved: Difference, key: CellKey) -> str:
         return {"zero": "zero_vector", "overflow": "overflow", "underflow": "underflow"}.get(
             key[2], "formula"
         )
-    return "training" if moved.kind == "configuration" and key[1] == "training" else moved.kind
+    return moved.kind
 
 
 def _class(wrong: tuple[bool, bool], before: Row, after: Row, moved: Difference | None, new: Sample) -> str:
@@ -308,6 +308,8 @@ def _witness(old: Side, new: Side, seen: Seen) -> tuple[Mapping[str, Any], dict[
 def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
     """An answer with a tolerance for each of its values."""
     told = {n: v for n, v in answer.items() if v not in (None, "")}
+    if direction := moves(answer):
+        return {"moves": direction}
     if numbers(answer).size and "value" in answer:
         near = allowed(answer)
         told["tolerance"] = _shaped(answer["value"], iter([float(v).hex() for v in np.ravel(near)]))

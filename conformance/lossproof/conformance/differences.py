@@ -54,6 +54,17 @@ def refusal(answer: Told) -> str:
     return error.rsplit(".", 1)[-1] if isinstance(error, str) else ""
 
 
+def moves(answer: Told) -> str:
+    """Where training moved a pair: closer, apart or nowhere; "" for an answer that is no training."""
+    if "moves" in answer:
+        return str(answer["moves"])
+    try:
+        before, after = float(answer["cosine_before"]), float(answer["cosine_after"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return "closer" if after > before else "apart" if after < before else "nowhere"
+
+
 def numbers(answer: Told) -> NDArray[np.float64]:
     """The values of an answer, flat; empty where it has none."""
     return _flat(answer.get("values", answer.get("value", [])))
@@ -152,11 +163,11 @@ def _data(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
     for x, y in pairs:
         if numbers(x).size or numbers(y).size or "values" in x or "values" in y or refusal(x):
             continue
-        if "moves" in x and "moves" in y:  # how far a step led is no behaviour, but where to is
-            if x["moves"] != y["moves"]:
-                return Difference(
-                    "training", f"a step of training leads {y['moves']} where it led {x['moves']}"
-                )
+        if (before := moves(x)) and (
+            after := moves(y)
+        ):  # how far a step led is no behaviour, but where to is
+            if before != after:
+                return Difference("training", f"training moves a pair {after} where it moved it {before}")
         elif not _same(x, y):
             return Difference("configuration", "another answer to the same question")
     return None

@@ -58,6 +58,8 @@ class TargetResult:
     findings: tuple[Finding, ...] = ()
     samples: tuple[Mapping[str, Any], ...] = ()
     questions: int = 0
+    seconds: float = 0.0
+    """time that the target spent on its questions; not in the tables, which are the same for every run"""
     log: str = ""
     failed: str = ""
     device: str = ""
@@ -167,6 +169,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         tuple(found),
         tuple(j.sample for j in judged),
         session.asker.asked,
+        session.asker.seconds,
         documentation=tuple(drifted),
     )
 

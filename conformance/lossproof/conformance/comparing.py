@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.differences import Difference, allowed, difference, moves, numbers, refusal
+from lossproof.conformance.differences import Difference, bounded, difference, refusal
 
 CLASSES = (
     "newly diverging",
@@ -30,6 +30,7 @@ CLASSES = (
     "accuracy better",
     "documentation changed",
 )
+JUDGED = ("newly diverging", "fixed")
 RELIED_ON = CLASSES[:5]
 """What a user relies on: these classes make a comparison fail."""
 CELL = ("api", "property", "region", "dtype", "variant")
@@ -111,7 +112,7 @@ def compare(old: Side, new: Side) -> list[Change]:
     gone = old.absent | new.absent
     keys = [k for k in sorted(set(old.rows) & set(new.rows)) if k[0] not in gone]
     groups: dict[tuple[str, ...], list[Seen]] = defaultdict(list)
-    for seen in _put_right([seen for key in keys for seen in _seen(old, new, key)]):
+    for seen in _gathered([seen for key in keys for seen in _seen(old, new, key)]):
         groups[str(seen.kind_of_change in RELIED_ON), *seen.cause].append(seen)
     found = [_change(old, new, seen) for seen in groups.values()]
     found += _apis(old, new) + _accuracy(old, new) + _documentation(old, new)
@@ -155,21 +156,25 @@ def _seen(old: Side, new: Side, key: CellKey) -> Iterator[Seen]:
         yield Seen(key, class_, severity, (slug,), str(finding.get("kind") or row["kind"]), title, moved)
 
 
-def _put_right(seen: Sequence[Seen]) -> list[Seen]:
-    """The changed cells, where cells that only show what others judge take the class of those.
+def _gathered(seen: Sequence[Seen]) -> list[Seen]:
+    """The changed cells, where one that only shows what others judge goes with those.
 
-    A sign put right is `fixed` in cells of the sign, and changes the answers in cells of the dtype, that conform.
+    Cells of one question share their answers: a value that is put right is `fixed` in the cell of the value, and moves
+    the answers in that of the shape, which conforms. So it is with a cause that is fixed elsewhere in the API.
     """
+    judged = {one.key[:1] + one.key[2:]: one for one in reversed(seen) if one.kind_of_change in JUDGED}
     classes: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for one in seen:
         classes[one.key[0], *one.cause].add(one.kind_of_change)
-    fixed = {cause for cause, found in classes.items() if "fixed" in found and "newly diverging" not in found}
-    return [
-        replace(one, kind_of_change="fixed")
-        if (one.key[0], *one.cause) in fixed and one.kind_of_change in ("changed", "changed but undocumented")
-        else one
-        for one in seen
-    ]
+    found = []
+    for one in seen:
+        if one.kind_of_change in ("changed", "changed but undocumented"):
+            if lead := judged.get(one.key[:1] + one.key[2:]):
+                one = replace(lead, key=one.key, moved=one.moved)
+            elif classes[one.key[0], *one.cause] & set(JUDGED) == {"fixed"}:
+                one = replace(one, kind_of_change="fixed")
+        found.append(one)
+    return found
 
 
 def _kind(moved: Difference, key: CellKey) -> str:
@@ -291,7 +296,7 @@ def _witness(old: Side, new: Side, seen: Seen) -> tuple[Mapping[str, Any], dict[
     """
     if found := _shown(old, new, seen):
         a, b = found
-        return dict(b["question"]), _told(a["answer"]), _told(b["answer"])
+        return dict(b["question"]), bounded(a["answer"]), bounded(b["answer"])
     before, after = old.rows[seen.key], new.rows[seen.key]
     if (before["verdict"] == "diverges") ^ (after["verdict"] == "diverges"):
         row = after if after["verdict"] == "diverges" else before
@@ -299,25 +304,10 @@ def _witness(old: Side, new: Side, seen: Seen) -> tuple[Mapping[str, Any], dict[
         same_page = old.editions.get(seen.key[0]) == new.editions.get(seen.key[0])
         if isinstance(question, Mapping) and question.get("api") and isinstance(got, Mapping):
             documented = dict(wanted) if same_page and (wanted.get("value") or wanted.get("error")) else {}
-            answers = (documented, _told(got)) if row is after else (_told(got), documented)
+            answers = (documented, bounded(got)) if row is after else (bounded(got), documented)
             return dict(question), dict(answers[0]), dict(answers[1])
     a, b = (dict((s.samples.get(seen.key, {}).get("answers") or [{}])[0]) for s in (old, new))
     return {}, a, b
-
-
-def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """An answer with a tolerance for each of its values."""
-    told = {n: v for n, v in answer.items() if v not in (None, "")}
-    if direction := moves(answer):
-        return {"moves": direction}
-    if numbers(answer).size and "value" in answer:
-        near = allowed(answer)
-        told["tolerance"] = _shaped(answer["value"], iter([float(v).hex() for v in np.ravel(near)]))
-    return told
-
-
-def _shaped(like: Any, values: Iterator[str]) -> Any:
-    return [_shaped(item, values) for item in like] if isinstance(like, list | tuple) else next(values)
 
 
 def _json(text: Any) -> Any:
@@ -365,10 +355,11 @@ def _accuracy(old: Side, new: Side) -> list[Change]:
 def _distribution(errors: Sequence[float]) -> dict[str, float]:
     """Median, ninth decile and largest of errors in ulp, and of how many cells."""
     decile = quantiles(errors, n=10)[-1] if len(errors) > 1 else errors[0]
+    largest = max(errors)
     return {
         "median": median(errors),
-        "decile": min(decile, max(errors)),
-        "largest": max(errors),
+        "decile": min(decile, largest),
+        "largest": largest,
         "cells": len(errors),
     }
 

@@ -83,6 +83,20 @@ def allowed(answer: Told, loose: bool = False) -> NDArray[np.float64]:
     return np.maximum(own, given) if known else own
 
 
+def bounded(answer: Told) -> dict[str, Any]:
+    """An answer with a `tolerance` for each of its values; of training only where it moved a pair."""
+    if direction := moves(answer):
+        return {"moves": direction}
+    told = {name: part for name, part in answer.items() if part not in (None, "")}
+    if numbers(answer).size and "value" in answer:
+        told["tolerance"] = _shaped(answer["value"], iter([float(v).hex() for v in allowed(answer)]))
+    return told
+
+
+def _shaped(like: Any, values: Iterator[str]) -> Any:
+    return [_shaped(item, values) for item in like] if isinstance(like, list | tuple) else next(values)
+
+
 def _refusals(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
     for x, y in pairs:
         before, after = refusal(x), refusal(y)

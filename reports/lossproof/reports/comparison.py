@@ -134,6 +134,7 @@ def _few(names: Sequence[str], most: int = 3) -> str:
 def shown(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change in words."""
     old, new = change["old"], change["new"]
+    part = change["kind"] if old.get(change["kind"]) != new.get(change["kind"]) else ""
     return {
         "class": change["kind_of_change"],
         "relied_on": change["kind_of_change"] in RELIED_ON,
@@ -148,8 +149,8 @@ def shown(change: Mapping[str, Any]) -> dict[str, Any]:
         "dtypes": list(change["dtypes"]),
         "question": _question(change["witness"]),
         "witness": json.dumps(change["witness"], ensure_ascii=False) if change["witness"] else "",
-        "before": _answer(old, change["kind"]),
-        "after": _answer(new, change["kind"]),
+        "before": _answer(old, part),
+        "after": _answer(new, part),
         "scripts": list(change["scripts"]),
     }
 
@@ -169,8 +170,8 @@ def _question(witness: Mapping[str, Any]) -> str:
     return f"{witness['probe']} of {call}" if witness.get("probe") else call
 
 
-def _answer(answer: Mapping[str, Any], kind: str) -> str:
-    """An answer in one line: of a change of dtype or shape that, else its values."""
+def _answer(answer: Mapping[str, Any], part: str) -> str:
+    """An answer in one line: its dtype or shape where that is the `part` that changed, else its values."""
     if not answer:
         return ""
     if "median" in answer:
@@ -183,8 +184,8 @@ def _answer(answer: Mapping[str, Any], kind: str) -> str:
         return words.observed(
             {**told, "message": textwrap.shorten(str(answer.get("message") or ""), LONGEST)}
         )
-    if kind in ("dtype", "shape") and answer.get(kind) is not None:
-        return words.expected({kind: answer[kind]})
+    if part in ("dtype", "shape") and answer.get(part) is not None:
+        return words.expected({part: answer[part]})
     given = dict(answer)
     if "values" in given:  # the first of a batch
         given["value"] = given.pop("values")

@@ -229,6 +229,7 @@ def _scripts(sides: Pair, change: Change) -> dict[str, str]:
     from lossproof.reports.scripts import recorded
 
     scripts: dict[str, str] = {}
+    kind = change.kind if change.old.get(change.kind) != change.new.get(change.kind) else ""
     if not change.witness:
         return scripts
     for which, side, answer in (("old", sides[0], change.old), ("new", sides[1], change.new)):
@@ -240,9 +241,7 @@ def _scripts(sides: Pair, change: Change) -> dict[str, str]:
             return {}  # a script's weights have no values before the session of graph mode runs
         try:
             snippets = facts_of(str(row["framework"])).reproducer.model_dump()
-            text = recorded(
-                witness, answer, f"{change.slug}: {change.title}", side.version, change.kind, snippets
-            )
+            text = recorded(witness, answer, f"{change.slug}: {change.title}", side.version, kind, snippets)
         except (ValueError, KeyError):
             return {}  # no script can be written from this witness
         scripts[f"{change.slug}-{which}.py"] = text

@@ -76,7 +76,9 @@ def side(name: str, result: TargetResult) -> Side:
     rows = {tuple(str(getattr(row, n)) for n in CELL): asdict(row) for row in result.rows}
     samples = {tuple(str(s[n]) for n in CELL): s for s in result.samples}
     editions = {c.api: c.edition for c in result.claims}
-    return Side(name, result.facts.version if result.facts else "", rows, samples, editions)
+    findings = {f.slug: asdict(f) for f in result.findings}
+    version = result.facts.version if result.facts else ""
+    return Side(name, version, rows, samples, editions, findings=findings)
 
 
 def _differ(a: Side | None, b: Side | None) -> bool:

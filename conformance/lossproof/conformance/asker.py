@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.batches import Batch, batches
@@ -165,11 +164,6 @@ class Asker:
 
 def _ended(reply: Reply) -> bool:
     return reply.answer.outcome in ("crash", "hang")
-
-
-def plain(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Any answer as float64, for comparisons."""
-    return np.asarray(values, dtype=np.float64)
 
 
 def default_variant(subject: Subject, **options: Any) -> Variant:

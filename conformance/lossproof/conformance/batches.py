@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lossproof.conformance import regions
 from lossproof.conformance.draws import draw, generator
-from lossproof.conformance.dtypes import FORMATS, cast, numpy_dtype, promoted
+from lossproof.conformance.dtypes import FORMATS, cast, numpy_dtype
 from lossproof.conformance.subject import Subject, Variant
 
 ROWS = 64
@@ -216,8 +216,3 @@ def weights(
             size = shape[:1] + (1,) * (len(shape) - 1)
     values = rng.integers(0, 9, size) / 4
     return cast(np.zeros(size) if kind == "zeros" else values, dtype)
-
-
-def mixed(names: tuple[str, ...]) -> str:
-    """The dtype that a mixed-dtype cell is labelled and bounded with."""
-    return promoted(names)

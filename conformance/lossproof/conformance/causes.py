@@ -48,9 +48,6 @@ PREDICATES = {
     "eps_vanishes": "eps",
     "nonfinite": "formula",
 }
-VALUED = (
-    "sign", "formula", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "range", "dtype", "shape",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

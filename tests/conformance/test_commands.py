@@ -45,13 +45,12 @@ def test_a_mistake_is_one_line_with_the_nearest_name(
 
 
 def test_a_folder_that_is_no_run_is_refused_before_anything_is_judged(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "thesis.tex").write_text("three years of work")
-    begun = time.perf_counter()
+    monkeypatch.setattr("lossproof.conformance.run.judge_targets", None)  # not to be called
     assert run(["check", *FEW, "--out", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
-    assert time.perf_counter() - begun < 10
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 

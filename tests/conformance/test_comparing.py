@@ -15,7 +15,7 @@ import pytest
 from lossproof.conformance import cli
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
-from lossproof.conformance.commands.check import write
+from lossproof.conformance.commands.judging import write
 from lossproof.conformance.comparing import CELL, Change, Side, compare
 from lossproof.conformance.differences import difference
 from lossproof.conformance.run import Plan, RunResult, TargetResult, facts, judge_session
@@ -312,3 +312,23 @@ def test_an_interrupted_comparison_writes_nothing(
     monkeypatch.setattr("lossproof.conformance.commands.compare._run_folders", interrupted)
     assert cli.run(["compare", "a", "b", "--out", str(tmp_path / "out")]) == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_compared_with_itself_is_judged_twice(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Answers compared with themselves would prove nothing: the second judging is what is compared."""
+    results = [judged("careful"), judged("opposite")]
+    target = Target("fake==careful", "fake", Path(sys.executable), FAKES / "compared_adapter.py")
+    put: list[Target] = []
+
+    def judge(targets: list[Target], *_: Any) -> RunResult:
+        put.extend(targets)
+        return RunResult(tuple(results))
+
+    monkeypatch.setattr("lossproof.conformance.commands.compare.find_targets", lambda *_: ([target], {}))
+    monkeypatch.setattr("lossproof.conformance.run.judge_targets", judge)
+    assert cli.run(["compare", "fake==careful", "fake==careful"]) == 1
+    assert put == [target, target]
+    assert "API removed" not in (shown := capsys.readouterr().out)
+    assert "sign" in shown

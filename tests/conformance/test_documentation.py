@@ -13,7 +13,7 @@ from lossproof import reports
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.cli import run
 from lossproof.conformance.client import CannotStart, Worker
-from lossproof.conformance.commands.check import write
+from lossproof.conformance.commands.judging import write
 from lossproof.conformance.documentation import record_target
 from lossproof.conformance.results import Drift
 from lossproof.conformance.run import Plan, RunResult, TargetResult, facts, judge_session

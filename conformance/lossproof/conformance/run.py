@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -22,6 +22,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
 from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
+from lossproof.conformance.interruption import Progress, interruptible
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.session import Judgement, Session
 from lossproof.conformance.subject import Facts
@@ -29,9 +30,6 @@ from lossproof.conformance.targets import Target, facts_of
 
 LOG_TAIL = 20_000
 """Characters of a target's log that a run keeps."""
-
-Progress = Callable[[str, int, int, str], None]
-"""Called with target, cells done, cells in all, and what is being judged."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,8 @@ def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
 
 
 def _judge_here(target: Target, plan: Plan, news: Any) -> TargetResult:
-    return judge_target(target, plan, lambda *what: news.put(what))
+    with interruptible(lambda *what: news.put(what)) as progress:
+        return judge_target(target, plan, progress)
 
 
 def _result(target: Target, future: Future[TargetResult]) -> TargetResult:

@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lossproof.conformance.cli import BROKEN, FINDINGS, OK
-from lossproof.conformance.commands.check import (
-    ending_on_termination,
-    find_targets,
-    judging_options,
-    known_apis,
-    progress_bar,
-    write,
-)
+from lossproof.conformance.commands.judging import Asked, find_targets, judging, judging_options, write
 
 if TYPE_CHECKING:
     from lossproof.conformance.comparing import Change, Side
@@ -28,38 +21,17 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("old")
 @click.argument("new")
-@click.option(
-    "--api", "apis", multiple=True, metavar="GLOB", help="Only these APIs, by full name. Repeatable."
-)
-@click.option(
-    "--examples",
-    type=click.IntRange(1, 1000),
-    default=8,
-    show_default=True,
-    help="Batches of 64 rows a cell.",
-)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for the comparison.")
-@judging_options
-def command(
-    old: str,
-    new: str,
-    apis: tuple[str, ...],
-    examples: int,
-    out: Path | None,
-    seed: int,
-    fail_on: str,
-    severity: str,
-    as_json: bool,
-) -> int:
+@judging_options()
+def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
     """Compare two targets, or two run folders: OLD and NEW. Exit code 1 where something a user relies on changed."""
     from lossproof.conformance.comparing import CELL, RELIED_ON, compare, order
     from lossproof.reports import comparison
 
-    known_apis(apis)
     if out is not None:
         comparison.check_out(out)
     with tempfile.TemporaryDirectory(prefix="lossproof-compare-") as scratch:
-        paths = _run_folders((old, new), Path(scratch), apis, examples, seed, as_json)
+        paths = _run_folders((old, new), Path(scratch), asked)
         if paths is None or (pairs := _pairs(paths)) is None:
             return BROKEN
     names = [_together([p[i].version for p in pairs]) for i in (0, 1)]
@@ -74,9 +46,13 @@ def command(
         scripts |= mine
         changes.append(replace(change, scripts=tuple(f"scripts/{name}" for name in sorted(mine))))
     counting = (
-        () if fail_on == "never" else RELIED_ON if fail_on == "new" else {c.kind_of_change for c in changes}
+        ()
+        if asked.fail_on == "never"
+        else RELIED_ON
+        if asked.fail_on == "new"
+        else {c.kind_of_change for c in changes}
     )
-    failing = [c for c in changes if c.kind_of_change in counting and c.severity <= severity]
+    failing = [c for c in changes if c.kind_of_change in counting and c.severity <= asked.severity]
     broken = [
         dict(zip(("target", *CELL), (side.name, *key), strict=True))
         for pair in pairs for side in pair for key, row in side.rows.items() if row["verdict"] == "broken"
@@ -84,7 +60,7 @@ def command(
     told = {
         "old": names[0],
         "new": names[1],
-        "seed": seed,
+        "seed": asked.seed,
         "cells": sum(len(set(a.rows) & set(b.rows)) for a, b in pairs),
         "broken": broken,
         "failing": len(failing),
@@ -92,7 +68,7 @@ def command(
     }
     if out is not None:
         comparison.write(out, told, scripts)
-    if as_json:
+    if asked.as_json:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         comparison.show(told, out)
@@ -105,9 +81,7 @@ def command(
 Pair = tuple["Side", "Side"]
 
 
-def _run_folders(
-    names: tuple[str, str], scratch: Path, apis: tuple[str, ...], examples: int, seed: int, quiet: bool
-) -> tuple[Path, Path] | None:
+def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[Path, Path] | None:
     """The run folders meant; targets are judged into new ones, side by side. None, and why on stderr, without one."""
     from lossproof.conformance.run import Plan, RunResult, judge_targets
 
@@ -120,7 +94,7 @@ def _run_folders(
             f"{folders[0]} is a run folder and {other} is not: compare two runs or two targets"
         )
     targets = []
-    with progress_bar(quiet) as progress, ending_on_termination():
+    with judging(quiet=asked.as_json) as progress:
         found, missing = find_targets(names, progress)
     for name, why in missing.items():
         click.echo(f"lossproof: {name} could not be had: {' '.join(str(why).split())}", err=True)
@@ -133,15 +107,14 @@ def _run_folders(
                 f"{name} names {len(found)} targets ({', '.join(t.name for t in found)}); name one"
             )
         targets += found
-    plan = Plan(apis, (), examples, seed)
-    unique = list({t.name: t for t in targets}.values())
-    with progress_bar(quiet) as progress, ending_on_termination():
-        result = judge_targets(unique, plan, 2, progress)
-    written = {
-        target.target: write(scratch / f"run-{number}", RunResult((target,), {}), plan, "compare")
+    plan = Plan(asked.apis, (), asked.examples, asked.seed)
+    with judging(quiet=asked.as_json) as progress:
+        result = judge_targets(targets, plan, 2, progress)  # a target compared with itself is judged twice
+    old, new = (
+        write(scratch / f"run-{number}", RunResult((target,), {}), plan, "compare")
         for number, target in enumerate(result.targets)
-    }
-    return written[targets[0].name], written[targets[1].name]
+    )
+    return old, new
 
 
 def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lossproof.conformance.cli import BROKEN, FINDINGS, OK
-from lossproof.conformance.commands.check import (
-    ending_on_termination,
-    judging_options,
-    known_apis,
-    progress_bar,
-)
+from lossproof.conformance.commands.judging import Asked, judging, judging_options, unavailable
 
 if TYPE_CHECKING:
     from lossproof.conformance.histories import History
@@ -31,31 +26,16 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "last", default=None, metavar="V", help="The newest release.  [default: the newest catalogued]"
 )
-@click.option(
-    "--api", "apis", multiple=True, metavar="GLOB", help="Only these APIs, by full name. Repeatable."
-)
 @click.option("--every", is_flag=True, help="Visit every catalogued release in place of bisecting.")
-@click.option(
-    "--examples",
-    type=click.IntRange(1, 1000),
-    default=1,
-    show_default=True,
-    help="Batches of 64 rows a cell.",
-)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for table and timeline.")
-@judging_options
+@judging_options(examples=1)
 def command(
     framework: str,
     first: str | None,
     last: str | None,
-    apis: tuple[str, ...],
     every: bool,
-    examples: int,
     out: Path | None,
-    seed: int,
-    fail_on: str,
-    severity: str,
-    as_json: bool,
+    asked: Asked,
 ) -> int:
     """Find, for each behaviour of FRAMEWORK, the release in which it changed.
 
@@ -66,15 +46,13 @@ def command(
     from lossproof.conformance.run import Plan, judge_targets
     from lossproof.reports import timeline
 
-    known_apis(apis)
     releases = chosen(framework, first, last)
     if out is not None:
         timeline.check_out(out)
-    plan = Plan(apis, (), examples, seed)
-    with progress_bar(as_json) as progress, ending_on_termination():
+    plan = Plan(asked.apis, (), asked.examples, asked.seed)
+    with judging(quiet=asked.as_json) as progress:
 
         def visit(wanted: Sequence[str]) -> list[TargetResult]:
-            from lossproof.conformance.commands.check import unavailable
             from lossproof.conformance.targets import parse_all
 
             names = [f"{framework}=={release}" for release in wanted]
@@ -87,11 +65,11 @@ def command(
     told = asdict(history)
     if out is not None:
         timeline.write(out, told)
-    if as_json:
+    if asked.as_json:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         timeline.show(told, out)
-    return _exit_code(history, fail_on, severity)
+    return _exit_code(history, asked)
 
 
 def chosen(name: str, first: str | None, last: str | None) -> list[str]:
@@ -116,12 +94,12 @@ def chosen(name: str, first: str | None, last: str | None) -> list[str]:
     return releases
 
 
-def _exit_code(history: History, fail_on: str, severity: str) -> int:
+def _exit_code(history: History, asked: Asked) -> int:
     from lossproof.conformance.comparing import RELIED_ON
 
     if history.failed:
         return BROKEN
-    changes = [c for step in history.steps for c in step.changes if c.severity <= severity]
-    if fail_on == "new":
+    changes = [c for step in history.steps for c in step.changes if c.severity <= asked.severity]
+    if asked.fail_on == "new":
         changes = [c for c in changes if c.kind_of_change in RELIED_ON]
-    return FINDINGS if changes and fail_on == "any" else OK
+    return FINDINGS if changes and asked.fail_on == "any" else OK

@@ -41,7 +41,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
     """The running targets, each started once for all tests."""
     if SESSIONS not in config.stash:
-        from lossproof.conformance.commands.check import find_targets
+        from lossproof.conformance.commands.judging import find_targets
         from lossproof.specs import load_ledger, load_specs
 
         config.stash[LOGS] = tempfile.TemporaryDirectory(prefix="lossproof-log-")

@@ -1,0 +1,181 @@
+"""What the judging commands share: their options, progress, the targets meant, and the run folder."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lossproof.conformance.cli import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lossproof.conformance.interruption import Progress
+    from lossproof.conformance.run import Plan, RunResult, TargetResult
+    from lossproof.conformance.targets import Target, TargetUnavailable
+
+SEVERITIES = ("S1", "S2", "S3", "S4")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options that every judging command takes."""
+
+    apis: tuple[str, ...]
+    examples: int
+    seed: int
+    fail_on: str
+    severity: str
+    as_json: bool
+
+
+def judging_options(examples: int = 8) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of `Asked`, which it gets as its argument `asked`."""
+    options = (
+        click.option(
+            "--api", "apis", multiple=True, metavar="GLOB", help="Only these APIs, by full name. Repeatable."
+        ),
+        click.option(
+            "--examples", type=click.IntRange(1, 1000), default=examples, show_default=True,
+            help="Batches of 64 rows a cell.",
+        ),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the run."),
+        click.option(
+            "--fail-on", type=click.Choice(["never", "new", "any"]), default="new", show_default=True,
+            help="Which findings make the exit code 1; new are those that the ledger does not know.",
+        ),
+        click.option(
+            "--severity", type=click.Choice(SEVERITIES), default="S2", show_default=True,
+            help="The lowest severity that counts for --fail-on.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+    )  # fmt: skip
+
+    def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def collected(
+            *, apis: tuple[str, ...], examples: int, seed: int, fail_on: str, severity: str, as_json: bool,
+            **others: Any,
+        ) -> Any:  # fmt: skip
+            asked = Asked(known_apis(apis), examples, seed, fail_on, severity, as_json)
+            return command(asked=asked, **others)
+
+        wrapped: Callable[..., Any] = collected
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return with_options
+
+
+def find_targets(
+    names: Sequence[str], progress: Progress | None = None
+) -> tuple[list[Target], dict[str, TargetUnavailable]]:
+    """The targets meant, environments built where they are needed, and why others could not be had, by name.
+
+    With no name, all that is installed beside the tool.
+    """
+    from lossproof.conformance.targets import installed, parse_all
+
+    if not names:
+        found = installed()
+        if not found:
+            raise click.UsageError(
+                "no framework is installed here; get them with: pip install 'lossproof[frameworks]', "
+                "or name a target: --target PATH"
+            )
+        return found, {}
+    tell = None if progress is None else lambda text, words: progress(text, 0, 0, words)
+    parsed = parse_all(names, tell)
+    unique = {t.name: t for t in parsed.targets}
+    return list(unique.values()), dict(parsed.unavailable)
+
+
+def unavailable(name: str, why: TargetUnavailable) -> TargetResult:
+    """The result of a target that could not be had."""
+    from lossproof.conformance.run import TargetResult
+
+    return TargetResult(name, failed=" ".join(str(why).split()))
+
+
+def known_apis(globs: Sequence[str]) -> tuple[str, ...]:
+    """The globs; exit 2 with the nearest names for one that matches no spec."""
+    from fnmatch import fnmatchcase
+
+    from lossproof.specs import load_specs
+
+    names = [s.api for s in load_specs()]
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise click.UsageError(f"no spec of an API called {glob!r}; {nearest(glob, names)}")
+    return tuple(globs)
+
+
+def known_properties(names: Sequence[str]) -> tuple[str, ...]:
+    """The names; exit 2 with the nearest ones for an unknown property."""
+    if names:
+        from lossproof.conformance.properties import properties
+
+        for name in names:
+            if name not in properties():
+                raise click.UsageError(f"there is no property {name!r}; {nearest(name, list(properties()))}")
+    return tuple(names)
+
+
+@contextmanager
+def judging(quiet: bool = False) -> Iterator[Progress]:
+    """Progress of a run that Ctrl-C and SIGTERM end; workers are ended with it and nothing is written."""
+    from lossproof.conformance.interruption import interruptible
+
+    with progress_bar(quiet) as shown, interruptible(shown) as progress:
+        yield progress
+
+
+@contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Progress]:
+    """Progress on a terminal, one line a target; nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TaskID as Id
+
+    columns = (
+        TextColumn("{task.fields[target]}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}", style="dim"),
+    )  # fmt: skip
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    tasks: dict[str, Id] = {}
+
+    def progress(target: str, done: int, total: int, doing: str) -> None:
+        if target not in tasks:
+            tasks[target] = bar.add_task("", target=target, total=None)
+        bar.update(tasks[target], completed=done, total=total or None, description=doing[:60])
+
+    with bar:
+        yield progress
+
+
+def write(out: Path, result: RunResult, plan: Plan, name: str) -> Path:
+    """Write the run folder."""
+    from lossproof.conformance.run import described, file_name
+    from lossproof.reports import write_run
+
+    return write_run(
+        out,
+        [asdict(r) for r in result.rows],
+        [asdict(c) for c in result.claims],
+        [asdict(f) for f in result.findings],
+        described(result, plan, name),
+        result.scripts,
+        {f"{file_name(t.target)}.log": t.log for t in result.targets if t.log},
+        [s for t in result.targets for s in t.samples],
+    )

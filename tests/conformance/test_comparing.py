@@ -318,7 +318,7 @@ def test_a_target_compared_with_itself_is_judged_twice(
     judged: Judged, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """Answers compared with themselves would prove nothing: the second judging is what is compared."""
-    results = [judged("careful"), judged("opposite")]
+    results = [judged("careful"), judged("wrong_sign")]
     target = Target("fake==careful", "fake", Path(sys.executable), FAKES / "compared_adapter.py")
     put: list[Target] = []
 

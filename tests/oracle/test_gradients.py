@@ -147,6 +147,30 @@ def test_every_subgradient_at_a_kink_is_right_and_nothing_else():
     assert not oracle.within(sides[:1], away, limit).all()
 
 
+def test_a_vector_takes_one_side_of_a_kink_and_not_both():
+    """Each element lies on one of the two sides, and the vector on neither nor between them."""
+    x, y = np.array([[3.0, 4.0]]), np.array([[10.0, 0.0]])  # |x| is exactly eps
+    for axis, turn in ((-1, lambda v: v), (0, lambda v: v.T)):
+        e = oracle.cosine_gradient(turn(x), turn(y), axis=axis, norm_rule="floor_norm", eps=5.0)
+        limit = oracle.bound(e, "float64", "G2")
+        inside, outside = np.array([[1 / 5, 0.0]]), np.array([[1 / 5 - 9 / 125, -12 / 125]])
+        mixed = np.array([[inside[0, 0], outside[0, 1]]])
+        assert oracle.within(turn(inside), e, limit).all()
+        assert oracle.within(turn(outside), e, limit).all()
+        assert not oracle.within(turn(mixed), e, limit).any()
+        assert (oracle.excess(turn(mixed), e, "float64", "G2") > 1).all()
+        assert (oracle.grade(turn(mixed), e, "float64") == "none").all()
+
+
+def test_near_a_clamp_the_bound_holds_for_both_sides():
+    x, y = np.float32([[3.0, 4.0]]), np.float32([[10.0, 0.0]])
+    above, below = (
+        oracle.bound(oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=eps), "float32", "G2")
+        for eps in (5.0 - 2.0**-50, 5.0 + 2.0**-50)
+    )
+    assert np.allclose(above, below, rtol=1e-6, atol=0.0)
+
+
 def test_the_hinge_of_the_embedding_loss():
     x, y = np.array([[1.0, 0.0]]), np.array([[3.0, 4.0]])  # c = 0.6
     e = oracle.cosine_embedding_gradient(

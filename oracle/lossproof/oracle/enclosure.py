@@ -254,3 +254,5 @@ class Alternative:
     enclosure: Enclosure
     hull: bool = False
     """Whether everything between the two values is right as well: the subgradients at a kink."""
+    joint: Rows | None = None
+    """Of a hull, flat: values of the same number are one vector, and take the same point between its two ends."""

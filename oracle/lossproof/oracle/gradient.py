@@ -243,7 +243,8 @@ class CosineGradient:
 
     def _other(self, pairs: Mask, problem: CosineGradient, hull: bool) -> Alternative:
         mask = np.repeat(pairs, self.length).reshape(self.shape)
-        return Alternative(mask, Enclosure(problem), hull)
+        vectors = np.repeat(np.arange(self.problem.size), self.length) if hull else None
+        return Alternative(mask, Enclosure(problem), hull, vectors)
 
 
 @dataclass
@@ -295,7 +296,11 @@ class GroupedSum:
         out = []
         for other in self.inner.problem.alternatives(fmt):
             mask = np.any(other.mask.ravel()[self.members], axis=1).reshape(self.shape)
-            out.append(Alternative(mask, Enclosure(replace(self, inner=other.enclosure)), other.hull))
+            # Each row of a sum may take another point of its segment, so only rows that are not summed keep theirs.
+            alone = other.joint is not None and self.members.shape[1] == 1
+            vectors = other.joint[self.members[:, 0]] if other.joint is not None and alone else None
+            other_side = Enclosure(replace(self, inner=other.enclosure))
+            out.append(Alternative(mask, other_side, other.hull, vectors))
         return tuple(out)
 
 

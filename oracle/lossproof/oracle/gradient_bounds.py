@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lossproof.oracle import jumps
 from lossproof.oracle.bounds import NARROW, UP, flat_bound, magnitude, rounding, rounding_count, spread
 from lossproof.oracle.enclosure import LADDER
-from lossproof.oracle.formats import Float, FloatFormat
+from lossproof.oracle.formats import Float, FloatFormat, Mask
 
 if TYPE_CHECKING:
     from lossproof.oracle.gradient import ContrastiveGradient, CosineGradient, GroupedSum
@@ -34,7 +35,11 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
     """The bound of every element, flat, without the final half ulp."""
     problem, d = gradient.problem, gradient.length
     kappa, inverse, c = spread(problem)
-    k = _slopes(gradient)
+    turned = np.zeros(problem.size, dtype=bool) if gradient.kink is None else gradient.kink.clamp
+    k = _slopes(gradient, turned)
+    near = jumps.near_kinks(gradient, fmt)[0]
+    if near.any():  # a computation may take either side of the clamp, with the errors of that side
+        k = np.where(near, np.fmax(k, _slopes(gradient, turned ^ near)), k)
     s = np.abs(np.where(np.isfinite(gradient.factors.weights), gradient.factors.weights, 0.0))
     s = s / abs(float(int(gradient.factors.divisor.p)) / float(int(gradient.factors.divisor.q))) * UP
     out = np.empty((problem.size, d))
@@ -56,8 +61,8 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
     return np.nan_to_num(out.ravel(), nan=np.inf, posinf=np.inf)
 
 
-def _slopes(gradient: CosineGradient) -> Float:
-    """Upper bounds of k for each pair; 0 where it is not known to matter."""
+def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
+    """Upper bounds of k for each pair, clamps `turned` over; 0 where it is not known to matter."""
     from lossproof.oracle.rules import SLOPES, Quadratic
 
     problem = gradient.problem
@@ -66,13 +71,12 @@ def _slopes(gradient: CosineGradient) -> Float:
     for arithmetic in LADDER:
         for rows in problem.row_blocks(arithmetic.block_elements, left):
             still = np.zeros(len(rows), dtype=bool)
-            clamp = still if gradient.kink is None else gradient.kink.clamp[rows]
             jump = still if problem.flip is None else problem.flip[0][rows]
             one, eps = (arithmetic.number(np.full(len(rows), v)) for v in (1.0, problem.measure.eps))
             with np.errstate(all="ignore"):
                 _, Q, R = arithmetic.dots(problem.pairs.block(rows))
                 k: Any = SLOPES[problem.measure.norm_rule](
-                    Quadratic(arithmetic, Q, R, eps, one, clamp ^ jump, still)
+                    Quadratic(arithmetic, Q, R, eps, one, turned[rows] ^ jump, still)
                 )
                 out[rows] = arithmetic.bounds(k)[1]
         left = left[~np.isfinite(out[left])]

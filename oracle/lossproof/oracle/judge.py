@@ -12,6 +12,9 @@ from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, ulp
 from lossproof.oracle.rows import checked
 
+SEGMENT_SLACK = 2.0**-40
+"""Where a vector lies between two others is found in float64, with that much to spare."""
+
 
 def within(answer: ArrayLike, e: Enclosure, tolerance: ArrayLike, dtype: object = None) -> Mask:
     """Where |answer - exact| <= tolerance, decided rigorously; a bool array of e's shape.
@@ -19,8 +22,8 @@ def within(answer: ArrayLike, e: Enclosure, tolerance: ArrayLike, dtype: object 
     `answer` (any dtype of the oracle) has e's shape; `tolerance` (float64, >= 0, inf allowed) broadcasts to
     it. False for NaN and infinite answers and where e is undefined; where NaN is the documented value
     (`e.nan`) exactly the NaN answers are right. At a jump that rounding in `dtype` (the answer's by
-    default) may cross, either side is right. A question that stays undecided at the limit of refinement is
-    answered False.
+    default) may cross, either side is right; at a kink every subgradient is, each vector as a whole. A question
+    that stays undecided at the limit of refinement is answered False.
     """
     values, fmt = _answer(answer, e, dtype)
     limit = _tolerance(tolerance, e)
@@ -77,12 +80,14 @@ def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
     """
     values, fmt = _answer(answer, e, dtype)
     out = _excess(values, e, fmt, grade)
-    for other in e.alternatives(fmt.name):
-        rows = other.mask.ravel()
-        out = np.where(rows, np.fmin(out, _excess(values, other.enclosure, fmt, grade)), out)
-        if other.hull:
-            out = np.where(rows & between(values, e, other.enclosure), 0.0, out)
-    return out.reshape(e.shape)
+    others = e.alternatives(fmt.name)
+    for other in others:
+        if not other.hull:
+            rows = other.mask.ravel()
+            out = np.where(rows, np.fmin(out, _excess(values, other.enclosure, fmt, grade)), out)
+    kinked, fits = _at_kinks(values, e, bound(e, fmt.name, grade).ravel(), others)
+    out = np.where(kinked & fits, np.fmin(out, 1.0), out)
+    return np.where(kinked & ~fits, np.fmax(out, np.nextafter(1.0, 2.0)), out).reshape(e.shape)
 
 
 def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
@@ -90,23 +95,22 @@ def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
     "none".
     """
     values, fmt = _answer(answer, e, dtype)
-    out = _grade(values, e, fmt)
-    for other in e.alternatives(fmt.name):
-        rows = other.mask.ravel()
-        theirs = _grade(values, other.enclosure, fmt)
-        out = np.where(rows & (theirs < out), theirs, out)  # "G0" < "G1" < ... < "none"
-        if other.hull:
-            out = np.where(rows & between(values, e, other.enclosure), "G0", out)
+    others = e.alternatives(fmt.name)
+    out = _grade(values, e, fmt, tuple(other for other in others if other.hull))
+    for other in others:
+        if not other.hull:
+            theirs = _grade(values, other.enclosure, fmt, ())
+            out = np.where(other.mask.ravel() & (theirs < out), theirs, out)  # "G0" < "G1" < ... < "none"
     return out.reshape(e.shape)
 
 
-def _grade(values: Float, e: Enclosure, fmt: FloatFormat) -> NDArray[np.str_]:
+def _grade(values: Float, e: Enclosure, fmt: FloatFormat, kinks: tuple[Alternative, ...]) -> NDArray[np.str_]:
     out = np.full(e.problem.size, "none", dtype="<U4")
     out[_exactly(values, e, fmt)] = "G0"
     for name in GRADES if fmt.name in NARROW else GRADES[:3]:
         if not (out == "none").any():
             break
-        fits = _within(values, e, bound(e, fmt.name, name).ravel(), ())
+        fits = _within(values, e, bound(e, fmt.name, name).ravel(), kinks)
         out[fits & (out == "none")] = name
     return out
 
@@ -136,17 +140,55 @@ def _within(values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alter
     e.climb(ask, asked & ~endless)
     for other in alternatives:
         rows = other.mask.ravel() & ~out
-        if rows.any():
+        if rows.any() and not other.hull:
             out |= rows & _within(values, other.enclosure, limit, ())
-            if other.hull:
-                out |= rows & between(values, e, other.enclosure)
-    return out
+    kinked, fits = _at_kinks(values, e, limit, alternatives)
+    return np.where(kinked, fits, out)
 
 
-def between(values: Float, e: Enclosure, other: Enclosure) -> Mask:
-    """Where a value lies between the exact values of two enclosures."""
-    lower, upper = np.fmin(e.lower, other.lower).ravel(), np.fmax(e.upper, other.upper).ravel()
-    return np.asarray((values >= lower) & (values <= upper))
+def _at_kinks(
+    values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alternative, ...]
+) -> tuple[Mask, Mask]:
+    """Where a kink is near, and where the vector that a value belongs to is a subgradient there, flat."""
+    kinked, fits = np.zeros(values.size, dtype=bool), np.zeros(values.size, dtype=bool)
+    for other in alternatives:
+        if other.hull:
+            rows = np.flatnonzero(other.mask)
+            kinked[rows] = True
+            fits[rows] |= _on_segment(values, e, other, limit, rows)
+    return kinked, fits
+
+
+def _on_segment(values: Float, e: Enclosure, other: Alternative, limit: Float, rows: Rows) -> Mask:
+    """Whether one t in [0, 1] brings (1 - t) p + t q within its limit of every value of a vector.
+
+    p and q are the vectors of the two sides. Each value allows an interval of t, up to a relative 2^-40; that of the
+    vector is their intersection. 1 - t and t cover both ends, so a value at either side is right as well.
+    """
+    ends = [v.ravel()[rows] for v in (e.lower, e.upper, other.enclosure.lower, other.enclosure.upper)]
+    p_low, p_high, q_low, q_high = ends
+    slack = SEGMENT_SLACK * (np.abs(values[rows]) + np.maximum(np.abs(p_high), np.abs(q_high)))
+    # Two half-planes for each value: p_low + t (q_low - p_low) <= v + limit, and the same upside down.
+    first, last = np.zeros(rows.size), np.ones(rows.size)
+    with np.errstate(all="ignore"):
+        for start, end, edge in (
+            (p_low, q_low, values[rows] + limit[rows] + slack),
+            (-p_high, -q_high, -(values[rows] - limit[rows] - slack)),
+        ):
+            slope, room = end - start, edge - start
+            t = np.where(slope == 0, np.where(room >= 0, np.inf, -np.inf), room / slope)
+            last = np.where(slope >= 0, np.fmin(last, t), last)
+            first = np.where(slope < 0, np.fmax(first, t), first)
+    possible = np.isfinite(values[rows]) & ~np.isnan(limit[rows]) & (first <= 1) & (last >= 0)
+    if other.joint is None:
+        return np.asarray(possible & (first <= last))
+    _, vector = np.unique(other.joint[rows], return_inverse=True)
+    count = int(vector.max(initial=-1)) + 1
+    least, most, all_possible = np.zeros(count), np.ones(count), np.ones(count, dtype=bool)
+    np.maximum.at(least, vector, first)
+    np.minimum.at(most, vector, last)
+    np.logical_and.at(all_possible, vector, possible)
+    return np.asarray((all_possible & (least <= most * (1 + SEGMENT_SLACK) + SEGMENT_SLACK))[vector])
 
 
 def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -> Float:

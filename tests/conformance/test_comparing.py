@@ -236,6 +236,72 @@ def test_crashes_and_other_classes_of_exceptions_differ() -> None:
     assert other.words == "raises NotFoundError where ValueError was raised"
 
 
+CONFIG = {"name": "cosine_similarity", "reduction": "auto"}
+BASES = ["old.losses.CosineSimilarity", "old.losses.Loss", "object"]
+SIGNATURE = [{"name": "y_true"}, {"name": "axis", "default": -1}]
+
+
+def rebuilt(config: Value, module: str = "old", hex_: str = "00", same: bool = True) -> Value:
+    """What comes of a configuration whose object was rebuilt and asked, too."""
+    answers = [{"hex": hex_, "dtype": "float32", "shape": []}]
+    both = {"config": config, "rebuilt_config": config, "answers": answers, "same": same}
+    return {**both, "class": f"{module}.Loss", "rebuilt_class": f"{module}.Loss"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (CONFIG, {**CONFIG, "fn": "f"}, "configuration: with 'fn'"),
+        ({**CONFIG, "axis": 0}, CONFIG, "configuration: without 'axis'"),
+        ({"dtype": None}, {"dtype": "float32"}, "configuration: 'dtype' is 'float32' where it was None"),
+        (rebuilt({**CONFIG, "axis": 0}), CONFIG, "configuration: without 'axis'"),
+        (rebuilt(CONFIG), rebuilt(CONFIG, same=False), "the rebuilt object answers otherwise"),
+        ({"data": BASES}, {"data": [*BASES, "new.Saveable"]}, "base classes: with 'Saveable'"),
+        ({"data": SIGNATURE}, {"data": [*SIGNATURE, {"name": "dtype"}]}, "parameters: with 'dtype'"),
+        ({"data": SIGNATURE}, {"data": SIGNATURE[::-1]}, "parameters: now 'axis', 'y_true'"),
+        (
+            {"data": SIGNATURE},
+            {"data": [{"name": "y_true"}, {"name": "axis"}]},
+            "parameters: 'axis' is required where it was -1",
+        ),
+        ({"missing": []}, {"missing": ["tf.f"]}, "names: 'missing' is ['tf.f'] where it was []"),
+        ({"data": "one"}, {"data": "two"}, "another answer to the same question"),
+    ],
+)
+def test_what_changed_in_the_data_of_a_probe(old: Value, new: Value, words: str) -> None:
+    found = difference([old], [new])
+    assert found is not None
+    assert (found.kind, found.words) == ("configuration", words)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"data": BASES}, {"data": [name.replace("old.losses", "new.src") for name in BASES]}),
+        (rebuilt(CONFIG), rebuilt(CONFIG, module="new")),
+        (rebuilt(CONFIG), rebuilt(CONFIG, hex_="01")),
+    ],
+)
+def test_the_modules_of_classes_and_the_last_bit_of_an_answer_are_no_behaviour(
+    old: Value, new: Value
+) -> None:
+    assert difference([old], [new]) is None
+
+
+def test_an_entry_that_all_cases_lose_is_one_change() -> None:
+    def configured(name: str, *configs: Value) -> Side:
+        row = {"verdict": "conforms", "kind": "", "severity": "", "finding": "", "error_ulp": None}
+        samples: dict[tuple[str, ...], Value] = {
+            (API, "configuration", "-", "-", f"case={number}"): {"answers": [config]}
+            for number, config in enumerate(configs)
+        }
+        return Side(name, name, dict.fromkeys(samples, row), samples)
+
+    old = configured("1.0", {**CONFIG, "axis": -1}, {**CONFIG, "axis": -1, "reduction": "sum"})
+    new = configured("2.0", {**CONFIG, "reduction": "mean"}, {**CONFIG, "reduction": "sum"})
+    assert [(c.title, c.cells) for c in compare(old, new)] == [("configuration: without 'axis'", 2)]
+
+
 # --- the command ---
 
 

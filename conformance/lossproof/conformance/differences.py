@@ -25,6 +25,8 @@ NOISE = 64
 """Rounding errors of the dtype, at the scale of the largest value, that values without a bound may differ by."""
 RATIO = 2.0**-10
 """Relative: how well one factor must lead from the old values to the new ones."""
+SHORT = 40
+"""Characters of a value in a sentence."""
 NOT_COMPARED = frozenset({"type", "message", "note", "where", "says"})
 """What an answer says that is no behaviour."""
 
@@ -182,9 +184,68 @@ def _data(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
         ):  # how far a step led is no behaviour, but where to is
             if before != after:
                 return Difference("training", f"training moves a pair {after} where it moved it {before}")
-        elif not _same(x, y):
-            return Difference("configuration", "another answer to the same question")
+        elif words := _probed(x, y):
+            return Difference("configuration", words)
     return None
+
+
+def _probed(x: Told, y: Told) -> str:
+    """In words how what a probe gave differs from what it was, "" where it does not.
+
+    A probe that rebuilds an object from its configuration tells the answers of both to the last bit, and their
+    classes by the modules they live in: neither is behaviour, but whether the two answer alike is.
+    """
+    if not all("rebuilt_config" in side for side in (x, y)):
+        return _given("configuration", _inner(x), _inner(y))
+    found = _given("configuration", x["config"], y["config"])
+    found = found or _given("rebuilt configuration", x["rebuilt_config"], y["rebuilt_config"])
+    before, after = (side.get("same") is not False for side in (x, y))
+    if found or before == after:
+        return found
+    return f"the rebuilt object answers {'alike' if after else 'otherwise'}"
+
+
+def _inner(answer: Told) -> Any:
+    return answer["config"] if "rebuilt_config" in answer else answer.get("data", answer)
+
+
+def _given(of: str, x: Any, y: Any) -> str:
+    """How two configurations, lists of base classes or of parameters differ; other data just does."""
+    if isinstance(x, Mapping) and isinstance(y, Mapping):
+        return _entries("names" if "missing" in x else of, x, y)
+    if isinstance(x, list | tuple) and isinstance(y, list | tuple) and x and y:
+        if all(isinstance(item, str) for item in (*x, *y)):
+            names = ({str(name).rsplit(".", 1)[-1]: None for name in side} for side in (x, y))
+            return _entries("base classes", *names)  # by name: they move from module to module
+        if all(isinstance(item, Mapping) and "name" in item for item in (*x, *y)):
+            now = [item["name"] for item in y]
+            if sorted(now) == sorted(item["name"] for item in x) and now != [item["name"] for item in x]:
+                return f"parameters: now {_listed(now)}"
+            return _entries("parameters", *({i["name"]: i.get("default", ...) for i in s} for s in (x, y)))
+    return "" if _same(x, y) else "another answer to the same question"
+
+
+def _entries(of: str, x: Told, y: Told) -> str:
+    """Which entries are gone and new, else which have another value.
+
+    In this order since an entry comes or goes whatever a case sets: its cases are told in the same words, so they are
+    one change.
+    """
+    gone, come = (sorted(set(a) - set(b) - NOT_COMPARED) for a, b in ((x, y), (y, x)))
+    parts = [f"without {_listed(gone)}"] * bool(gone) + [f"with {_listed(come)}"] * bool(come)
+    if not parts:
+        other = [n for n in sorted(set(x) - NOT_COMPARED) if not _same(x[n], y[n])]
+        parts = [f"{n!r} is {_short(y[n])} where it was {_short(x[n])}" for n in other]
+    return f"{of}: {', '.join(parts)}" if parts else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _short(value: Any) -> str:
+    text = "required" if value is ... else repr(value)
+    return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 
 
 def _same(x: Any, y: Any) -> bool:

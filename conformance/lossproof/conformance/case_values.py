@@ -53,7 +53,7 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
         return diverges(
             case, case.kind or "shape", answer, wanted_of(case), seen(answer), "another number of values"
         )
-    reach = _reach(subject, case, wanted.shape, answer.value.dtype)
+    reach = _reach(subject, case, wanted, answer.value.dtype)
     said = {"value": hexed(wanted), "tolerance": hexed(reach)}
     with np.errstate(all="ignore"):
         near = np.abs(observed.reshape(wanted.shape) - wanted) <= reach
@@ -67,15 +67,16 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
     return diverges(case, kind_of(case), answer, said, seen(answer), "another value")
 
 
-def _reach(subject: Subject, case: Case, shape: tuple[int, ...], dtype: str) -> NDArray[np.float64]:
-    """The bound of the documented formula on the case's inputs, a few ulps where there is no formula."""
+def _reach(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -> NDArray[np.float64]:
+    """The bound of the documented formula on the case's inputs; without a formula a few ulps, near 0 of 1."""
     batch = batch_of(case)
     try:
         expected = expect(subject, batch.arrays, batch.options)
         reach = np.asarray(oracle.bound(expected.value, expected.compute, "G2"))
-        return np.nan_to_num(reach.reshape(shape), nan=0.0, posinf=0.0)
+        return np.nan_to_num(reach.reshape(wanted.shape), nan=0.0, posinf=0.0)
     except (Silent, ValueError):
-        return np.full(shape, 4 * FORMATS[dtype].unit if dtype in FORMATS else 0.0)
+        size = np.nan_to_num(np.maximum(np.abs(wanted), 1.0), nan=0.0, posinf=0.0)
+        return np.asarray(size * (4 * FORMATS[dtype].unit if dtype in FORMATS else 0.0))
 
 
 def printed_digits(subject: Subject, case: Case, answer: Answer) -> Outcome:

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.case_values import by_oracle, printed_digits, valued
 from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.outcomes import conforms, diverges, kind_of, raised, same_class, wanted_of
+from lossproof.conformance.outcomes import (
+    conforms,
+    diverges,
+    kind_of,
+    no_answer,
+    raised,
+    same_class,
+    wanted_of,
+)
 from lossproof.conformance.probes import aliases, asked, descended, probed
 from lossproof.conformance.property import Outcome
 from lossproof.conformance.spelling import seen
@@ -39,8 +47,8 @@ def judge_case(subject: Subject, key: Key, asker: Asker) -> Outcome:
 def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
     answer = asker.put(asked(subject, case))
     expected = case.expect
-    if "unrepeated" in answer.note:
-        return Outcome("broken", note=answer.note, case=case)
+    if early := no_answer(case, answer):
+        return early
     if expected.raises is not None:
         return raised(case, answer)
     if expected.aliases is not None:
@@ -57,6 +65,11 @@ def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
         return diverges(
             case, kind_of(case), answer, wanted_of(case), {"type": answer.type}, f"returns {answer.type}"
         )
+    if expected.data is not None:
+        ok = answer.data == expected.data
+        return conforms(case, expected.data, answer.data) if ok else diverges(
+            case, kind_of(case), answer, wanted_of(case), seen(answer), "another result"
+        )  # fmt: skip
     if answer.value is None:
         return diverges(case, case.kind or "shape", answer, wanted_of(case), seen(answer), answer.note)
     if expected.shape is not None:
@@ -75,11 +88,6 @@ def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
         return printed_digits(subject, case, answer)
     if expected.value is not None:
         return valued(subject, case, answer)
-    if expected.data is not None:
-        ok = answer.data == expected.data
-        return conforms(case, expected.data, answer.data) if ok else diverges(
-            case, kind_of(case), answer, wanted_of(case), seen(answer), "another result"
-        )  # fmt: skip
     return by_oracle(subject, case, answer)
 
 

@@ -51,6 +51,15 @@ def diverges(case: Case, kind: str, answer: Answer, expected: Any, observed: Any
     return Outcome("diverges", kind, (failure,), 1, expected=expected, observed=observed, case=case)
 
 
+def no_answer(case: Case, answer: Answer) -> Outcome | None:
+    """The outcome where the API was not asked: its adapter declines, or a crash did not repeat; else None."""
+    if "unrepeated" in answer.note:
+        return Outcome("broken", note=answer.note, case=case)
+    if answer.error is not None and answer.error.type.endswith("lossproof_worker.Unsupported"):
+        return Outcome("unsupported", observed=seen(answer), note=answer.error.message, case=case)
+    return None
+
+
 def raised(case: Case, answer: Answer) -> Outcome:
     """An exception of one of the documented classes, or what came in its place."""
     wanted = {"error": list(case.expect.raises or ())}
@@ -60,6 +69,12 @@ def raised(case: Case, answer: Answer) -> Outcome:
             return conforms(case, wanted, seen(answer))
         return diverges(
             case, kind_of(case, "error"), answer, wanted, seen(answer), f"raises {answer.error.type} instead"
+        )
+    if answer.outcome in ("crash", "hang"):
+        return diverges(case, answer.outcome, answer, wanted, seen(answer), "no exception comes")
+    if answer.outcome in ("crash", "hang"):
+        return diverges(
+            case, case.kind or answer.outcome, answer, wanted, seen(answer), "no exception comes back"
         )
     return diverges(case, kind_of(case, "error"), answer, wanted, seen(answer), "bad input is accepted")
 

@@ -14,7 +14,15 @@ from lossproof.conformance.case_values import last_digit
 from lossproof.conformance.conditions import axis_of
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.messages import Answer, Array, Question
-from lossproof.conformance.outcomes import conforms, diverges, kind_of, raised, same_class, wanted_of
+from lossproof.conformance.outcomes import (
+    conforms,
+    diverges,
+    kind_of,
+    no_answer,
+    raised,
+    same_class,
+    wanted_of,
+)
 from lossproof.conformance.property import Outcome
 from lossproof.conformance.spelling import literal, parsed, seen
 from lossproof.conformance.subject import Subject
@@ -63,12 +71,12 @@ def probed(subject: Subject, case: Case, asker: Asker) -> Outcome:
 def _judged(case: Case, answer: Answer) -> Outcome:
     """The outcome of a probe: an error expected or not, data compared entry by entry."""
     wanted = wanted_of(case)
+    if early := no_answer(case, answer):
+        return early
     if case.expect.raises is not None:
         return raised(case, answer)
     if answer.outcome != "value":
         kind = answer.outcome if answer.outcome in ("crash", "hang") else kind_of(case, "error")
-        if answer.error is not None and answer.error.type.endswith("Unsupported"):
-            return Outcome("unsupported", observed=seen(answer), note=answer.error.message, case=case)
         return diverges(case, kind, answer, wanted, seen(answer), f"the probe {case.ask} does not succeed")
     if case.expect.runs is not None:
         return conforms(case, wanted, answer.data)
@@ -183,6 +191,8 @@ def descended(subject: Subject, case: Case, asker: Asker) -> Outcome:
     roles = {a.role: a.name for a in subject.edition.call.arrays}
     moving = str(case.arguments.get("wrt", roles.get("x", roles.get("distances", ""))))
     answer = asker.put(asked(subject, case, verb="grad", wrt=moving))
+    if early := no_answer(case, answer):
+        return early
     if answer.outcome != "value" or answer.value is None:
         return diverges(case, "training", answer, wanted_of(case), seen(answer), "no gradient comes back")
     arrays = {n: literal(a).astype(np.float64) for n, a in case.arrays.items()}

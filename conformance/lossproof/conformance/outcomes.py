@@ -72,10 +72,6 @@ def raised(case: Case, answer: Answer) -> Outcome:
         )
     if answer.outcome in ("crash", "hang"):
         return diverges(case, answer.outcome, answer, wanted, seen(answer), "no exception comes")
-    if answer.outcome in ("crash", "hang"):
-        return diverges(
-            case, case.kind or answer.outcome, answer, wanted, seen(answer), "no exception comes back"
-        )
     return diverges(case, kind_of(case, "error"), answer, wanted, seen(answer), "bad input is accepted")
 
 

@@ -16,6 +16,7 @@ from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject, Variant
 
 KEPT_GROUPS = 24
+GRADIENTS = 4
 EXTREME = ("underflow", "subnormal")
 
 
@@ -55,6 +56,12 @@ def question(
     packed = {n: a if isinstance(a, Array) else _packed(a, order) for n, a in arrays.items()}
     mode = more.pop("mode", None) or subject.facts.mode
     return Question(subject.api, packed, init, at_call, mode=mode, **more)
+
+
+def question_of(subject: Subject, batch: Batch) -> Question:
+    """The question that a batch puts: for the value, or for the gradient with respect to one of its arrays."""
+    more = {"verb": "grad", "wrt": batch.wrt} if batch.wrt else {}
+    return question(subject, batch.arrays, batch.options, batch.order, **more)
 
 
 def _packed(values: NDArray[Any], order: str) -> Array:
@@ -115,9 +122,10 @@ class Asker:
         override: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Ask one batch and judge the answer."""
-        answer = self.call(subject, batch.arrays, batch.options, batch.order)
+        answer = self.put(question_of(subject, batch))
         flush = region not in EXTREME
-        return Reply(batch, answer, judge(subject, batch.arrays, batch.options, answer, override, flush))
+        judged = judge(subject, batch.arrays, batch.options, answer, override, flush, batch.wrt)
+        return Reply(batch, answer, judged)
 
     def replies(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
         """The judged batches of a cell's group (API, region, dtype, variant), asked once.
@@ -154,12 +162,13 @@ class Asker:
         return tuple(replies)
 
     def count(self, key: Key) -> int:
-        """How many batches a cell asks: `examples`, two where a layout repeats itself."""
-        return (
-            min(self.examples, 2)
-            if key.region in ("empty", "nonfinite") or key.variant.rank
-            else self.examples
-        )
+        """How many batches a cell asks: `examples`; two where a layout repeats itself, four of gradients.
+
+        A row has one value and a gradient of d elements.
+        """
+        if key.region in ("empty", "nonfinite") or key.variant.rank:
+            return min(self.examples, 2)
+        return min(self.examples, GRADIENTS) if key.variant.wrt else self.examples
 
 
 def _ended(reply: Reply) -> bool:

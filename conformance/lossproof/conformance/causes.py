@@ -219,6 +219,8 @@ def _holds(subject: Subject, failure: Failure, predicate: str) -> Mask:
     batch, expected = failure.reply.batch, failure.reply.judged.expected
     compute = expected.compute if expected else "float32"
     mask = conditions.holds(predicate, subject, batch.arrays, batch.options, compute)
+    if batch.wrt:
+        mask = conditions.of_elements(mask, subject, batch, failure.wrong.shape)
     if mask.size == failure.wrong.size:
         return mask.reshape(failure.wrong.shape)
     return np.full_like(failure.wrong, bool(mask.any()))  # a reduced value: one such input is enough
@@ -353,7 +355,7 @@ def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _zeros(subject: Subject, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """A value of its own for zero vectors; None: 0/0, where no eps that vanishes explains it."""
-    for value in (0.0, 1.0, -1.0):
+    for value in () if failure.reply.batch.wrt else (0.0, 1.0, -1.0):
         yield "zero_vector", {"norm_rule": "plain", "zero": value}
     if not _holds(subject, failure, "eps_vanishes").any():
         yield "zero_vector", {"norm_rule": "plain", "zero": None}

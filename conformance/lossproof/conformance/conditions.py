@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.batches import Batch
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.subject import Subject
 
@@ -71,6 +72,17 @@ def holds(
             "squared_product_overflows": q + r >= high,
         }
     return judged[name]
+
+
+def of_elements(mask: Mask, subject: Subject, batch: Batch, shape: tuple[int, ...]) -> Mask:
+    """A mask of rows for the elements of a gradient of this shape; for all of them where rows were summed."""
+    if mask.ndim == 0 or not subject.has("x"):
+        return mask
+    rows = np.expand_dims(mask, axis_of(subject, batch.options))
+    try:
+        return np.broadcast_to(rows, shape)
+    except ValueError:
+        return np.asarray(mask.any())
 
 
 def _tiny(exponent: NDArray[np.float64], low: float) -> Mask:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lossproof import oracle
@@ -31,12 +32,21 @@ class Expected:
     shape: tuple[int, ...]
     dtype: str | None
     compute: str
+    axis: int | None = None
+    """of a gradient: the axis along which the elements of one row lie"""
 
 
 def expect(
-    subject: Subject, arrays: Arrays, options: Mapping[str, Any], override: Mapping[str, Any] | None = None
+    subject: Subject,
+    arrays: Arrays,
+    options: Mapping[str, Any],
+    override: Mapping[str, Any] | None = None,
+    wrt: str = "",
 ) -> Expected:
-    """The documented value of a call with these arrays and options.
+    """The documented value of a call with these arrays and options; with `wrt` the gradient of its sum instead.
+
+    The gradient is the derivative of the documented formula with respect to the array called `wrt`, through weights
+    and reduction.
 
     `override` puts other semantic parameters in the place of the documented ones: what the call would give if it
     behaved otherwise. Raises `Silent` where the documentation fixes no value, ValueError for arrays that the
@@ -50,7 +60,8 @@ def expect(
         a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays
     }
     by_role, compute = _computing(subject, semantics, given)
-    value = _elementwise(subject, semantics, chosen, by_role)
+    formula = _formula(subject, semantics, chosen, by_role)
+    value = formula.value()
     weights = by_role.get("weights")
     if override.get("ignore_weights"):
         weights = None
@@ -62,11 +73,16 @@ def expect(
             raise Silent(
                 "the documentation does not say whether weights are summed before or after they are expanded"
             )
-    result = oracle.reduce(value, chosen.reduction(), weights=weights, empty=override.get("empty"))
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
+    if wrt:
+        role = next(a.role for a in subject.edition.call.arrays if a.name == wrt)
+        result = formula.gradient(role, value.shape, weights, chosen.reduction())
+        dtype = str(arrays[wrt].dtype)
+    else:
+        result = oracle.reduce(value, chosen.reduction(), weights=weights, empty=override.get("empty"))
     if dtype is not None and FORMATS[dtype].precision < FORMATS[compute].precision:
         compute = dtype  # the result is rounded once more, to fewer bits
-    return Expected(result, tuple(result.shape), dtype, compute)
+    return Expected(result, tuple(result.shape), dtype, compute, formula.axis if wrt else None)
 
 
 @dataclass(frozen=True)
@@ -123,40 +139,89 @@ def _computing(
     return {r: cast(a, compute) if r in cast_needed else a for r, a in by_role.items()}, compute
 
 
-def _elementwise(
+@dataclass(frozen=True)
+class _Formula:
+    """A documented formula with its arrays: the oracle's functions for its values and for its gradients."""
+
+    values: Callable[..., oracle.Enclosure]
+    slopes: Callable[..., oracle.Enclosure]
+    arrays: tuple[NDArray[Any], ...]
+    parameters: Mapping[str, Any]
+    shaping: Mapping[str, Any]
+    """parameters of the values alone"""
+    roles: Mapping[str, str]
+    """role -> the oracle's name of an array that has a gradient"""
+    axis: int
+
+    def value(self) -> oracle.Enclosure:
+        """One value for each row."""
+        return self.values(*self.arrays, **self.parameters, **self.shaping)
+
+    def gradient(
+        self, role: str, shape: tuple[int, ...], weights: NDArray[Any] | None, reduction: str
+    ) -> oracle.Enclosure:
+        """The gradient of the sum of the weighted and reduced values, which have this shape."""
+        if role not in self.roles:
+            raise Silent(f"the formula has no derivative with respect to {role}")
+        x, y = self.arrays[:2]
+        if self.shaping.get("broadcast") == "normalise" and x.shape[self.axis] != y.shape[self.axis]:
+            raise Silent("no gradient is derived for norms that are taken before the axis is broadcast")
+        if weights is not None:
+            try:
+                weights = np.broadcast_to(weights, shape)
+            except ValueError:
+                raise Silent("the weights have more values than there are to weight") from None
+            if self.shaping.get("keepdims"):
+                weights = np.squeeze(weights, axis=self.axis)
+        name = self.roles[role]
+        wrt = {"wrt": name} if name else {}
+        return self.slopes(*self.arrays, **wrt, **self.parameters, weights=weights, reduction=reduction)
+
+
+def _formula(
     subject: Subject, semantics: Semantics, chosen: _Chosen, by_role: Mapping[str, NDArray[Any]]
-) -> oracle.Enclosure:
+) -> _Formula:
     if subject.spec.family == "contrastive":
-        return oracle.contrastive(
-            by_role["labels"],
-            by_role["distances"],
-            margin=chosen.of("margin", 1.0),
-            similar=semantics.similar,
-            squared=semantics.squared,
-            half=semantics.half,
+        terms = {name: getattr(semantics, name) for name in ("similar", "squared", "half")}
+        return _Formula(
+            oracle.contrastive,
+            oracle.contrastive_gradient,
+            (by_role["labels"], by_role["distances"]),
+            {"margin": chosen.of("margin", 1.0), **terms},
+            {},
+            {"distances": ""},
+            -1,
         )
     if semantics.norm_rule is None:
         raise Silent("the documentation gives no formula")
-    rule: dict[str, Any] = {"norm_rule": semantics.norm_rule, "zero": semantics.zero}
+    rule: dict[str, Any] = {"norm_rule": semantics.norm_rule}
     if semantics.norm_rule not in ("raw", "plain"):
         rule["eps"] = chosen.eps()
     if subject.spec.family == "cosine_embedding":
-        return oracle.cosine_embedding(
-            by_role["x"], by_role["y"], by_role["labels"], margin=chosen.of("margin", 0.0), **rule
+        return _Formula(
+            oracle.cosine_embedding,
+            oracle.cosine_embedding_gradient,
+            (by_role["x"], by_role["y"], by_role["labels"]),
+            {"margin": chosen.of("margin", 0.0), **rule},
+            {"zero": semantics.zero},
+            {"x": "x1", "y": "x2"},
+            -1,
         )
     if semantics.score is None:
         raise Silent("the documentation gives no sign")
     x, y = by_role["x"], by_role["y"]
     if x.shape != y.shape and semantics.broadcasting in (None, "refused"):
         raise Silent("the documentation does not say what inputs of different shapes give")
-    return oracle.cosine(
-        x,
-        y,
-        axis=chosen.of("axis", -1),
-        score=semantics.score,
-        keepdims=semantics.keepdims,
-        broadcast=semantics.broadcasting if semantics.broadcasting in ("expand", "normalise") else "expand",
-        **rule,
+    broadcast = "normalise" if semantics.broadcasting == "normalise" else "expand"
+    axis = chosen.of("axis", -1)
+    return _Formula(
+        oracle.cosine,
+        oracle.cosine_gradient,
+        (x, y),
+        {"axis": axis, "score": semantics.score, **rule},
+        {"zero": semantics.zero, "keepdims": semantics.keepdims, "broadcast": broadcast},
+        {"x": "x", "y": "y"},
+        axis,
     )
 
 

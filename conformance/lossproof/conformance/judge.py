@@ -39,6 +39,8 @@ class Judged:
     dtype_differs: bool = False
     silent: str = ""
     flush: bool = True
+    wrt: str = ""
+    """the array that the answer is the gradient for; "": it is the value"""
 
     @property
     def refused(self) -> bool:
@@ -64,8 +66,9 @@ def judge(
     answer: Answer,
     override: Mapping[str, Any] | None = None,
     flush: bool = True,
+    wrt: str = "",
 ) -> Judged:
-    """Judge the answer to one call.
+    """Judge the answer to one call: its value, or its gradient with respect to the array called `wrt`.
 
     `override` judges by other semantic parameters than the documented ones. `flush=False` takes back the allowance for
     products flushed to zero, which would accept anything where squares underflow.
@@ -74,7 +77,7 @@ def judge(
     if observed is None:
         return Judged(answer, None, None, NONE, NONE, NOTHING)
     try:
-        expected = expect(subject, arrays, options, override)
+        expected = expect(subject, arrays, options, override, wrt)
     except Silent as silence:
         return Judged(answer, None, observed, NONE, NONE, NOTHING, silent=str(silence))
     shape_differs = tuple(observed.shape) != expected.shape
@@ -84,11 +87,23 @@ def judge(
         every = np.ones(expected.shape, dtype=np.bool_)
         far = np.full(expected.shape, np.inf)
         other = observed.size != size
-        return Judged(answer, expected, observed, every, ~every, far, shape_differs, other, dtype_differs)
+        return Judged(
+            answer, expected, observed, every, ~every, far, shape_differs, other, dtype_differs, wrt=wrt
+        )
     wrong, ratio = measured(observed.reshape(expected.shape), expected, flush)
     undefined = np.asarray(expected.value.undefined)
     return Judged(
-        answer, expected, observed, wrong, undefined, ratio, shape_differs, False, dtype_differs, flush=flush
+        answer,
+        expected,
+        observed,
+        wrong,
+        undefined,
+        ratio,
+        shape_differs,
+        False,
+        dtype_differs,
+        flush=flush,
+        wrt=wrt,
     )
 
 
@@ -101,7 +116,7 @@ def measured(
     """
     value, compute = expected.value, expected.compute
     bound = reach(expected, flush)
-    wrong = ~np.asarray(oracle.within(values, value, bound)) & ~np.asarray(value.undefined)
+    wrong = ~_right(values, expected, bound) & ~np.asarray(value.undefined)
     with np.errstate(all="ignore"):
         error = np.asarray(oracle.error_limit(values, value, compute))
         ratio = np.where(error == 0, 0.0, error / bound)
@@ -111,19 +126,41 @@ def measured(
     return wrong, ratio
 
 
+def _right(values: NDArray[Any], expected: Expected, bound: NDArray[np.float64]) -> Mask:
+    """Values within their bound, and infinities where the exact value with its bound leaves the range."""
+    value = expected.value
+    right = np.asarray(oracle.within(values, value, bound, expected.compute))
+    endless = np.isinf(values.astype(np.float64))
+    if endless.any():
+        with np.errstate(invalid="ignore", over="ignore"):
+            far = np.where(values > 0, np.asarray(value.upper), -np.asarray(value.lower)) + bound
+            right = right | (endless & (far > FORMATS[str(values.dtype)].largest))
+    return right
+
+
 def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     """The bound on each value.
 
     Without `flush` the allowance for products flushed to zero is taken back where it would excuse anything (E above
-    1/4): there whole sums of squares underflow, which is judged as such. Half an ulp of a subnormal float64 is no
-    float64; there the bound is a whole one.
+    a quarter of what values there are made of: 1, or the largest element of a gradient's row): there whole sums of
+    squares underflow, which is judged as such. Half an ulp of a subnormal float64 is no float64; there the bound is a
+    whole one.
     """
     last = accepted(expected.compute)
     bound = oracle.bound(expected.value, expected.compute, last)
     if not flush:
         strict = oracle.bound(expected.value, expected.compute, last, flush=False)
-        bound = np.where(bound > PROVES_NOTHING, strict, bound)
+        bound = np.where(bound > PROVES_NOTHING * _size(expected), strict, bound)
     return np.maximum(bound, np.nextafter(0.0, 1.0))
+
+
+def _size(expected: Expected) -> Any:
+    """Of a value 1, of a gradient the largest element of each row (0 where all are 0: then nothing is excused)."""
+    if expected.axis is None:
+        return 1.0
+    value = expected.value
+    ends = np.fmax(np.abs(np.asarray(value.lower)), np.abs(np.asarray(value.upper)))
+    return np.max(ends, axis=expected.axis, keepdims=True, initial=0.0)
 
 
 def accepted(compute: str) -> str:
@@ -145,9 +182,9 @@ def grade(answers: Sequence[Judged]) -> str:
 def _reaches(judged: Judged, name: str) -> bool:
     assert judged.expected is not None
     assert judged.observed is not None
-    value = judged.expected.value
-    bound = oracle.bound(value, judged.expected.compute, name, flush=judged.flush)
-    near = oracle.within(judged.observed.reshape(judged.expected.shape), value, bound)
+    expected = judged.expected
+    bound = oracle.bound(expected.value, expected.compute, name, flush=judged.flush)
+    near = _right(judged.observed.reshape(expected.shape), expected, bound)
     return bool(np.all(near | judged.undefined))
 
 
@@ -171,7 +208,7 @@ def explains(
         return np.zeros_like(judged.wrong)
     observed = judged.observed
     try:
-        other = expect(subject, arrays, options, parameters)
+        other = expect(subject, arrays, options, parameters, judged.wrt)
     except (Silent, ValueError):
         return np.zeros_like(judged.wrong)
     if int(np.prod(other.shape, dtype=np.int64)) != observed.size or str(observed.dtype) not in FORMATS:
@@ -179,9 +216,7 @@ def explains(
     values = observed.reshape(other.shape)
     value = other.value
     bound = reach(other, judged.flush)
-    right = np.where(
-        value.undefined, np.isnan(values.astype(np.float64)), oracle.within(values, value, bound)
-    )
+    right = np.where(value.undefined, np.isnan(values.astype(np.float64)), _right(values, other, bound))
     if right.size != judged.wrong.size:
         return np.full_like(judged.wrong, bool(right.all()))
     return np.asarray(right.reshape(judged.wrong.shape))

@@ -143,6 +143,9 @@ def refusal(reply: Reply) -> Failure:
     if answer.outcome == "error":
         says = f"raises {answer.error.type}: {answer.error.message}" if answer.error else "raises"
         return Failure(reply, np.ones(1, dtype=np.bool_), "error", says)
+    if answer.outcome == "value" and reply.batch.wrt:
+        says = f"no gradient comes back for {reply.batch.wrt}: {answer.note}"
+        return Failure(reply, np.ones(1, dtype=np.bool_), "gradient", says)
     if answer.outcome == "value":
         return Failure(
             reply, np.ones(1, dtype=np.bool_), "shape", f"returns no array but {answer.type}: {answer.note}"

@@ -8,12 +8,13 @@ region with its own answer, which people can read and a script can ask.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.asker import Asker, Reply, question
+from lossproof.conformance.asker import Asker, Reply, question_of
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.conditions import axis_of
 from lossproof.conformance.dtypes import FORMATS
@@ -69,7 +70,7 @@ def _sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:
         reply = asker.judged(subject, batch, key.region)
     except ValueError:
         return kept  # the documented formula does not take what is left
-    kept["question"] = spelled(question(subject, batch.arrays, batch.options))
+    kept["question"] = spelled(question_of(subject, batch))
     kept["answer"] = {**seen(reply.answer), **_tolerance(reply.judged)}
     return kept
 
@@ -80,7 +81,7 @@ def _small(subject: Subject, key: Key, replies: Sequence[Reply]) -> Batch | None
     for change in (_shorter, _rounder):
         for arrays in change(subject, batch):
             if stays(key.region, subject, arrays, batch.options):
-                batch = Batch(arrays, batch.options, batch.axis, label=batch.label)
+                batch = replace(batch, arrays=arrays, order="C")
                 break
     return batch if sum(a.size for a in batch.arrays.values()) <= SMALL else None
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance import witness as witnesses
-from lossproof.conformance.asker import Asker, Reply, question
+from lossproof.conformance.asker import Asker, Reply, question_of
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import judge_case
 from lossproof.conformance.causes import Cause, Explained, explain, holds_of, in_range
@@ -102,7 +102,7 @@ class Session:
         begun = time.perf_counter()
         try:
             self.asker.smoke(subject)
-            outcome = judge(subject, key, self.asker)
+            outcome = self.outcome(subject, key)
         except Exception as error:
             from lossproof.conformance.client import WorkerError
 
@@ -117,6 +117,10 @@ class Session:
         return Judgement(
             subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4))
         )
+
+    def outcome(self, subject: Subject, key: Key) -> Outcome:
+        """What a cell's property says of it."""
+        return judge(subject, key, self.asker)
 
     def absent(self, subject: Subject, why: str) -> Judgement:
         """The verdict where the documentation names an API that the target does not have."""
@@ -168,11 +172,11 @@ class Session:
             expected = _mapping(outcome.expected)
         else:
             arrays = {n: literal(a) for n, a in pinned.arrays.items()}
-            batch = Batch(arrays, dict(pinned.options))
+            batch = Batch(arrays, dict(pinned.options), wrt=pinned.wrt)
             region = "underflow" if known.kind == "underflow" else "ordinary"
             reply = self.asker.judged(subject, batch, region)
             outcome = _outcome_of(reply)
-            put, observed = spelled(question(subject, arrays, pinned.options)), seen(reply.answer)
+            put, observed = spelled(question_of(subject, batch)), seen(reply.answer)
             expected = documented(reply.judged)
         status: Status
         if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
@@ -230,7 +234,7 @@ class Session:
             observed = {**seen(failure.reply.answer), "says": failure.says}
             batch = failure.reply.batch
             put = (
-                spelled(question(subject, batch.arrays, batch.options, batch.order))
+                spelled(question_of(subject, batch))
                 if _small(batch.arrays)
                 else {"says": "see label", "label": list(batch.label)}
             )
@@ -240,7 +244,7 @@ class Session:
             return self._same(subject, key, item, reply)
 
         found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
-        put = spelled(question(subject, found.batch.arrays, found.batch.options, found.batch.order))
+        put = spelled(question_of(subject, found.batch))
         return Standing(
             "new", put, documented(found.failure.reply.judged), seen(found.failure.reply.answer), outcome
         )

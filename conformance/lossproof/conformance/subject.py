@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,8 @@ class Facts:
     backend: str = ""
     mode: str = "eager"
     packages: Mapping[str, str] = field(default_factory=dict, hash=False)
+    own: bool = False
+    """whether a user's own code is judged, in the place of a framework's"""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Variant:
     dtypes: tuple[str, ...] = ()
     rank: int | None = None
     case: str = ""
+    wrt: str = ""
+    """the array that the gradient is asked for; "": the value is"""
 
     @property
     def slug(self) -> str:
         """`axis=0,reduction=sum`, or `-` where all is default."""
         parts = [f"{name}={_shown(value)}" for name, value in self.options]
-        for name in ("weights", "broadcast", "rank", "case"):
+        for name in ("weights", "broadcast", "rank", "case", "wrt"):
             if value := getattr(self, name):
                 parts.append(f"{name}={value}")
         if self.dtypes:
@@ -50,8 +54,7 @@ class Variant:
 
     def having(self, **options: Any) -> Variant:
         """This variant with further options, in the order given."""
-        merged = {**dict(self.options), **options}
-        return Variant(tuple(merged.items()), self.weights, self.broadcast, self.dtypes, self.rank, self.case)
+        return replace(self, options=tuple({**dict(self.options), **options}.items()))
 
 
 def _shown(value: Any) -> str:

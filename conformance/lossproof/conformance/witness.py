@@ -69,6 +69,8 @@ def reduce(
         best = Witness(batch, found)
         return True
 
+    if best.batch.wrt and mask.ndim and subject.has("x"):
+        mask = np.asarray(mask.any(axis=_axis(subject, best.batch)))  # the rows that hold a wrong element
     _one_row(subject, best.batch, mask, attempt)
     _flatten(subject, lambda: best.batch, attempt)
     _fewer(subject, lambda: best.batch, attempt)

@@ -341,6 +341,7 @@ class Pinned(Frozen):
     case: Slug | None = Field(None, description="a case of the spec, in place of arrays and options")
     arrays: Mapping[str, ArrayValues] = Field(default_factory=dict, description="by parameter")
     options: Mapping[str, Any] = Field(default_factory=dict, description="by name")
+    wrt: str = Field("", description="the array whose gradient is asked for; left out: the value is")
     answer: Mapping[str, Any] = Field(
         description="value (hex floats), dtype, shape, error or data as it came back"
     )

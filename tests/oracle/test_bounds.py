@@ -143,7 +143,8 @@ def test_reductions(dtype, reduction, order):
         order = "forward"
     kind, g = TYPES[dtype], np.random.default_rng(13)
     x, y = rows("ordinary", dtype, 6)
-    for weights in (None, g.uniform(0, 2, 16), np.where(np.arange(16) < 5, 0.0, 1.1)):
+    quarters = g.integers(0, 9, 16) / 4  # whose sum is exact in every order
+    for weights in (None, g.uniform(0, 2, 16), np.where(np.arange(16) < 5, 0.0, 1.1), quarters):
         e = oracle.cosine(x, y)
         r = oracle.reduce(e, reduction, None if weights is None else weights)
         w = np.ones(16, kind) if weights is None else weights.astype(kind)
@@ -162,6 +163,22 @@ def test_reductions(dtype, reduction, order):
             }
             answer = kind(total / divisor[reduction])
         assert np.all(oracle.within(answer, r, oracle.bound(r, dtype, WIDEST[dtype])))
+
+
+@pytest.mark.parametrize(
+    ("weights", "exact"),
+    [([1.0] * 50, True), ([0.25, 2.0, 0.0, 61.75], True), ([0.25, 64.0] * 10, False)],
+)
+def test_a_divisor_summed_exactly_costs_nothing(weights, exact):
+    """bfloat16 holds every integer up to 256: a sum of quarters is exact in any order up to 64, of ones up to 256."""
+    x, y = rows("ordinary", "bfloat16", 3)
+    n = len(weights)
+    e = oracle.cosine(np.resize(x, (n, 3)), np.resize(y, (n, 3)))
+    by_weight, total = (
+        oracle.bound(oracle.reduce(e, how, weights), "bfloat16", "G3").item()
+        for how in ("mean_by_weight", "sum")
+    )
+    assert (by_weight <= total / sum(weights) + 2.0**-8) == exact  # but for the last half ulp
 
 
 def test_the_bound_follows_the_formula_of_the_design():

@@ -133,13 +133,14 @@ def orthogonal(rng: np.random.Generator, s: Shape) -> Pair:
 def nearly_orthogonal(rng: np.random.Generator, s: Shape) -> Pair:
     """The cosine is a few units of roundoff, of every fourth row just enough to tell c from 0 and from -c.
 
-    y loses its projection on x, then a little of x comes back.
+    y loses its projection on x, then a little of x comes back; in those rows with one sign, which a mean shows too.
     """
     x, y = rng.standard_normal((2, s.n, s.d))
     x = cast(_nonzero(x), s.format.name).astype(np.float64)
     y = y - x * (np.sum(x * y, -1, keepdims=True) / np.sum(x * x, -1, keepdims=True))
     units = rng.integers(-8, 9, (s.n, 1)).astype(np.float64)
-    units = np.where(np.arange(s.n)[:, None] % 4 == 3, np.sign(units + 0.5) * 8 * (s.d + 8), units)
+    far = rng.choice([-1, 1]) * 12 * (s.d + 8)
+    units = np.where(np.arange(s.n)[:, None] % 4 == 3, far, units)
     y = y + x * np.clip(units * s.format.unit, -0.125, 0.125)
     return x, _nonzero(y)
 

@@ -197,7 +197,7 @@ def total_bound(problem: TotalProblem, fmt: FloatFormat, grade: str) -> Float:
     """sum E_i / divisor + u (n + 3) sum |w e| / divisor, E_i that of the weighted elements.
 
     n - 1 additions, the division, and a divisor that is rounded once; mean_by_weight sums its divisor as
-    well, a relative error of gamma_n sum |w| / |sum w|.
+    well, a relative error of gamma_n sum |w| / |sum w|, or none where every order of summation is exact.
     """
     if problem.hollow or problem.undefined[0] or problem.nan[0]:
         return np.zeros(1)
@@ -208,12 +208,23 @@ def total_bound(problem: TotalProblem, fmt: FloatFormat, grade: str) -> Float:
     count = rounding_count(n, fmt, grade)
     with np.errstate(invalid="ignore", over="ignore"):
         out = (terms * (1 + count) + count * sizes) / divisor
-        if problem.reduction == "mean_by_weight":
+        if problem.reduction == "mean_by_weight" and not sums_exactly(problem.weights, fmt):
             spread = count * float(np.sum(np.abs(problem.weights))) / divisor
             share = spread / (1 - spread) if spread < 1 else np.inf
             total = (sizes + terms) / divisor
             out = out + np.where(total == 0, 0.0, share * total)
     return np.asarray(out)
+
+
+def sums_exactly(values: Float, fmt: FloatFormat) -> bool:
+    """Whether any order of summation is exact: multiples of one power of two q, partial sums up to 2^p q."""
+    digits, exponents = np.frexp(values[values != 0])
+    if not digits.size or not np.isfinite(digits).all():
+        return not digits.size
+    whole = np.abs(np.ldexp(digits, 53)).astype(np.int64)
+    q = float(np.min(np.ldexp((whole & -whole).astype(np.float64), exponents - 53)))
+    with np.errstate(over="ignore"):
+        return bool(q >= fmt.eta and np.sum(np.abs(values)) <= q / fmt.u)
 
 
 def rounding_count(n: int, fmt: FloatFormat, grade: str) -> float:

@@ -316,6 +316,8 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
     if key.variant.weights:
         yield "weights", {"ignore_weights": True}
         yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
+    if failure.reply.batch.wrt and subject.spec.family == "cosine" and subject.eps():
+        yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
     if subject.option("axis") is not None and key.region in PLAIN:
         for axis in (-1, 0, 1, -2):
             yield "axis", {"axis": axis}

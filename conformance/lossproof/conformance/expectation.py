@@ -76,7 +76,7 @@ def expect(
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
     if wrt:
         role = next(a.role for a in subject.edition.call.arrays if a.name == wrt)
-        result = formula.gradient(role, value.shape, weights, chosen.reduction())
+        result = formula.gradient(role, value.shape, weights, chosen.reduction(), override.get("clamp"))
         dtype = str(arrays[wrt].dtype)
     else:
         result = oracle.reduce(value, chosen.reduction(), weights=weights, empty=override.get("empty"))
@@ -158,7 +158,12 @@ class _Formula:
         return self.values(*self.arrays, **self.parameters, **self.shaping)
 
     def gradient(
-        self, role: str, shape: tuple[int, ...], weights: NDArray[Any] | None, reduction: str
+        self,
+        role: str,
+        shape: tuple[int, ...],
+        weights: NDArray[Any] | None,
+        reduction: str,
+        clamp: str | None = None,
     ) -> oracle.Enclosure:
         """The gradient of the sum of the weighted and reduced values, which have this shape."""
         if role not in self.roles:
@@ -174,8 +179,10 @@ class _Formula:
             if self.shaping.get("keepdims"):
                 weights = np.squeeze(weights, axis=self.axis)
         name = self.roles[role]
-        wrt = {"wrt": name} if name else {}
-        return self.slopes(*self.arrays, **wrt, **self.parameters, weights=weights, reduction=reduction)
+        more = {"wrt": name} if name else {}
+        if clamp is not None:
+            more["clamp"] = clamp
+        return self.slopes(*self.arrays, **more, **self.parameters, weights=weights, reduction=reduction)
 
 
 def _formula(

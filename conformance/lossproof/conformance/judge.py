@@ -155,12 +155,13 @@ def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
 
 
 def _size(expected: Expected) -> Any:
-    """Of a value 1, of a gradient the largest element of each row (0 where all are 0: then nothing is excused)."""
+    """Of a value 1; of a gradient the largest element of each row, but no less than the root of what may be flushed."""
     if expected.axis is None:
         return 1.0
     value = expected.value
     ends = np.fmax(np.abs(np.asarray(value.lower)), np.abs(np.asarray(value.upper)))
-    return np.max(ends, axis=expected.axis, keepdims=True, initial=0.0)
+    least = float(np.sqrt(FORMATS[expected.compute].smallest_normal))
+    return np.max(ends, axis=expected.axis, keepdims=True, initial=least)
 
 
 def accepted(compute: str) -> str:

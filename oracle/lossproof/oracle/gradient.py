@@ -20,6 +20,7 @@ carry a computation across the kink, either side is right as well. `Enclosure.al
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -37,7 +38,7 @@ from lossproof.oracle.cosine import CosineProblem, denominator
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.rows import Block
-from lossproof.oracle.rules import SLOPES, Numbers, Quadratic
+from lossproof.oracle.rules import SLOPES, Numbers, Quadratic, followed
 
 FIRST = Binary64()
 
@@ -73,6 +74,8 @@ class CosineGradient:
     factors: Factors
     shape: tuple[int, ...]
     kink: Kink | None = None
+    followed: bool = False
+    """Whether the norm is differentiated inside a clamp too, as if the floor had only been put into its value."""
 
     @property
     def size(self) -> int:
@@ -186,12 +189,16 @@ class CosineGradient:
             D2 = denominator(a, (P, Q, R), problem.measure, gone, jump)
             one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, problem.measure.eps))
             Q1 = a.where(gone, one, Q)
-            turned = clamp ^ jump[0]
-            k = SLOPES[problem.measure.norm_rule](Quadratic(a, Q1, R, eps, one, turned, still))
+            k = self.slope_of_norm(Quadratic(a, Q1, R, eps, one, clamp ^ jump[0], still))
             root = one if problem.measure.norm_rule == "raw" else a.sqrt(D2)
             s = self.factors.apply(a, self._slope(a, P, root, pairs), self.factors.weights[pairs])
             lead = s / root
             return lead, lead * (P * k)
+
+    def slope_of_norm(self, n: Quadratic) -> Numbers:
+        """k, see the head of this file."""
+        rule = self.problem.measure.norm_rule
+        return followed(n, rule) if self.followed else SLOPES[rule](n)
 
     def _slope(self, a: Arithmetic[Any], P: Numbers, root: Numbers, pairs: Rows) -> Numbers:
         """The derivative of the score with respect to c."""
@@ -206,8 +213,9 @@ class CosineGradient:
 
     def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
         """Values rounded by compiled kernels, where there are any, and where those are certain."""
-        plain = self.kink is None and self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
-        return kernels.rounded_gradient(self.problem, fmt) if plain else None
+        plain = self.kink is None and not self.followed
+        alone = self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
+        return kernels.rounded_gradient(self.problem, fmt) if plain and alone else None
 
     def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some elements from the ladder, through the problem of their pairs alone."""
@@ -313,7 +321,8 @@ def arranged(inner: Enclosure, wrt_shape: tuple[int, ...], full: tuple[int, ...]
     shape = (1,) * (rank - len(wrt_shape)) + wrt_shape
     summed = [i for i in range(rank) if shape[i] == 1 and index.shape[i] != 1]
     kept = [i for i in range(rank) if i not in summed]
-    members = index.transpose(*kept, *summed).reshape(int(np.prod(wrt_shape)), -1)
+    count = math.prod(index.shape[i] for i in summed)
+    members = index.transpose(*kept, *summed).reshape(math.prod(wrt_shape), count)
     return Enclosure(GroupedSum(inner, members, wrt_shape))
 
 

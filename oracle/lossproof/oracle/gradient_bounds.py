@@ -15,6 +15,7 @@ The eta term: any of the products d (a b), c k, a (c k), b (1/D) and the result 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,13 +58,15 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
             if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
                 eta = fmt.eta * (d * inv * a * slope + a * (1 + slope) + inv + b + 2)
                 total = total + np.where(first == 0, 0.0, eta)
-            out[rows] = np.where(first == 0, 0.0, total * factor + np.where(factor > 0, fmt.eta, 0.0))
+            # The result and its two terms may be subnormal, flushed or not: half a unit for each rounding there.
+            last = max(fmt.eta, math.ldexp(4.0, fmt.quantum))
+            out[rows] = np.where(first == 0, 0.0, total * factor + np.where(factor > 0, last, 0.0))
     return np.nan_to_num(out.ravel(), nan=np.inf, posinf=np.inf)
 
 
 def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
     """Upper bounds of k for each pair, clamps `turned` over; 0 where it is not known to matter."""
-    from lossproof.oracle.rules import SLOPES, Quadratic
+    from lossproof.oracle.rules import Quadratic
 
     problem = gradient.problem
     out = np.zeros(problem.size)
@@ -75,7 +78,7 @@ def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
             one, eps = (arithmetic.number(np.full(len(rows), v)) for v in (1.0, problem.measure.eps))
             with np.errstate(all="ignore"):
                 _, Q, R = arithmetic.dots(problem.pairs.block(rows))
-                k: Any = SLOPES[problem.measure.norm_rule](
+                k: Any = gradient.slope_of_norm(
                     Quadratic(arithmetic, Q, R, eps, one, turned[rows] ^ jump, still)
                 )
                 out[rows] = arithmetic.bounds(k)[1]

@@ -17,6 +17,8 @@ from lossproof.oracle.reals import rational
 from lossproof.oracle.reduction import REDUCTIONS
 from lossproof.oracle.rows import checked
 
+CLAMPS = ("held", "followed")
+
 
 def cosine_gradient(
     x: ArrayLike,
@@ -28,6 +30,7 @@ def cosine_gradient(
     eps: float = 0.0,
     weights: ArrayLike | None = None,
     reduction: str = "sum",
+    clamp: str = "held",
 ) -> Enclosure:
     """The gradient of the summed, weighted and reduced `cosine` with respect to x or y, in that array's
     shape.
@@ -35,12 +38,14 @@ def cosine_gradient(
     The arguments are those of `cosine` and `reduce`; `weights` broadcasts to the shape of the values, `none`
     and `sum` give the gradient of the sum. Where D is 0, where a row is not finite and where the divisor is 0
     it is undefined. At kinks see `Enclosure.alternatives`; `within`, `excess` and `grade` accept every valid
-    subgradient.
+    subgradient. `clamp` is "held" (the derivative of the formula) or "followed": what comes of flooring the value of
+    a norm and differentiating the norm itself (of `floor_norm` alone).
     """
     choice("wrt", wrt, ("x", "y"))
+    choice("clamp", clamp, CLAMPS)
     arrays = (x, y) if wrt == "x" else (y, x)
     e = cosine(*arrays, axis=axis, score=score, norm_rule=norm_rule, eps=eps)
-    return _cosine_like(e, np.shape(arrays[0]), np.shape(arrays[1]), axis, weights, reduction)
+    return _cosine_like(e, arrays, axis, weights, reduction, clamp == "followed")
 
 
 def cosine_embedding_gradient(
@@ -62,7 +67,7 @@ def cosine_embedding_gradient(
     choice("wrt", wrt, ("x1", "x2"))
     arrays = (x1, x2) if wrt == "x1" else (x2, x1)
     e = cosine_embedding(*arrays, target, margin=margin, norm_rule=norm_rule, eps=eps, axis=axis)
-    return _cosine_like(e, np.shape(arrays[0]), np.shape(arrays[1]), axis, weights, reduction)
+    return _cosine_like(e, arrays, axis, weights, reduction)
 
 
 def contrastive_gradient(
@@ -95,18 +100,18 @@ def contrastive_gradient(
 
 def _cosine_like(
     e: Enclosure,
-    wrt: tuple[int, ...],
-    other: tuple[int, ...],
+    arrays: tuple[ArrayLike, ArrayLike],
     axis: int,
     weights: ArrayLike | None,
     reduction: str,
+    followed: bool = False,
 ) -> Enclosure:
-    problem = e.problem
+    problem, wrt, other = e.problem, np.shape(arrays[0]), np.shape(arrays[1])
     assert isinstance(problem, CosineProblem)
     rank = max(len(wrt), len(other))
     position = axis - rank if axis >= 0 else axis
     full = (*problem.pairs.shape, problem.pairs.length)
-    inner = Enclosure(CosineGradient(problem, _factors(e, weights, reduction), full))
+    inner = Enclosure(CosineGradient(problem, _factors(e, weights, reduction), full, followed=followed))
     return arranged(inner, wrt, full, position)
 
 

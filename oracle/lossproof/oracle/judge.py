@@ -167,10 +167,10 @@ def _on_segment(values: Float, e: Enclosure, other: Alternative, limit: Float, r
     """
     ends = [v.ravel()[rows] for v in (e.lower, e.upper, other.enclosure.lower, other.enclosure.upper)]
     p_low, p_high, q_low, q_high = ends
-    slack = SEGMENT_SLACK * (np.abs(values[rows]) + np.maximum(np.abs(p_high), np.abs(q_high)))
     # Two half-planes for each value: p_low + t (q_low - p_low) <= v + limit, and the same upside down.
     first, last = np.zeros(rows.size), np.ones(rows.size)
     with np.errstate(all="ignore"):
+        slack = SEGMENT_SLACK * (np.abs(values[rows]) + np.maximum(np.abs(p_high), np.abs(q_high)))
         for start, end, edge in (
             (p_low, q_low, values[rows] + limit[rows] + slack),
             (-p_high, -q_high, -(values[rows] - limit[rows] - slack)),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossproof.oracle.bounds import EXTRA, growth, rounding, signed_cosine, spread
+from lossproof.oracle.bounds import EXTRA, growth, rounding, spread
+from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 
 if TYPE_CHECKING:
@@ -55,8 +56,18 @@ def _near_hinge(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
     kappa, inverse, c = spread(problem)
     error = rounding(kappa + np.abs(c), problem.pairs.length, fmt, "G3")
     error = error + np.where(kappa > 0, fmt.eta * problem.pairs.length * (inverse + 4), 0.0)
-    gap = np.abs(signed_cosine(problem) - problem.margin)
-    near: Mask = gap <= (error + 2 * fmt.u * abs(problem.margin)) * (1 + SLACK) + 2.0**-50
+    error = (error + 2 * fmt.u * abs(problem.margin)) * (1 + SLACK)
+    near = none.copy()
+
+    def ask(arithmetic: Any, numbers: Any, rows: Rows | slice) -> Mask:
+        low, high = (v - problem.margin for v in arithmetic.bounds(numbers))
+        reach = error[rows] + 2.0**-52 * (np.abs(low) + np.abs(high) + 2 * abs(problem.margin))
+        far = (low > reach) | (high < -reach)
+        near[rows] = ~far
+        decided: Mask = far | ((low >= -reach) & (high <= reach)) | (reach == 0)
+        return decided
+
+    Enclosure(problem.as_similarity()).climb(ask)
     return near & ~problem.similar & ~problem.undefined & ~problem.gone
 
 

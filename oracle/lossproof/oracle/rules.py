@@ -133,6 +133,23 @@ SLOPES: dict[str, Callable[[Quadratic], Numbers]] = {
 they meet.
 """
 
+def followed(n: Quadratic, rule: str) -> Numbers:
+    """k where the value is clamped and the derivative is not: of floor_norm, d(log max(|a|, eps)) with d|a| for d max.
+
+    1/(max(|a|, eps) |a|), and 0 where |a| = 0: what differentiating the norm gives whose value alone was raised to
+    eps. Other rules are differentiated as they stand.
+    """
+    k = SLOPES[rule](n)
+    if rule != "floor_norm":
+        return k
+    a, still = n.arithmetic, n.one - n.one
+    below, certain = a.less(n.q, n.eps * n.eps)
+    below = _turned(below, n.flip_x)
+    inside, sure = a.less(still, n.q)
+    pulled = n.one / (n.eps * a.sqrt(a.where(inside, n.q, n.one)))
+    return a.unknown(~(certain & sure), a.where(below, a.where(inside, pulled, still), k))
+
+
 NORM_RULES = tuple(SQUARED_DENOMINATORS)
 """The names of the norm rules."""
 

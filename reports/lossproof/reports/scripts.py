@@ -69,6 +69,8 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
         "to_list": str(snippets["to_list"]).strip(),
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
+        "gradient": _gradient(api, arrays, witness, modes[mode]) if ask == "gradient" else None,
+        "wrt": witness.get("wrt"),
         "recorded": finding.get("recorded"),
         "say_expected": words.both(finding)[0] or "what the documentation says",
         "python": python,
@@ -144,6 +146,8 @@ def _quoted(text: str) -> str:
 def _ask(witness: Mapping[str, Any]) -> str:
     probe = str(witness.get("probe") or "")
     probe = _SYNONYMS.get(probe, probe)
+    if not probe and witness.get("wrt"):
+        return "gradient"
     if not probe:
         return "call" if witness.get("arrays") or witness.get("init") is not None else "exists"
     if probe not in PROBES:
@@ -236,6 +240,20 @@ def _call(
     if not witness.get("probe") and witness.get("options"):
         parts.append(_keywords(witness["options"]))
     return _render(mode["call"], function=function, arguments=", ".join(parts))
+
+
+def _gradient(
+    api: str, arrays: Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
+) -> str:
+    """The body of a function that returns the gradient; ValueError where the framework has no snippet for it."""
+    if not mode.get("gradient"):
+        raise ValueError("no snippet says how the framework is asked for a gradient")
+    parts = [f"{name}={name}" for name in arrays]
+    if witness.get("options"):
+        parts.append(_keywords(witness["options"]))
+    function = "loss" if witness.get("init") is not None else api
+    wrt = _name(witness["wrt"])
+    return _render(mode["gradient"], function=function, arguments=", ".join(parts), wrt=wrt)
 
 
 def _keywords(options: Mapping[str, Any]) -> str:

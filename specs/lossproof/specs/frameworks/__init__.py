@@ -21,6 +21,7 @@ class Mode(_Frozen):
 
     setup: str = ""
     call: str
+    gradient: str = ""
 
 
 class Reproducer(_Frozen):

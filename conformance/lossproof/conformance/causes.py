@@ -76,7 +76,7 @@ class Explained:
 
 def severity(kind: str, key: Key) -> str:
     """How much a divergence of this kind matters in this cell (design, section 6)."""
-    if kind in ("documentation", "range"):
+    if kind in ("documentation", "range", "output"):
         return "S4"
     if kind in ("overflow", "underflow") or key.region in EXTREME:
         return "S3"

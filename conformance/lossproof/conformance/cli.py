@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ COMMANDS = {
     "report": "Write the pages of a run folder anew and show its summary.",
     "specs": "List the specs, validate one, or record pages that changed.",
     "targets": "List what can be judged here.",
+    "try": "Judge a function of your own in the place of an API.",
 }
 
 OK, FINDINGS, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
@@ -33,7 +35,8 @@ class LazyGroup(click.Group):
         """The command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"lossproof.conformance.commands.{cmd_name}").command
+        module = f"lossproof.conformance.commands.{cmd_name}{'_' * keyword.iskeyword(cmd_name)}"
+        command: click.Command = importlib.import_module(module).command
         return command
 
     def resolve_command(

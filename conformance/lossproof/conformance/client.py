@@ -395,6 +395,7 @@ def decode(header: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         bases=tuple(header.get("bases", ())),
         error=ErrorInfo(**(error | {"bases": tuple(error["bases"])})) if error else None,
         changed=tuple(header.get("changed", ())),
+        printed=header.get("printed", ""),
         note=header.get("note", ""),
         seconds=header.get("seconds", 0.0),
     )

@@ -79,7 +79,8 @@ class Answer:
     """What came back. `value` is set for an array, `data` for a probe, `error` where an exception was raised.
 
     `type` is the qualified name of the returned object's class, `bases` its base classes; `changed` names the
-    input arrays whose bytes differ after the call; `note` says what happened in a crash or hang (signal, time limit,
+    input arrays whose bytes differ after the call, `printed` is what a user's own code wrote to standard output (of a
+    framework that is not kept); `note` says what happened in a crash or hang (signal, time limit,
     memory limit) or why the returned object is no array; `seconds` is the time inside the worker.
     """
 
@@ -90,5 +91,6 @@ class Answer:
     bases: tuple[str, ...] = ()
     error: ErrorInfo | None = None
     changed: tuple[str, ...] = ()
+    printed: str = ""
     note: str = ""
     seconds: float = 0.0

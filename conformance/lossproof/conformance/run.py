@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -232,8 +232,19 @@ def _listen(news: Any, progress: Progress, stop: threading.Event) -> None:
             return
 
 
-def scripted(results: Sequence[TargetResult]) -> RunResult:
-    """The run with a reproducer for each finding, whose path is in the finding and in its rows."""
+def in_framework_words(finding: Finding) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """A finding as data, and its framework's snippets."""
+    return asdict(finding), facts_of(finding.framework).reproducer.model_dump()
+
+
+def scripted(
+    results: Sequence[TargetResult],
+    worded: Callable[[Finding], tuple[Mapping[str, Any], Mapping[str, Any]]] = in_framework_words,
+) -> RunResult:
+    """The run with a reproducer for each finding, whose path is in the finding and in its rows.
+
+    `worded` gives a finding as data, and the snippets that its script is written with.
+    """
     from lossproof.reports import reproducer
 
     scripts: dict[str, str] = {}
@@ -242,9 +253,8 @@ def scripted(results: Sequence[TargetResult]) -> RunResult:
     for result in results:
         done = []
         for finding in result.findings:
-            snippets = facts_of(finding.framework).reproducer.model_dump()
             try:
-                text = reproducer(asdict(finding), snippets)
+                text = reproducer(*worded(finding))
             except ValueError:
                 done.append(finding)  # no script can be written from this witness
                 continue

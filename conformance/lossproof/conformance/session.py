@@ -274,6 +274,7 @@ PROPERTY_WORDS = {
     "error": "a value",
     "crash": "an answer",
     "hang": "an answer in time",
+    "output": "nothing printed",
 }
 
 

@@ -15,7 +15,8 @@ An adapter is a module with
 - ``make(data, dtype, shape, layout)`` and ``read(native)``: bit-exact conversion; ``read`` gives
   ``(bytes, dtype, shape)``, or None for what is no array; ``make`` raises `Unsupported` for a dtype it lacks;
 - ``call(api, arrays, options, mode)`` and ``grad(api, arrays, options, mode, wrt)``: native results;
-- optionally ``probe(name, api, arrays, options, mode)``: JSON, or `Unsupported` for an unknown name.
+- optionally ``probe(name, api, arrays, options, mode)``: JSON, or `Unsupported` for an unknown name;
+- optionally ``printed()``: what was written to standard output since it was last asked.
 
 ``arrays`` is a dict of `Given` by parameter name; ``options`` is a dict of ``init`` (constructor options or
 None), ``call`` and ``positional``. Errors of class `ApiMissing`, `Unsupported` or `HarnessError` (module
@@ -284,6 +285,8 @@ class Session(object):
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the target too
             answer = {"outcome": "error", "error": describe(error)}
         answer["changed"] = [name for name, given in arrays.items() if given.changed()]
+        if hasattr(self.adapter, "printed"):
+            answer["printed"] = self.adapter.printed()
         answer["seconds"] = time.perf_counter() - start
         return answer, value
 

@@ -40,7 +40,7 @@ SEVERITIES: Final = ("S1", "S2", "S3", "S4")
 PROPERTIES: Final = (
     "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "shape",
     "dtype", "gradient", "error", "symmetry", "scale", "permutation", "batch", "determinism", "mutation",
-    "configuration", "signature", "training", "example",
+    "configuration", "signature", "training", "example", "output",
 )  # fmt: skip
 """The order in which matrices show properties; others follow by name."""
 

@@ -160,7 +160,7 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
     observed, kind = finding["observed"], str(finding["kind"])
     if observed.get("outcome") in ("crash", "hang") or kind in ("crash", "hang"):
         return "survives"
-    if kind in ("mutation", "nondeterminism") and ask == "call":
+    if kind in ("mutation", "nondeterminism", "output") and ask == "call":
         return kind
     if ask == "config" and expected.get("error") is None:
         return "config"

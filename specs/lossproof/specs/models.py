@@ -21,7 +21,7 @@ FloatName = Literal["float16", "bfloat16", "float32", "float64"]
 PropertyName = Literal[
     "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "shape",
     "dtype", "gradient", "error", "symmetry", "scale", "permutation", "batch", "determinism", "mutation",
-    "configuration", "signature", "training", "example",
+    "configuration", "signature", "training", "example", "output",
 ]  # fmt: skip
 
 RegionName = Literal[
@@ -32,7 +32,7 @@ RegionName = Literal[
 KindName = Literal[
     "sign", "formula", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "shape", "dtype",
     "overflow", "underflow", "accuracy", "range", "gradient", "error", "crash", "hang", "mutation",
-    "nondeterminism", "configuration", "training", "documentation",
+    "nondeterminism", "configuration", "training", "documentation", "output",
 ]  # fmt: skip
 
 NormRule = Literal[

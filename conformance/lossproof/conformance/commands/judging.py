@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,8 +37,10 @@ class Asked:
     as_json: bool
 
 
-def judging_options(examples: int = 8) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options of `Asked`, which it gets as its argument `asked`."""
+def judging_options(
+    examples: int = 8, one_api: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of `Asked`, which it gets as its argument `asked`; `one_api`: all but --api."""
     options = (
         click.option(
             "--api", "apis", multiple=True, metavar="GLOB", help="Only these APIs, by full name. Repeatable."
@@ -61,14 +64,14 @@ def judging_options(examples: int = 8) -> Callable[[Callable[..., Any]], Callabl
     def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def collected(
-            *, apis: tuple[str, ...], examples: int, seed: int, fail_on: str, severity: str, as_json: bool,
+            *, examples: int, seed: int, fail_on: str, severity: str, as_json: bool, apis: tuple[str, ...] = (),
             **others: Any,
         ) -> Any:  # fmt: skip
             asked = Asked(known_apis(apis), examples, seed, fail_on, severity, as_json)
             return command(asked=asked, **others)
 
         wrapped: Callable[..., Any] = collected
-        for option in reversed(options):
+        for option in reversed(options[1:] if one_api else options):
             wrapped = option(wrapped)
         return wrapped
 
@@ -164,8 +167,10 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
         yield progress
 
 
-def write(out: Path, result: RunResult, plan: Plan, name: str) -> Path:
-    """Write the run folder."""
+def write(
+    out: Path, result: RunResult, plan: Plan, name: str, more: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
+    """Write the run folder; `more` goes into its run.json."""
     from lossproof.conformance.run import described, file_name
     from lossproof.reports import write_run
 
@@ -174,7 +179,7 @@ def write(out: Path, result: RunResult, plan: Plan, name: str) -> Path:
         [asdict(r) for r in result.rows],
         [asdict(c) for c in result.claims],
         [asdict(f) for f in result.findings],
-        described(result, plan, name),
+        {**described(result, plan, name), **more},
         result.scripts,
         {f"{file_name(t.target)}.log": t.log for t in result.targets if t.log},
         [s for t in result.targets for s in t.samples],

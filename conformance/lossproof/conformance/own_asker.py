@@ -1,0 +1,49 @@
+"""Puts questions to a user's own code, which may crash or hang at any of them, until it has done so too often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.messages import Answer, ErrorInfo, Question
+
+PATIENCE = 5
+"""Crashes and hangs after which the code is asked no more: each costs two workers, and a hang its time limit twice."""
+ASIDE = 2
+"""Those that reducing a witness may cost besides."""
+
+
+@dataclass
+class OwnAsker(Asker):
+    """Asks a user's code until it has crashed or hung too often; what is left is refused with that reason.
+
+    `ends` are the questions at which it did, with the answers; those put `aside`, to reduce a witness, are in
+    `ends_aside`, since no cell shows them.
+    """
+
+    ends: list[tuple[Question, Answer]] = field(default_factory=list)
+    ends_aside: list[tuple[Question, Answer]] = field(default_factory=list)
+    _aside: bool = False
+
+    def put(self, question: Question) -> Answer:
+        """The answer to a question."""
+        dead = self._dead.get(question.api) is not None
+        ends, patience = (self.ends_aside, ASIDE) if self._aside else (self.ends, PATIENCE)
+        if len(ends) >= patience and not dead and question.verb != "probe":
+            note = f"not asked: your code has crashed or hung {len(ends)} times"
+            return Answer("error", error=ErrorInfo("lossproof_worker.Unsupported", ("Exception",), note))
+        answer = super().put(question)
+        if answer.outcome in ("crash", "hang") and not dead:
+            ends.append((question, answer))
+        return answer
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Questions within do not tire the asker of those that decide cells."""
+        before, self._aside = self._aside, True
+        try:
+            yield
+        finally:
+            self._aside = before

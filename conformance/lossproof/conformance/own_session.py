@@ -1,0 +1,180 @@
+"""The session of a user's own code: which of an API's claims mean something for it, and which are about the API alone.
+
+What is left out is `unsupported` with its reason, never a pass and never held against the code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lossproof.conformance.asker import Reply
+from lossproof.conformance.causes import Explained
+from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.messages import Answer
+from lossproof.conformance.own_asker import OwnAsker
+from lossproof.conformance.probes import matches
+from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.results import Finding
+from lossproof.conformance.session import PROPERTY_WORDS, Session, Standing
+from lossproof.conformance.spelling import seen, spelled
+from lossproof.conformance.subject import Facts, Key, Subject
+from lossproof.conformance.witness import reduce
+from lossproof.specs.models import Case, KnownFinding, Spec
+
+ABOUT_THE_API = {
+    "resolve": "other names of the API",
+    "bases": "the base classes of the API",
+    "strategy": "the framework's distribution strategies",
+    "script": "a script of the framework's own objects",
+}
+"""Ways to ask that say nothing of code which takes the API's place."""
+NEEDS_THE_FRAMEWORK = {"fit": "training in the framework", "descend": "NumPy has no gradients"}
+CORE = ("x", "y", "distances")
+ENDS = {"crash": "crashes", "hang": "hangs"}
+MOST_CALLS = 60
+"""Calls that reducing a witness without a wrong value may take."""
+SAME: Mapping[str, Callable[[Answer], Any]] = {
+    "error": lambda answer: answer.error and answer.error.type,
+    "output": lambda answer: bool(answer.printed),
+    "mutation": lambda answer: answer.changed,
+}
+"""What a smaller question must have in common with the one that it stands for, by kind of finding."""
+
+
+class OwnSession(Session):
+    """A session that asks a user's code what means something for it. `arrays` is framework or numpy."""
+
+    def __init__(
+        self, facts: Facts, asker: OwnAsker, spec: Spec, ledger: Sequence[KnownFinding], arrays: str
+    ) -> None:
+        super().__init__(facts, asker, [spec], ledger)
+        self.own, self.arrays = asker, arrays
+
+    def outcome(self, subject: Subject, key: Key) -> Outcome:
+        """The verdict on one cell, `unsupported` where the cell is not about the code."""
+        case = subject.case(key.variant.case) if key.variant.case else None
+        why = self.left_out(subject, key, case)
+        if why:
+            return Outcome("unsupported", note=why)
+        dead = self.asker.smoke(subject)
+        if dead is not None and case is not None and case.ask == "call":
+            return Outcome(
+                "unsupported", note=f"not asked: your code {ENDS[dead.answer.outcome]} on plain input"
+            )
+        return excused(case, super().outcome(subject, key))
+
+    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+        """The witness of a cause in a cell; of an exception, a print or a mutation the smallest question, too."""
+        with self.own.aside():
+            return self._shown(subject, key, outcome, item, calls)
+
+    def _shown(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+        failure, known = item.failure, item.cause.known
+        if known is not None or outcome.case is not None or failure.kind not in SAME:
+            return super().show(subject, key, outcome, item, calls)
+
+        def same(reply: Reply) -> Failure | None:
+            wanted, found = (SAME[failure.kind](r.answer) for r in (failure.reply, reply))
+            return replace(failure, reply=reply) if found and found == wanted else None
+
+        small = reduce(subject, key, failure, item.mask, same, self.asker, min(calls, MOST_CALLS)).failure
+        shown = super().show(subject, key, outcome, replace(item, failure=small), calls)
+        if failure.kind == "error":
+            return shown
+        return replace(
+            shown,
+            expected={"says": PROPERTY_WORDS[failure.kind]},
+            observed={"outcome": "value", "says": failure.says},
+        )
+
+    def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
+        """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
+        met = [(q, a) for q, a in self.own.ends + self.own.ends_aside if "unrepeated" not in a.note]
+        if not met or any(f.kind in ENDS for f in found):
+            return ()
+        put, answer = min(met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
+        (subject,) = self.subjects
+        name = subject.api.rsplit(".", 1)[-1]
+        finding = Finding(
+            slug=f"{self.facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
+            title=f"{name}: {ENDS[answer.outcome]} on some input", target=self.facts.target,
+            framework=self.facts.framework, version=self.facts.version, apis=(subject.api,),
+            kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
+            citation=str(subject.edition.source), witness=spelled(put), expected={"says": "an answer"},
+            observed=seen(answer), error_ulp=None, error_over_bound=None, cells=0,
+        )  # fmt: skip
+        return (finding,)
+
+    def left_out(self, subject: Subject, key: Key, case: Case | None) -> str:
+        """Why a cell is not asked, or ""."""
+        if case is not None:
+            if case.contradicts:
+                return f"the documentation contradicts itself here: {case.contradicts}"
+            if case.expect.aliases is not None or case.ask in ABOUT_THE_API:
+                return f"about {ABOUT_THE_API.get(case.ask, 'other names of the API')}, not about your code"
+        return self._not_numpy(subject, key, case) if self.arrays == "numpy" else ""
+
+    def _not_numpy(self, subject: Subject, key: Key, case: Case | None) -> str:
+        """Why a cell means nothing with NumPy's arrays, or ""."""
+        dtypes = {key.dtype, *key.variant.dtypes}
+        if case is not None:
+            given = {a.name: a.role for a in subject.edition.call.arrays}
+            dtypes |= {a.dtype for a in case.arrays.values()}
+            core: set[str] = {a.dtype for n, a in case.arrays.items() if given.get(n) in CORE}
+            if case.ask in NEEDS_THE_FRAMEWORK:
+                return NEEDS_THE_FRAMEWORK[case.ask]
+            if case.expect.returns is not None:
+                return f"about the framework's class {case.expect.returns}"
+            if "$name" in json.dumps([dict(case.options), dict(case.arguments)], default=str):
+                return "asks with a constant of the framework"
+            if any(a.form == "list" for a in case.arrays.values()):
+                return "the framework makes arrays of lists"
+        else:
+            core = {d for d in (key.dtype, *key.variant.dtypes) if d != "-"}
+        if "bfloat16" in dtypes:
+            return "NumPy has no bfloat16"
+        if len(core) > 1 or not core <= set(FORMATS):
+            return "type promotion is the framework's own, and NumPy's is another"
+        return ""
+
+
+def excused(case: Case | None, outcome: Outcome) -> Outcome:
+    """The outcome, `unsupported` where what diverges is not the code's doing."""
+    observed = outcome.observed if isinstance(outcome.observed, Mapping) else {}
+    error, message = str(observed.get("error", "")), str(observed.get("message", ""))
+    if error.endswith("lossproof_worker.Unsupported"):
+        return _unsupported(outcome, message)
+    if outcome.verdict != "diverges":
+        return outcome
+    if outcome.kind == "documentation":
+        return _unsupported(outcome, "the documentation contradicts itself here")
+    if case is None or case.ask == "call":
+        return outcome
+    if error.endswith("AttributeError") and "has no attribute" in message:
+        return _unsupported(outcome, f"your code has none: {message}")
+    if case.ask == "signature":
+        return _signature(case, outcome)
+    return outcome
+
+
+def _unsupported(outcome: Outcome, note: str) -> Outcome:
+    return Outcome(
+        "unsupported", expected=outcome.expected, observed=outcome.observed, note=note, case=outcome.case
+    )
+
+
+def _signature(case: Case, outcome: Outcome) -> Outcome:
+    """The documented parameters may be followed by others that have defaults; `*args` says nothing of them."""
+    wanted: Any = case.expect.data
+    found: Any = outcome.observed
+    if not isinstance(found, Sequence) or not isinstance(wanted, Sequence):
+        return outcome
+    if not found:
+        return _unsupported(outcome, "the signature of your code does not say its parameters")
+    more = found[len(wanted) :]
+    if matches(wanted, found[: len(wanted)]) and all("default" in p for p in more):
+        return Outcome("conforms", expected=outcome.expected, observed=found, rows=1, case=case)
+    return outcome

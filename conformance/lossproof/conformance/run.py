@@ -11,10 +11,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import metadata
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,13 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
 
 
 def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> RunResult:
-    """Judge targets side by side, each in a process of its own; the result does not depend on `jobs`."""
+    """Judge targets side by side, each in a process of its own; the result does not depend on `jobs`.
+
+    Raises SpecError for a broken spec or ledger before any target starts.
+    """
+    from lossproof.specs import load_ledger, load_specs
+
+    load_specs(plan.specs), load_ledger(plan.ledger)
     if jobs <= 1 or len(targets) <= 1:
         results = [judge_target(t, plan, progress) for t in targets]
     else:
@@ -188,9 +195,9 @@ def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
         stop = threading.Event()
         listener = threading.Thread(target=_listen, args=(news, progress, stop), daemon=True)
         listener.start()
-        pool = ProcessPoolExecutor(min(jobs, len(targets)), mp_context=context)
+        pool = ThreadPoolExecutor(min(jobs, len(targets)), thread_name_prefix="judge")
         try:
-            futures: list[Future[TargetResult]] = [pool.submit(_judge_here, t, plan, news) for t in targets]
+            futures = [pool.submit(_in_process, t, plan, context, news) for t in targets]
             waiting: set[Future[TargetResult]] = set(futures)
             while waiting:
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -206,6 +213,14 @@ def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             listener.join(timeout=2)
+
+
+def _in_process(target: Target, plan: Plan, context: SpawnContext, news: Any) -> TargetResult:
+    """A target judged in a pool of its own: the death of a process takes its whole pool along."""
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        future = pool.submit(_judge_here, target, plan, news)
+        wait([future])
+        return _result(target, future)
 
 
 def _judge_here(target: Target, plan: Plan, news: Any) -> TargetResult:

@@ -201,7 +201,7 @@ def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
             waiting: set[Future[TargetResult]] = set(futures)
             while waiting:
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            return [_result(t, f) for t, f in zip(targets, futures, strict=True)]
+            return [f.result() for f in futures]
         except (
             BaseException
         ):  # Ctrl-C reaches the judges of a terminal; one that was sent to this process does not

@@ -259,3 +259,18 @@ def test_nothing_installed_at_all_says_what_to_do(
     monkeypatch.setattr(targets, "installed", list)
     assert cli.run(["check", "--out", str(tmp_path / "run")]) == cli.USAGE
     assert "lossproof[frameworks]" in capsys.readouterr().err
+
+
+def test_a_folder_without_specs_is_told_by_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for asked in (["--validate", str(tmp_path)], ["--record", "torch", "--specs", str(tmp_path)]):
+        assert cli.run(["specs", *asked]) == cli.USAGE
+        assert f"{tmp_path}: the folder holds no YAML file" in capsys.readouterr().err
+
+
+def test_the_help_of_specs_says_how_to_record(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["specs", "--help"]) == cli.OK
+    words = " ".join(capsys.readouterr().out.split())
+    assert "--record TARGET" in words
+    assert "--record is for after you have compared a changed page with the claims" in words

@@ -123,3 +123,11 @@ def test_the_command_checks_and_mends(miniature, capsys):
 def test_the_command_tells_a_wrong_path(tmp_path, capsys):
     assert main([str(tmp_path / "none.yaml")]) == 2
     assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_yaml_is_told_and_not_taken_for_canonical(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("api: x")
+    assert main(["--check", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path}: the folder holds no YAML file" in error
+    assert "a spec ends in .yaml" in error

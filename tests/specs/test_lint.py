@@ -177,3 +177,10 @@ def test_a_docstring_that_changed_is_reported(miniature, documented, same):
 def test_the_command_tells_a_wrong_path(tmp_path, capsys):
     assert main([str(tmp_path / "none.yaml")]) == 2
     assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_yaml_is_told_and_not_taken_for_clean(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert f"{tmp_path}: the folder holds no YAML file" in capsys.readouterr().err
+    assert main(["--record", str(tmp_path)]) == 2
+    assert list(tmp_path.iterdir()) == []

@@ -73,11 +73,16 @@ def yaml_files(paths: Sequence[str]) -> Iterator[Path]:
     """The files among `paths`, and the YAML files in the folders among them, in order of name.
 
     Raises:
-        SpecError: a path does not exist.
+        SpecError: a path does not exist, or a folder holds no YAML file.
     """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from sorted(f for f in path.iterdir() if f.suffix in (".yaml", ".yml"))
+            found = sorted(f for f in path.iterdir() if f.suffix in (".yaml", ".yml"))
+            if not found:
+                raise SpecError(
+                    [Problem(str(path), 0, "", "the folder holds no YAML file", "a spec ends in .yaml")]
+                )
+            yield from found
         elif path.is_file():
             yield path
         else:

@@ -48,7 +48,7 @@ def test_a_correctly_rounded_implementation_conforms_everywhere(judging: Any, se
         if row.verdict == "undocumented":
             assert row.region in ("nonfinite", "empty")
         if row.verdict == "unsupported":  # the fakes have no bfloat16, and refuse integers as documented
-            assert "bfloat16" in row.variant or row.dtype in ("int32", "int64")
+            assert "bfloat16" in row.variant or row.dtype in ("int32", "int64") or row.property == "gradient"
         if (
             row.property == "value"
             and row.verdict == "conforms"
@@ -102,6 +102,8 @@ def test_another_score(judging: Any, name: str, kind: str, parameters: dict[str,
         ("floor_squared_norm", ("eps",), "eps", "S2", {"norm_rule": "floor_squared_norm"}),
         ("floor_product", ("eps",), "eps", "S2", {"norm_rule": "floor_product"}),
         ("threshold", ("eps",), "eps", "S2", {"norm_rule": "threshold"}),
+        ("floor_squared_product", ("eps", "axis"), "eps", "S2", {"norm_rule": "floor_squared_product"}),
+        ("add_squared", ("eps",), "eps", "S2", {"norm_rule": "add_squared"}),
         ("unnormalised", ("range", "axis", "scale"), "formula", "S1", {"norm_rule": "raw"}),
         ("eps_default", ("eps",), "eps", "S2", {"norm_rule": "floor_norm", "eps": 1e-6}),
         ("one_for_zero", ("zero_vector", "axis"), "zero_vector", "S2", {"norm_rule": "plain", "zero": 1.0}),
@@ -121,6 +123,51 @@ def test_a_wrong_rule_is_named(
     assert (finding.kind, finding.severity) == (kind, severity)
     assert finding.behaves_as == {"parameters": parameters}
     assert size(finding) <= 4, finding.witness
+
+
+def test_a_floor_is_named_on_rows_where_others_agree_with_it(judging: Any) -> None:
+    """Where every square underflows, floors of squares agree; one more question tells which it is."""
+    finding = the_finding(judging("floor_squared_product", "value", "zero_vector"))
+    assert {"underflow", "subnormal", "tiny_norm"} <= set(finding.regions)
+    assert finding.behaves_as == {"parameters": {"norm_rule": "floor_squared_product"}}
+
+
+def test_floors_that_nothing_tells_apart_are_both_named(judging: Any) -> None:
+    """In float16 no normal number is so small that 1e-8 is added to its square or taken in its place."""
+    found = {f.slug: f for f in judging("add_squared", "value").findings}
+    assert set(found) == {"fake-eps-add-squared", "fake-eps-floor-squared-norm-among-others"}
+    both = found["fake-eps-floor-squared-norm-among-others"]
+    assert (both.dtypes, both.regions) == (("float16",), ("subnormal",))
+    assert "norm_rule=floor_squared_norm or norm_rule=add_squared" in both.title
+
+
+def test_an_eps_that_is_taken_and_ignored(judging: Any) -> None:
+    """Where the eps given is 0.001 and no norm lies below 1e-6, any small eps explains the values: 1e-6 is found."""
+    result = judging("eps_ignored", "eps", "axis")
+    named = [f for f in result.findings if set(f.dtypes) != {"float16"}]
+    (finding,) = named
+    assert (finding.kind, finding.severity, finding.cells) == ("eps", "S2", 4)
+    assert finding.behaves_as == {"parameters": {"norm_rule": "floor_norm", "eps": 1e-6}}
+    for other in result.findings:  # float16 has no norms small enough to tell
+        if other is not finding:
+            assert (other.dtypes, " or " in other.title) == (("float16",), True)
+
+
+def test_only_long_rows_wrong(judging: Any) -> None:
+    """No rule explains it, and no narrower dtype whose wide bound happens to accept a row."""
+    finding = the_finding(judging("long_rows", "value", "sign", "axis"))
+    assert (finding.kind, finding.severity, finding.regions) == ("formula", "S1", ("long",))
+    assert finding.behaves_as == {}
+    assert finding.dtypes == ("float32", "float64")
+
+
+def test_a_value_that_depends_on_its_neighbours(judging: Any) -> None:
+    result = judging("neighbours", "batch")
+    assert {(f.kind, f.severity) for f in result.findings} == {("formula", "S1")}
+    finding = the_finding(result)
+    assert finding.behaves_as == {}
+    assert finding.dtypes == ("float16", "float32", "float64")
+    assert finding.properties == ("batch",)
 
 
 def test_nan_for_zero_vectors(judging: Any) -> None:
@@ -196,6 +243,7 @@ def test_a_missing_api(judging: Any) -> None:
     [
         ("PositiveLoss", ("value", "sign"), "sign", {"score": "similarity"}),
         ("MeanForSumLoss", ("reduction",), "reduction", {"reduction": "mean"}),
+        ("MeanOfWeightsLoss", ("weights", "reduction"), "reduction", {"reduction": "mean_by_weight"}),
         ("WeightlessLoss", ("weights", "reduction"), "weights", {"ignore_weights": True}),
     ],
 )
@@ -205,6 +253,19 @@ def test_a_wrong_loss_is_named(
     finding = the_finding(judging(name, *properties, api=LOSS))
     assert (finding.kind, finding.severity) == (kind, "S1")
     assert finding.behaves_as == {"parameters": parameters}
+
+
+def test_weights_broadcast_as_numpy_does(judging: Any) -> None:
+    """Silently wrong where the batch is square, an error where it is not."""
+    result = judging("BroadcastingLoss", "weights", "reduction", api=LOSS, examples=3)
+    found = {f.kind: f for f in result.findings}
+    assert set(found) == {"weights", "error"}
+    assert (found["weights"].severity, found["weights"].properties) == ("S1", ("weights",))
+    assert found["weights"].behaves_as == {"parameters": {"weights": "numpy"}}
+    assert "ValueError" in found["error"].title
+    for row in result.rows:
+        if row.verdict == "diverges":
+            assert "weights=per_sample" in row.variant or "weights=zeros" in row.variant, row
 
 
 def test_a_configuration_that_says_otherwise(judging: Any) -> None:
@@ -220,6 +281,7 @@ def test_a_configuration_that_says_otherwise(judging: Any) -> None:
     [
         ("nothing", "shape", "S1", "returns no array but NoneType"),
         ("a_string", "shape", "S1", "returns no array but str"),
+        ("a_list", "shape", "S1", "returns no array but list"),
         ("exiting", "error", "S2", "raises SystemExit: enough"),
         ("raising", "error", "S2", "raises RuntimeError: out of luck"),
         ("crashing", "crash", "S2", "the worker died: signal 6 (SIGABRT)"),

@@ -7,17 +7,20 @@ or the case or error itself. Failing rows that share a cause belong to one findi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance import conditions
+from lossproof.conformance.asker import Reply
+from lossproof.conformance.batches import Batch
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.judge import explains
 from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.rivals import rivals, telling
 from lossproof.conformance.subject import Key, Subject
 from lossproof.specs import covers
 from lossproof.specs.models import KnownFinding
@@ -275,6 +278,8 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
     for kind, parameters in candidates(subject, key, item.failure):
         match = _explains(subject, item.failure, parameters)
         rows = (int((item.mask & match).sum()), int(match.sum()))
+        if "compute_dtype" in parameters and 2 * rows[0] < whole[0]:
+            continue  # a dtype is that of a whole call
         if rows[0] and rows > most:
             best, most = (_cause(subject, key, kind, parameters), parameters, ""), rows
         if most == whole:
@@ -284,7 +289,10 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
     if most[0] == whole[0] and not doubtful:
         return best
     for predicate, kind in PREDICATES.items():
-        rows = (int((item.mask & _holds(subject, item.failure, predicate)).sum()), 0)
+        holds = _holds(subject, item.failure, predicate)
+        rows = (int((item.mask & holds).sum()), 0)
+        if 2 * int((item.mask & ~holds).sum()) > int((~holds).sum()):
+            continue  # what else is wrong shows that the condition is not the reason
         if rows[0] > most[0] - doubtful:
             best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
             doubtful = 0
@@ -346,6 +354,8 @@ def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
         for rule in FLOORS:
             if rule != subject.semantics.norm_rule:
                 yield kind, {"norm_rule": rule}
+        if key.region != "zero":
+            yield kind, {"norm_rule": "plain"}
     documented = [rule for rule in FLOORS if rule == subject.semantics.norm_rule]
     for rules in (documented, [rule for rule in FLOORS if rule not in documented]):
         for eps in EPS:
@@ -361,6 +371,38 @@ def _zeros(subject: Subject, failure: Failure) -> Iterator[tuple[str, dict[str, 
         yield "zero_vector", {"norm_rule": "plain", "zero": value}
     if not _holds(subject, failure, "eps_vanishes").any():
         yield "zero_vector", {"norm_rule": "plain", "zero": None}
+
+
+def settled(
+    subject: Subject, key: Key, found: Sequence[Explained], ask: Callable[[Batch], Reply]
+) -> list[Explained]:
+    """The causes after one more question for each that has rivals which explain its rows as well."""
+
+    def told(item: Explained) -> Explained:
+        parameters = json.loads(item.cause.behaves_as).get("parameters")
+        if item.cause.known or not parameters:
+            return item
+        others = [
+            rival
+            for rival in rivals(parameters, bool(key.variant.weights), FLOORS, EPS)
+            if _explains(subject, item.failure, rival)[item.mask].all()
+        ]
+        left = [parameters, *others]
+        for batch in telling(subject, item.failure.reply.batch, parameters) if others else ():
+            judged = ask(batch).judged
+            found = [explains(subject, batch.arrays, batch.options, judged, chosen) for chosen in left]
+            left = [chosen for chosen, m in zip(left, found, strict=True) if m.size and m.all()] or left
+        kinds = {"ignore_weights": "weights", "reduction": "reduction"}
+        if left == [parameters]:
+            return item
+        named = [_cause(subject, key, kinds.get(next(iter(p)), item.cause.kind), p) for p in left]
+        if len(named) == 1:
+            return replace(item, cause=named[0])
+        words = " or ".join(c.words.removeprefix("behaves as with ") for c in named)
+        both = replace(named[0], words=f"behaves as with {words}", slug=named[0].slug[:60] + "-among-others")
+        return replace(item, cause=both)
+
+    return _merged([told(item) for item in found])
 
 
 def _cause(

@@ -17,6 +17,8 @@ from lossproof.conformance.subject import Subject
 
 Mask = NDArray[np.bool_]
 PROVES_NOTHING = 0.25
+WIDER = 64.0
+"""A rule whose bound is more than so many times the documented one's must tell its value from the documented one."""
 LOW_PRECISION = ("float16", "bfloat16")
 
 
@@ -218,6 +220,26 @@ def explains(
     value = other.value
     bound = reach(other, judged.flush)
     right = np.where(value.undefined, np.isnan(values.astype(np.float64)), _right(values, other, bound))
+    if np.any(right & (bound > PROVES_NOTHING)) and not np.any(right & ~_accepts_all(judged, other, bound)):
+        return np.zeros_like(judged.wrong)  # not one row tells this rule from the documented one
     if right.size != judged.wrong.size:
         return np.full_like(judged.wrong, bool(right.all()))
     return np.asarray(right.reshape(judged.wrong.shape))
+
+
+def _accepts_all(judged: Judged, other: Expected, bound: NDArray[np.float64]) -> Mask:
+    """Where the bound of another formula is so much wider that it accepts the documented value as well.
+
+    A raw dot product of rows of mixed scale that cancels has a bound that says nothing of any value.
+    """
+    own = judged.expected
+    if own is None or own.shape != other.shape:
+        return np.zeros(other.shape, dtype=np.bool_)
+    wider = bound > WIDER * reach(own, judged.flush)
+    both = wider & np.asarray(oracle.within(np.asarray(own.value.lower), other.value, bound))
+    both = both & ~np.asarray(own.value.undefined) & ~np.asarray(other.value.undefined)
+    if (
+        other.axis is not None
+    ):  # small elements of a gradient tell little: one that tells the two apart is enough
+        return np.full(both.shape, bool(both[judged.wrong].all()))
+    return np.asarray(both)

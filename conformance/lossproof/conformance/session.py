@@ -16,7 +16,7 @@ from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question_of
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import judge_case
-from lossproof.conformance.causes import Cause, Explained, explain, holds_of, in_range
+from lossproof.conformance.causes import Cause, Explained, explain, holds_of, in_range, settled
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
@@ -112,6 +112,7 @@ class Session:
         causes: tuple[Explained, ...] = ()
         if outcome.verdict == "diverges":
             found = explain(subject, key, outcome, self.ledger)
+            found = settled(subject, key, found, lambda b: self.asker.judged(subject, b, key.region))
             causes = tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
         row = self._row(subject, key, outcome, causes)
         return Judgement(

@@ -83,15 +83,14 @@ class Place:
             env={**(theirs.env if theirs else {}), "LOSSPROOF_OWN": json.dumps(given)},
         )
 
-    def judged_by(self, framework: str, arrays: str) -> Spec:
-        """The spec that the code is judged by: one edition, for whatever version of `framework` there is.
+    def judged_by(self, arrays: str) -> Spec:
+        """The spec that the code is judged by: one edition, without the docstrings that it was written from.
 
-        The docstrings that the edition was written from are not those of the code. With NumPy's arrays any exception
-        stands for the framework's own.
+        With NumPy's arrays any exception stands for the framework's own.
         """
-        edition = self.edition.model_copy(update={"package": framework, "versions": "", "docstrings": {}})
+        edition = self.edition.model_copy(update={"docstrings": {}})
         cases = tuple(_any_error(c) for c in self.spec.cases) if arrays == "numpy" else self.spec.cases
-        return self.spec.model_copy(update={"framework": framework, "editions": (edition,), "cases": cases})
+        return self.spec.model_copy(update={"editions": (edition,), "cases": cases})
 
 
 def parse_code(text: str) -> Code:

@@ -71,7 +71,7 @@ def asked(
         yield OwnSession(
             replace(known, packages=packages, own=True),
             OwnAsker(worker, seed, examples),
-            place.judged_by(info.framework, arrays),
+            place.judged_by(arrays),
             ledger,
             arrays,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from lossproof.conformance.asker import Reply
@@ -51,7 +52,12 @@ class OwnSession(Session):
         self, facts: Facts, asker: OwnAsker, spec: Spec, ledger: Sequence[KnownFinding], arrays: str
     ) -> None:
         super().__init__(facts, asker, [spec], ledger)
-        self.own, self.arrays = asker, arrays
+        self.own, self.spec, self.arrays = asker, spec, arrays
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The API in whose place the code is, by the one edition of its spec, whatever is installed."""
+        return (Subject(self.facts, self.spec, self.spec.editions[0]),)
 
     def outcome(self, subject: Subject, key: Key) -> Outcome:
         """The verdict on one cell, `unsupported` where the cell is not about the code."""

@@ -1,9 +1,12 @@
-"""What a property's test function takes: a function that judges one cell and turns its verdict into a test outcome."""
+"""What a property's test function takes: a function that judges one cell, and how a verdict ends a test."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
+import pytest
+
+from lossproof.conformance.results import Row
 from lossproof.conformance.subject import Key, Subject
 
 Cell = tuple[str, Subject, Key]
@@ -21,3 +24,28 @@ class Conclude(Protocol):
     def __call__(self, cell: Cell, /) -> None:
         """Judge the cell."""
         ...
+
+
+def settle(row: Row, note: str) -> None:
+    """End a test the way its verdict asks for."""
+    if row.verdict == "broken":
+        raise Broken(note)
+    if row.verdict == "unsupported":
+        pytest.skip(f"unsupported: {note or row.observed}")
+    if row.verdict == "diverges":
+        if row.status in ("known", "carried"):
+            pytest.xfail(f"{row.status}: {row.finding}")
+        _diverges(row)
+
+
+def _diverges(row: Row) -> NoReturn:
+    lines = (
+        f"{row.api} {row.property} ({row.region}, {row.dtype}, {row.variant}) diverges",
+        f"{row.kind}, {row.severity}, {row.status}",
+        f"finding   {row.finding}",
+        f"documented {row.citation}",
+        f"expected  {row.expected}",
+        f"observed  {row.observed}",
+        f"witness   {row.witness}",
+    )
+    pytest.fail("\n".join(lines), pytrace=False)

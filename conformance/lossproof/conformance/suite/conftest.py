@@ -9,18 +9,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
 from lossproof.conformance.properties import properties
-from lossproof.conformance.results import Row
 from lossproof.conformance.run import facts
 from lossproof.conformance.session import Session
 from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Broken, Conclude
+from lossproof.conformance.suite.concluding import Conclude, settle
 from lossproof.conformance.suite.options import pytest_addoption
 from lossproof.specs.models import KnownFinding
 
@@ -109,31 +107,6 @@ def conclude(request: pytest.FixtureRequest) -> Conclude:
         settle(judgement.row, judgement.outcome.note)
 
     return concluding
-
-
-def settle(row: Row, note: str) -> None:
-    """End a test the way its verdict asks for."""
-    if row.verdict == "broken":
-        raise Broken(note)
-    if row.verdict == "unsupported":
-        pytest.skip(f"unsupported: {note or row.observed}")
-    if row.verdict == "diverges":
-        if row.status in ("known", "carried"):
-            pytest.xfail(f"{row.status}: {row.finding}")
-        _diverges(row)
-
-
-def _diverges(row: Row) -> NoReturn:
-    lines = (
-        f"{row.api} {row.property} ({row.region}, {row.dtype}, {row.variant}) diverges",
-        f"{row.kind}, {row.severity}, {row.status}",
-        f"finding   {row.finding}",
-        f"documented {row.citation}",
-        f"expected  {row.expected}",
-        f"observed  {row.observed}",
-        f"witness   {row.witness}",
-    )
-    pytest.fail("\n".join(lines), pytrace=False)
 
 
 @pytest.fixture

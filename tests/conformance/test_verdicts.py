@@ -162,12 +162,12 @@ def test_only_long_rows_wrong(judging: Any) -> None:
 
 
 def test_a_value_that_depends_on_its_neighbours(judging: Any) -> None:
+    """In float16 the shift is of the size of its wide bounds; elsewhere no rule and no condition explains it."""
     result = judging("neighbours", "batch")
-    assert {(f.kind, f.severity) for f in result.findings} == {("formula", "S1")}
-    finding = the_finding(result)
-    assert finding.behaves_as == {}
-    assert finding.dtypes == ("float16", "float32", "float64")
-    assert finding.properties == ("batch",)
+    (finding,) = (f for f in result.findings if f.dtypes != ("float16",))
+    assert (finding.kind, finding.severity, finding.properties) == ("formula", "S1", ("batch",))
+    assert (finding.behaves_as, finding.dtypes) == ({}, ("float32", "float64"))
+    assert {r.verdict for r in result.rows} == {"diverges"}
 
 
 def test_nan_for_zero_vectors(judging: Any) -> None:

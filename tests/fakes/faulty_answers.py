@@ -50,7 +50,7 @@ def nothing(x1, x2, axis=-1, eps=1e-8):
 
 
 def a_list(x1, x2, axis=-1, eps=1e-8):
-    return careful(x1, x2, axis, eps).tolist()
+    return np.atleast_1d(careful(x1, x2, axis, eps)).tolist()
 
 
 def a_string(x1, x2, axis=-1, eps=1e-8):

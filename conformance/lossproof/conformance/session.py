@@ -244,14 +244,26 @@ class Session:
         def same(reply: Reply) -> Failure | None:
             return self._same(subject, key, item, reply)
 
-        found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
+        def wrong(reply: Reply) -> Failure | None:
+            return self._same(subject, key, item, reply, diagnosing=False)
+
+        # The whole catalogue is tried on what is left, and only if that has another cause on every step.
+        first = same if item.cause.behaves_as != "{}" else wrong
+        found = witnesses.reduce(subject, key, failure, item.mask, first, self.asker, calls)
+        if first is wrong and same(found.failure.reply) is None:
+            found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
         put = spelled(question_of(subject, found.batch))
         return Standing(
             "new", put, documented(found.failure.reply.judged), seen(found.failure.reply.answer), outcome
         )
 
-    def _same(self, subject: Subject, key: Key, item: Explained, reply: Reply) -> Failure | None:
-        """The failure of a reduced question, if it fails for the cause of the cell."""
+    def _same(
+        self, subject: Subject, key: Key, item: Explained, reply: Reply, diagnosing: bool = True
+    ) -> Failure | None:
+        """The failure of a reduced question, if it fails for the cause of the cell.
+
+        Without `diagnosing` a failure that no rule is known to explain counts as one of an unexplained cause.
+        """
         judged, kind = reply.judged, item.failure.kind
         if judged.expected is None or judged.refused:
             return None
@@ -265,6 +277,8 @@ class Session:
         behaves = json.loads(item.cause.behaves_as)
         if behaves.get("parameters") or behaves.get("predicate"):
             return failure if holds_of(subject, failure, behaves) else None
+        if not diagnosing:
+            return failure
         causes = explain(subject, key, Outcome("diverges", kind, (failure,)), self.ledger)
         return failure if any(c.cause.slug == item.cause.slug for c in causes) else None
 

@@ -61,5 +61,9 @@ def call(api, arrays, options, mode):
 
 
 def grad(api, arrays, options, mode, wrt):
-    """Nothing here can be differentiated."""
-    raise worker.Unsupported("fakes have no gradients")
+    """What `gradients` has for the API; nothing else here can be differentiated."""
+    slope = resolve("gradients.SLOPES").get(api)
+    if slope is None:
+        raise worker.Unsupported("nothing here has a gradient of " + api)
+    _, _, kwargs = worker.prepare(api, arrays, options, resolve)
+    return slope(wrt, **kwargs)

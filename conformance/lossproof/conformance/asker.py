@@ -16,7 +16,7 @@ from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject, Variant
 
 KEPT_GROUPS = 24
-GRADIENTS = 4
+GRADIENTS = 2
 EXTREME = ("underflow", "subnormal")
 
 
@@ -162,7 +162,7 @@ class Asker:
         return tuple(replies)
 
     def count(self, key: Key) -> int:
-        """How many batches a cell asks: `examples`; two where a layout repeats itself, four of gradients.
+        """How many batches a cell asks: `examples`; two where a layout repeats itself, and of gradients.
 
         A row has one value and a gradient of d elements.
         """

@@ -316,6 +316,8 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
                 ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"),
                 {"score": score},
             )
+    if failure.reply.batch.wrt:
+        yield from _gradients(subject)
     if subject.has("x"):
         yield from _rules(subject, key)
     for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
@@ -324,8 +326,6 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
     if key.variant.weights:
         yield "weights", {"ignore_weights": True}
         yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
-    if failure.reply.batch.wrt and subject.spec.family == "cosine" and subject.eps():
-        yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
     if subject.option("axis") is not None and key.region in PLAIN:
         for axis in (-1, 0, 1, -2):
             yield "axis", {"axis": axis}
@@ -346,6 +346,16 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
         yield "dtype", {"compute_dtype": "narrowest"}
     elif judged.expected.compute == "float64" and key.region not in EXTREME:
         yield "dtype", {"compute_dtype": "float32"}
+
+
+def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ways in which the gradient of a right value is wrong: none, by a factor, of the other input, past a floor."""
+    for factor in (0.0, 2.0, 0.5):
+        yield "gradient", {"gradient_factor": factor}
+    if subject.has("x"):
+        yield "gradient", {"gradient_of": "other"}
+    if subject.spec.family == "cosine" and subject.eps():
+        yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
 
 
 def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -34,6 +34,8 @@ class Expected:
     compute: str
     axis: int | None = None
     """of a gradient: the axis along which the elements of one row lie"""
+    cast: bool = False
+    """of a gradient: whether it is computed in a documented dtype and then rounded to that of the input"""
 
 
 def expect(
@@ -77,13 +79,20 @@ def expect(
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
     if wrt:
         role = next(a.role for a in subject.edition.call.arrays if a.name == wrt)
+        if override.get("gradient_of") == "other":
+            role = {"x": "y", "y": "x"}.get(role, role)
+        if (factor := override.get("gradient_factor")) is not None:
+            weights = factor * (np.ones(()) if weights is None else weights.astype(np.float64))
         result = formula.gradient(role, value.shape, weights, chosen.reduction(), override.get("clamp"))
         dtype = str(arrays[wrt].dtype)
     else:
         result = oracle.reduce(value, chosen.reduction(), weights=weights, empty=override.get("empty"))
     if dtype is not None and FORMATS[dtype].precision < FORMATS[compute].precision:
         compute = dtype  # the result is rounded once more, to fewer bits
-    return Expected(result, tuple(result.shape), dtype, compute, formula.axis if wrt else None)
+    if not wrt:
+        return Expected(result, tuple(result.shape), dtype, compute)
+    cast = semantics.compute_dtype not in ("input", NARROWEST, compute)
+    return Expected(result, tuple(result.shape), dtype, compute, formula.axis, cast)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,7 @@ def _right(values: NDArray[Any], expected: Expected, bound: NDArray[np.float64])
     return right
 
 
+@lru_cache(maxsize=8)  # asked when an answer is judged, graded and sampled
 def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     """The bound on each value.
 
@@ -148,7 +150,7 @@ def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     squares underflow, which is judged as such. Half an ulp of a subnormal float64 is no float64; there the bound is a
     whole one.
     """
-    last = accepted(expected.compute)
+    last = "G2" if expected.cast else accepted(expected.compute)
     bound = oracle.bound(expected.value, expected.compute, last)
     if not flush:
         strict = oracle.bound(expected.value, expected.compute, last, flush=False)
@@ -178,7 +180,8 @@ def grade(answers: Sequence[Judged]) -> str:
         return "none"
     if not valued:
         return ""
-    last = accepted(valued[0].expected.compute) if valued[0].expected else "G2"
+    first = valued[0].expected
+    last = accepted(first.compute) if first and not first.cast else "G2"
     return next((g for g in ("G0", "G1", "G2") if all(_reaches(j, g) for j in valued)), last)
 
 

@@ -166,7 +166,7 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
         return "config"
     if ask == "bases" and isinstance(expected.get("data"), str):
         return "bases"
-    if ask not in ("call", "descend", "fit") and isinstance(expected.get("value"), (list, str, int, float)):
+    if ask not in ("call", "gradient", "descend", "fit") and isinstance(expected.get("value"), (list, str, int, float)):
         return "printed"
     if (issue := words.at_issue(finding)) in ("shape", "dtype") and observed.get("outcome") != "error":
         return issue

@@ -67,6 +67,7 @@ _PARAMETERS: Final[dict[str, dict[Any, str]]] = {
         "expand": "broadcasts the inputs before it normalises them",
         "normalise": "normalises the inputs before it broadcasts them",
     },
+    "gradient_of": {"other": "gives the gradient with respect to the other input"},
     "clamp": {"followed": "differentiates a norm that is held at its floor as if it were not"},
     "ignore_weights": {True: "ignores the weights"},
     "keepdims": {True: "keeps the axis with length 1", False: "drops the axis"},

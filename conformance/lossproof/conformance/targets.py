@@ -176,11 +176,16 @@ def packages_of(python: Path) -> tuple[str, dict[str, str]]:
 
 
 def catalogue_of(name: str) -> Catalogue:
-    """The catalogue of a package by name; UsageError with the nearest names for an unknown one."""
-    known = load_catalogues()
+    """The catalogue of a package by name; UsageError with the nearest names for an unknown one.
+
+    That of an extension's framework has no releases.
+    """
+    known, own = load_catalogues(), load_frameworks().get(name)
     if name in known:
         return known[name]
-    raise UsageError(f"unknown target {name!r}: {_nearest(name, list(known))}")
+    if own is not None:
+        return Catalogue(name=name, framework=name, releases=(), builds=(), backends=own.backends)
+    raise UsageError(f"unknown target {name!r}: {_nearest(name, [*known, *load_frameworks()])}")
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -203,8 +208,13 @@ def _understand(text: str) -> list[Target] | Recipe:
     if here is not None:
         return [here]
     if version is None:
-        extra = facts_of(catalogue.framework).extra
-        raise NotInstalled(f'{text} is not installed here; get it with: pip install "lossproof[{extra}]"')
+        got_with = facts_of(catalogue.framework).got_with
+        raise NotInstalled(f"{text} is not installed here; get it with: {got_with}")
+    if not catalogue.builds:
+        raise UsageError(
+            f"{text}: no environments are built for {catalogue.name}; install that version beside the tool, or name "
+            "the path of a Python that has it"
+        )
     from lossproof.conformance.environments import plan
 
     return plan(catalogue.name, version, backend)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from lossproof.specs import extensions
 from lossproof.specs.models import Ledger, Spec
 from lossproof.specs.nodes import read_document
 from lossproof.specs.problems import Problem, SpecError
@@ -22,7 +23,9 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def load_specs(path: str | Path | None = None) -> tuple[Spec, ...]:
-    """The specs of a file or folder (not of its subfolders), sorted by API; None: the packaged ones.
+    """The specs of a file or folder (not of its subfolders), sorted by API.
+
+    None: the packaged ones, and those of installed extensions.
 
     Raises:
         SpecError: with every problem of every file; two specs of one API are a problem too.
@@ -39,7 +42,9 @@ def load_specs(path: str | Path | None = None) -> tuple[Spec, ...]:
 
 
 def load_ledger(path: str | Path | None = None) -> Ledger:
-    """The known findings of a file or folder, merged and sorted by slug; None: the packaged ones.
+    """The known findings of a file or folder, merged and sorted by slug.
+
+    None: the packaged ones, and those of installed extensions.
 
     Raises:
         SpecError: with every problem of every file; a slug used twice is a problem too.
@@ -94,8 +99,15 @@ def _load_all(
 
 
 def _files(packaged: str, path: str | Path | None, may_be_empty: bool) -> Iterator[tuple[str, Traversable]]:
-    source: Traversable = resources.files(__package__) / packaged if path is None else Path(path)
-    shown = packaged if path is None else str(path)
+    if path is None:
+        yield from _in(resources.files(__package__) / packaged, packaged, may_be_empty)
+        for name, folder in extensions.folders(packaged):
+            yield from _in(folder, f"{name}: {folder.name}", True)
+    else:
+        yield from _in(Path(path), str(path), may_be_empty)
+
+
+def _in(source: Traversable, shown: str, may_be_empty: bool) -> Iterator[tuple[str, Traversable]]:
     if source.is_file():
         yield shown, source
         return

@@ -45,7 +45,13 @@ def _installed() -> list[dict[str, Any]]:
     from lossproof.specs.frameworks import load_frameworks
 
     return [
-        {"target": f.name, "title": f.title, "version": version_here(f), "extra": f.extra}
+        {
+            "target": f.name,
+            "title": f.title,
+            "version": version_here(f),
+            "extra": f.extra,
+            "got_with": f.got_with,
+        }
         for f in load_frameworks().values()
     ]
 
@@ -89,7 +95,7 @@ def _remove(environments: list[Environment], names: tuple[str, ...]) -> None:
 def _print(told: dict[str, Any]) -> None:
     click.echo("installed")
     for row in told["installed"]:
-        state = row["version"] or f'not installed; get it with: pip install "lossproof[{row["extra"]}]"'
+        state = row["version"] or f"not installed; get it with: {row['got_with']}"
         click.echo(f"  {row['target']:<12}{state}")
     click.echo("built")
     for row in told["built"]:

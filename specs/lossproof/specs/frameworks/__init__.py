@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lossproof.specs import extensions
+from lossproof.specs.problems import Problem, SpecError
 
 
 class _Frozen(BaseModel):
@@ -38,7 +42,8 @@ class FrameworkFacts(_Frozen):
     """One framework, as its YAML file states it.
 
     `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
-    file name in `lossproof.conformance.adapters`, `extra` the extra of lossproof that installs it,
+    file name in `lossproof.conformance.adapters` (of an extension: a path), `extra` the extra of lossproof that installs
+    it, if one does,
     `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the package whose version
     decides what the documentation said, `spelling` maps prefixes to what they are called in a script,
     `backends` are the libraries that it can compute with, where it has a choice, and `beside` names the
@@ -50,13 +55,18 @@ class FrameworkFacts(_Frozen):
     distributions: tuple[str, ...] = Field(min_length=1)
     import_name: str
     adapter: str
-    extra: str
+    extra: str = ""
     prefixes: tuple[str, ...] = Field(min_length=1)
     editions: Mapping[str, str]
     backends: tuple[str, ...] = ()
     beside: str = ""
     spelling: Mapping[str, str] = Field(default_factory=dict)
     reproducer: Reproducer
+
+    @property
+    def got_with(self) -> str:
+        """The command that installs it."""
+        return f'pip install "lossproof[{self.extra}]"' if self.extra else f"pip install {self.distributions[0]}"
 
     def has(self, api: str) -> bool:
         """Whether an API's full name belongs to this framework."""
@@ -103,9 +113,33 @@ class Catalogue(_Frozen):
 
 @cache
 def load_frameworks() -> Mapping[str, FrameworkFacts]:
-    """Every framework lossproof knows, by name, in alphabetical order."""
-    found = [FrameworkFacts.model_validate(data) for data in _read(resources.files(__name__))]
-    return MappingProxyType({facts.name: facts for facts in sorted(found, key=lambda facts: facts.name)})
+    """Every framework lossproof knows, by name, in alphabetical order: its own and those of installed extensions.
+
+    Raises:
+        SpecError: an extension's file is wrong, or names a framework that there is already.
+    """
+    found = {f.name: f for f in (FrameworkFacts.model_validate(d) for d in _read(resources.files(__name__)))}
+    for name, folder in extensions.folders("frameworks"):
+        for facts in _brought(name, folder):
+            if facts.name in found:
+                problem = f"there is a framework {facts.name!r} already"
+                raise SpecError([Problem(f"{name}: {folder.name}", 0, "name", problem)])
+            found[facts.name] = facts
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def _brought(name: str, folder: Path) -> list[FrameworkFacts]:
+    """The frameworks of an extension's folder, each with the path of its adapter."""
+    try:
+        found = [FrameworkFacts.model_validate(data) for data in _read(folder)]
+    except (ValidationError, yaml.YAMLError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        field = ".".join(str(part) for part in first["loc"])
+        raise SpecError([Problem(f"{name}: {folder.name}", 0, field, str(first["msg"]))]) from error
+    for facts in found:
+        if not (folder / facts.adapter).is_file():
+            raise SpecError([Problem(f"{name}: {folder.name}", 0, "adapter", f"no such file: {facts.adapter}")])
+    return [facts.model_copy(update={"adapter": str(folder / facts.adapter)}) for facts in found]
 
 
 @cache

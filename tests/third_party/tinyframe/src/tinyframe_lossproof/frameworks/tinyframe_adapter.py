@@ -1,0 +1,47 @@
+"""Tinyframe as a target: loaded by lossproof's worker, with nothing but the standard library, NumPy and tinyframe."""
+
+import lossproof_worker as worker
+import numpy as np
+import tinyframe
+
+
+def info():
+    """Who answers here."""
+    return {
+        "framework": "tinyframe",
+        "version": tinyframe.__version__,
+        "companions": {},
+        "backend": "",
+        "device": "cpu",
+        "modes": ("eager",),
+    }
+
+
+def resolve(api):
+    """The object with that name."""
+    return worker.resolve_name(api)
+
+
+def make(data, dtype, shape, layout):
+    """A Tensor of those bytes."""
+    if dtype not in ("float32", "float64"):
+        raise worker.Unsupported(f"tinyframe has no {dtype}")
+    return tinyframe.Tensor(worker.as_numpy(data, dtype, shape, layout), dtype)
+
+
+def read(native):
+    """Bytes, dtype and shape of a Tensor or NumPy array; None for anything else."""
+    if isinstance(native, tinyframe.Tensor):
+        native = native.numpy()
+    return worker.from_numpy(native) if isinstance(native, (np.ndarray, np.generic)) else None
+
+
+def call(api, arrays, options, mode):
+    """The value of the API."""
+    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
+    return function(*args, **kwargs)
+
+
+def grad(api, arrays, options, mode, wrt):
+    """Tinyframe differentiates nothing."""
+    raise worker.Unsupported("tinyframe has no gradients")

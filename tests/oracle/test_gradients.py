@@ -128,6 +128,30 @@ def test_inside_a_clamp_the_formula_has_a_derivative():
     assert oracle.cosine_gradient([[0.0, 0.0]], [[3.0, 4.0]]).undefined.all()
 
 
+def test_a_norm_that_is_followed_below_its_floor():
+    """What comes of d/da_i of a norm whose value alone was raised to eps: k = 1/(eps |a|), and 0 for a = 0."""
+    x, y = np.array([[3.0, 4.0], [0.0, 0.0], [6.0, 8.0]]), np.array([[5.0, 12.0]] * 3)
+    e = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=8.0, clamp="followed")
+    held = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=8.0)
+    d = 8 * 13  # the norms are 5, 0 and 10, and 13
+    pull = [F(63, d) * a / (8 * 5) for a in (3, 4)]
+    inside = [reference.number(F(b, d) - p) for b, p in zip((5, 12), pull, strict=True)]
+    check(e, [*inside, *(reference.number(F(b, d)) for b in (5, 12)), *gradient(x[2], y[2])])
+    assert (e.lower[1:] == held.lower[1:]).all()
+    assert not oracle.within(
+        held.lower[:1],
+        oracle.cosine_gradient(x[:1], y[:1], norm_rule="floor_norm", eps=8.0, clamp="followed"),
+        1e-3,
+    ).any()
+
+
+def test_a_gradient_of_nothing_has_no_elements():
+    for axis in (0, 1):
+        e = oracle.cosine_gradient(np.zeros((0, 3)), np.zeros((0, 3)), axis=axis)
+        assert e.shape == (0, 3)
+        assert oracle.bound(e, "float32", "G2").shape == (0, 3)
+
+
 def test_every_subgradient_at_a_kink_is_right_and_nothing_else():
     x, y = np.array([[3.0, 4.0]]), np.array([[10.0, 0.0]])  # |x| is exactly eps
     e = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=5.0)
@@ -232,6 +256,7 @@ def test_bad_input():
         (lambda: oracle.cosine_gradient(a, a, wrt="z"), "wrt='z'.*x, y"),
         (lambda: oracle.cosine_gradient(a, a, weights=np.ones(3)), r"\(3,\).*\(2,\)"),
         (lambda: oracle.cosine_gradient(a, a, reduction="max"), "reduction='max'"),
+        (lambda: oracle.cosine_gradient(a, a, clamp="loose"), "clamp='loose'.*held, followed"),
         (lambda: oracle.cosine_embedding_gradient(a, a, [1, 1], wrt="x"), "wrt='x'.*x1, x2"),
         (lambda: oracle.contrastive_gradient(np.ones((3, 2)), np.ones(2)), r"widen distances"),
     ):

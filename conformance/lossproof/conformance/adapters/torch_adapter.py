@@ -74,11 +74,11 @@ def call(api, arrays, options, mode):
 
 
 def grad(api, arrays, options, mode, wrt):
-    """The gradient of the summed value with respect to the array called `wrt`."""
+    """The gradient of the summed value with respect to the array called `wrt`; None where it is cut off."""
     function, args, kwargs = worker.prepare(api, arrays, options, resolve)
     leaf = arrays[wrt].value.requires_grad_()
     total = in_mode(function, api, arrays, options, mode)(*args, **kwargs).sum()
-    (result,) = torch.autograd.grad(total, leaf, allow_unused=True)
+    result = torch.autograd.grad(total, leaf, allow_unused=True)[0] if total.requires_grad else None
     leaf.requires_grad_(False)
     return result
 

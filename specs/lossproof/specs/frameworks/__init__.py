@@ -42,12 +42,11 @@ class FrameworkFacts(_Frozen):
     """One framework, as its YAML file states it.
 
     `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
-    file name in `lossproof.conformance.adapters` (of an extension: a path), `extra` the extra of lossproof that installs
-    it, if one does,
-    `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the package whose version
-    decides what the documentation said, `spelling` maps prefixes to what they are called in a script,
-    `backends` are the libraries that it can compute with, where it has a choice, and `beside` names the
-    framework that speaks for this one where both are installed.
+    file name in `lossproof.conformance.adapters` (of an extension: a path), `extra` the extra of lossproof that
+    installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the
+    package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
+    in a script, `backends` are the libraries that it can compute with, where it has a choice, and `beside` names
+    the framework that speaks for this one where both are installed.
     """
 
     name: str
@@ -66,7 +65,9 @@ class FrameworkFacts(_Frozen):
     @property
     def got_with(self) -> str:
         """The command that installs it."""
-        return f'pip install "lossproof[{self.extra}]"' if self.extra else f"pip install {self.distributions[0]}"
+        return (
+            f'pip install "lossproof[{self.extra}]"' if self.extra else f"pip install {self.distributions[0]}"
+        )
 
     def has(self, api: str) -> bool:
         """Whether an API's full name belongs to this framework."""
@@ -138,7 +139,9 @@ def _brought(name: str, folder: Path) -> list[FrameworkFacts]:
         raise SpecError([Problem(f"{name}: {folder.name}", 0, field, str(first["msg"]))]) from error
     for facts in found:
         if not (folder / facts.adapter).is_file():
-            raise SpecError([Problem(f"{name}: {folder.name}", 0, "adapter", f"no such file: {facts.adapter}")])
+            raise SpecError(
+                [Problem(f"{name}: {folder.name}", 0, "adapter", f"no such file: {facts.adapter}")]
+            )
     return [facts.model_copy(update={"adapter": str(folder / facts.adapter)}) for facts in found]
 
 

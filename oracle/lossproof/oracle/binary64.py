@@ -23,7 +23,7 @@ from flint import fmpq
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_between
 from lossproof.oracle.reals import Real
 from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import dot
+from lossproof.oracle.slices import FEW, dot
 
 U = 2.0**-53
 GROW = 1.0 + 2.0**-48
@@ -31,8 +31,6 @@ TINY = 2.0**-1000
 SAFE = 2.0**400
 """Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could leave the range."""
 DENORMAL = 5e-324
-FEW = 8
-"""Rows up to this length are summed column by column: NumPy's loops over short rows are slow."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +84,6 @@ class Products(NamedTuple):
         return Products(self.p[index], self.q[index], self.r[index])
 
 
-def _by_columns(x: Float, y: Float) -> tuple[Float, Float, Float]:
-    """P, Q and R of short rows, one column after another."""
-    if x.shape[1] == 0 or x.shape[1] != y.shape[1]:
-        return dot(x, y), dot(x, x), dot(y, y)
-    a, b = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
-    p, q, r = a[0] * b[0], a[0] * a[0], b[0] * b[0]
-    for v, w in zip(a[1:], b[1:], strict=True):
-        p += v * w
-        q += v * v
-        r += w * w
-    return p, q, r
-
-
 class Binary64:
     """The arithmetic of balls."""
 
@@ -117,7 +102,9 @@ class Binary64:
         """P, Q and R of a block."""
         x, y = block.x, block.y
         with np.errstate(all="ignore"):
-            p, q, r = (dot(x, y), dot(x, x), dot(y, y)) if x.shape[1] > FEW else _by_columns(x, y)
+            if x.shape[1] <= FEW:
+                x, y = np.asfortranarray(x), np.asfortranarray(y)
+            p, q, r = dot(x, y), dot(x, x), dot(y, y)
         if np.count_nonzero(p) < len(p):
             rows = np.flatnonzero(p == 0)
             p[rows[((x[rows] != 0) & (y[rows] != 0)).any(axis=1)]] = DENORMAL

@@ -19,45 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from lossproof.oracle.binary64 import FEW, GROW, SAFE, U
+from lossproof.oracle.binary64 import GROW, SAFE, U
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_ends
 from lossproof.oracle.reals import Real, rational
 from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import Sliced, dot, exponents_of_norms, sliced, width
+from lossproof.oracle.sliced_dots import sliced_dots
+from lossproof.oracle.transforms import fast_two_sum, two_prod, two_sum
 
 EPS = 2.0**-102
 TINY = 2.0**-880
-SPLITTER = 2.0**27 + 1
-RANGE = 2.0**360
-"""Rows whose squared norm lies outside [1/RANGE, RANGE] are given up: products of two would leave the
-range.
-"""
-ONE_SLICE = 256
+ONE_SLICE = 1024
 """In longer rows one slice proves too little."""
-NEAR_ELEMENTS = 1 << 15
-"""Slices are made of so many elements at a time, which the nearest cache holds."""
-
-
-def two_sum(a: Float, b: Float) -> tuple[Float, Float]:
-    """a + b exactly (Knuth)."""
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-def fast_two_sum(a: Float, b: Float) -> tuple[Float, Float]:
-    """a + b exactly for |a| >= |b| or a = 0 (Dekker)."""
-    s = a + b
-    return s, b - (s - a)
-
-
-def two_prod(a: Float, b: Float) -> tuple[Float, Float]:
-    """a b exactly (Dekker and Veltkamp: no fused operation is needed)."""
-    p = a * b
-    t, s = SPLITTER * a, SPLITTER * b
-    ah, bh = t - (t - a), s - (s - b)
-    al, bl = a - ah, b - bh
-    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
 
 
 @dataclass(frozen=True)
@@ -131,13 +103,9 @@ class DoubleDouble:
         return Pair(hi, lo, EPS * np.abs(hi) + TINY)
 
     def dots(self, block: Block) -> tuple[Pair, Pair, Pair]:
-        count = self.slices if block.length <= ONE_SLICE else 2
-        step = max(1, NEAR_ELEMENTS // max(block.length, 1))
-        if len(block.x) <= step:
-            return _dots(block, count)
-        starts = range(0, len(block.x), step)
-        parts = [_dots(Block(block.x[i : i + step], block.y[i : i + step]), count) for i in starts]
-        p, q, r = (self.join(list(column)) for column in zip(*parts, strict=True))
+        sums = sliced_dots(block, self.slices if block.length <= ONE_SLICE else 2)
+        with np.errstate(all="ignore"):
+            p, q, r = (Pair(*two_sum(s.high, s.low), s.rad) for s in sums)
         return p, q, r
 
     def sqrt(self, a: Pair) -> Pair:
@@ -221,94 +189,3 @@ class DoubleDouble:
         rad = (a.rad + 2 * U * np.abs(a.lo)) * GROW
         rad = np.where(a.rad == 0, 0.0, rad)
         return a.hi + (a.lo - rad), a.hi + (a.lo + rad)
-
-
-def _dots(block: Block, count: int) -> tuple[Pair, Pair, Pair]:
-    """P, Q and R from so many slices of each row and what they leave."""
-    x, y, bits = block.x, block.y, width(block.length)
-    if block.length <= FEW:  # NumPy's inner loops then run along the columns
-        x, y = np.asfortranarray(x), np.asfortranarray(y)
-    with np.errstate(all="ignore"):
-        q, r = dot(x, x), dot(y, y)
-        fine_x, fine_y = _within_range(x, q), _within_range(y, r)
-        if not (fine_x.all() and fine_y.all()):
-            x, y = (np.where(fine[:, None], v, 0.0) for fine, v in ((fine_x, x), (fine_y, y)))
-            q, r = np.where(fine_x, q, 0.0), np.where(fine_y, r, 0.0)
-        sx, sy = (sliced(v, exponents_of_norms(s), bits, count) for v, s in ((x, q), (y, r)))
-        p = _given_up(_product(x, sx, q, y, sy, r, block), ~fine_x | ~fine_y)
-        return p, _given_up(_square(x, sx, q), ~fine_x), _given_up(_square(y, sy, r), ~fine_y)
-
-
-def _within_range(x: Float, squared: Float) -> Mask:
-    """Where the squared norm is in range, or the row is all zeros."""
-    fine: Mask = (squared >= 1 / RANGE) & (squared <= RANGE)
-    if not fine.all():
-        rows = np.flatnonzero(squared == 0)
-        fine[rows] = ~x[rows].any(axis=1)
-    return fine
-
-
-def _given_up(a: Pair, rows: Mask) -> Pair:
-    return Pair(a.hi, a.lo, np.where(rows, np.inf, a.rad)) if rows.any() else a
-
-
-def _collected(high: Float, middle: Float, low: Float, rad: Float, zero: Mask) -> Pair:
-    """high + middle + low with the two first exact and the last small, as a pair."""
-    s, e = two_sum(high, middle)
-    tail = e + low
-    rad = (rad + 2 * U * (np.abs(e) + np.abs(low))) * GROW + TINY
-    hi, lo = two_sum(s, tail)
-    return Pair(hi, lo, np.where(zero, 0.0, rad))
-
-
-def _product(x: Float, sx: Sliced, q: Float, y: Float, sy: Sliced, r: Float, block: Block) -> Pair:
-    """x y = x1 y1 + [x1 ry + rx y] with one slice; with two x1 y1 + (x1 y2 + x2 y1) + [x2 y2 + x ry + rx (y - ry)].
-
-    What stands before the bracket is exact, the bracket is plain float64.
-    """
-    x1, y1, d = sx.parts[0], sy.parts[0], block.length
-    high = dot(x1, y1)
-    if len(sx.parts) == 1:
-        middle, terms = np.zeros_like(high), [dot(x1, sy.rest), dot(sx.rest, y)]
-    else:
-        x2, y2 = sx.parts[1], sy.parts[1]
-        middle = dot(x1, y2) + dot(x2, y1)
-        terms = [dot(x, sy.rest), dot(sx.rest, y - sy.rest), dot(x2, y2)]
-    gamma = (d + 4) * U / (1 - (d + 4) * U)
-    size_x, size_y = (np.sqrt(s * (d / max(v.shape[1], 1))) for s, v in ((q, x), (r, y)))
-    half_x, half_y = (
-        np.ldexp(0.5, s.quantum(len(s.parts) - 1)) for s in (sx, sy)
-    )  # the rests are at most these
-    rest_x, rest_y = (np.sqrt(float(d)) * h for h in (half_x, half_y))  # their norms
-    rad = gamma * ((size_x + rest_x) * rest_y + (size_y + rest_y) * rest_x) * (1 + 4 * gamma)
-    low, rad = _added(terms, rad)
-    zero = (high == 0) & (middle == 0) & (low == 0)
-    if zero.any():
-        rows = np.flatnonzero(zero)
-        zero[rows] = ~((x[rows] != 0) & (y[rows] != 0)).any(axis=1)
-    return _collected(high, middle, low, rad, zero)
-
-
-def _square(x: Float, s: Sliced, q: Float) -> Pair:
-    """x x = x1 x1 + [rx (x + x1)], or x1 x1 + 2 x1 x2 + [x2 x2 + rx (2 x - rx)]; q is the float64 approximation."""
-    x1, d = s.parts[0], x.shape[1]
-    high = dot(x1, x1)
-    if len(s.parts) == 1:
-        middle, terms = np.zeros_like(high), [dot(s.rest, x + x1)]
-    else:
-        x2, twice = s.parts[1], x - s.rest
-        twice += x
-        middle, terms = 2 * dot(x1, x2), [dot(s.rest, twice), dot(x2, x2)]
-    gamma = (d + 4) * U / (1 - (d + 4) * U)
-    rest = np.sqrt(float(d)) * np.ldexp(0.5, s.quantum(len(s.parts) - 1))
-    rad = gamma * (2 * np.sqrt(q) + rest) * rest * (1 + 4 * gamma)
-    low, rad = _added(terms, rad)
-    return _collected(high, middle, low, rad, q == 0)
-
-
-def _added(terms: list[Float], rad: Float) -> tuple[Float, Float]:
-    """The sum of a few small terms, and rad with what the additions may lose."""
-    low, size = terms[0], np.abs(terms[0])
-    for t in terms[1:]:
-        low, size = low + t, size + np.abs(t)
-    return low, (rad + 4 * U * size) * GROW

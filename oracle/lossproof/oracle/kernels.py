@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from lossproof.oracle import fused
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.slices import width
 
 if TYPE_CHECKING:
     from lossproof.oracle.cosine import CosineProblem
@@ -119,16 +118,12 @@ def half_to_single(x: NDArray[np.float16]) -> NDArray[np.float32]:
 
 
 def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFormat) -> tuple[Float, Mask]:
-    from lossproof.oracle import compiled
+    from lossproof.oracle import compiled, compiled_float64
 
     length, measure = problem.pairs.length, problem.measure
     if fmt.name == "float64":
-        return compiled.round_float64(
-            np.ascontiguousarray(x, np.float64),
-            np.ascontiguousarray(y, np.float64),
-            width(length),
-            problem.score,
-        )
+        wide = (np.ascontiguousarray(v, np.float64) for v in (x, y))
+        return compiled_float64.round_float64(*wide, problem.score)
     x, y = _native(x), _native(y)
     rule = fused.RULES.index(measure.norm_rule)
     return compiled.round_products(

@@ -1,0 +1,191 @@
+"""P, Q and R of rows in twice the working precision, for double_double.py: exact dot products of slices and a small rest.
+
+    x y = x1 y1 + [x1 ry + rx y]                                         one slice
+    x y = x1 y1 + (x1 y2 + x2 y1) + [x ry + rx (y - ry) + x2 y2]         two slices
+
+What stands before the bracket is exact, and so is x2 y2; the rest of the bracket is plain float64.
+
+The first slice has SLICE bits, counted from the norm: |x| < 2^E and a quantum of 2^(E - SLICE), so |x1| <= 2^SLICE + sqrt(d)/2
+quanta, and by Cauchy-Schwarz every partial sum of x1 y1, in any order, is an integer below 2^53 quanta. The second slice has
+w = SLICE - 1 - ceil(log2(d)/2) bits: its elements are at most 2^w quanta of its own, so |x2| <= sqrt(d) 2^w and x1 y2 + x2 y1
+stays below 2^53 as well, as does x2 y2.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lossproof.oracle.binary64 import GROW, U
+from lossproof.oracle.formats import Float, Mask
+from lossproof.oracle.rows import Block
+from lossproof.oracle.slices import FEW, SLICE, dot, exponents_of_norms
+from lossproof.oracle.transforms import two_sum
+
+RANGE = 2.0**360
+"""Rows whose squared norm lies outside [1/RANGE, RANGE] are given up: products of two would leave the range."""
+NEAR_ELEMENTS = 1 << 14
+"""Slices are made of so many elements at a time, which the nearest caches hold."""
+
+
+class Sum(NamedTuple):
+    """high + low, known within rad; infinite where nothing is known."""
+
+    high: Float
+    low: Float
+    rad: Float
+
+
+def sliced_dots(block: Block, count: int) -> tuple[Sum, Sum, Sum]:
+    """P, Q and R from `count` slices (one or two) of each row."""
+    x, y, n, d = block.x, block.y, len(block.x), block.length
+    sums = np.empty((9 if count == 1 else 16, n))
+    with np.errstate(all="ignore"):
+        step = max(1, NEAR_ELEMENTS // max(d, 1))
+        space = [np.empty(min(step, n) * d) for _ in range(4)]  # used again and again: fresh memory is slow
+        for i in range(0, n, step):
+            _add_up(x[i : i + step], y[i : i + step], d, count, sums[:, i : i + step], space)
+        return _bounded(block, count, sums)
+
+
+def second_width(length: int) -> int:
+    """w: the bits of a second slice."""
+    return SLICE - 1 - (max(length - 1, 0).bit_length() + 1) // 2
+
+
+def _exponents(squared: Float, repeats: float) -> Float:
+    """E of rows from their squared norms; any where those are out of range."""
+    whole = squared * repeats
+    return exponents_of_norms(np.where(_within_range(whole), whole, 1.0))
+
+
+def _add_up(x: Float, y: Float, d: int, count: int, sums: Float, space: list[Float]) -> None:
+    """The dot products of slices and rests, one in each row of `sums`."""
+    if d <= FEW:
+        x, y = np.asfortranarray(x), np.asfortranarray(y)
+    dot(x, x, sums[0])
+    dot(y, y, sums[1])
+    sigma_x, sigma_y = (
+        np.ldexp(1.5, 52 - SLICE + _exponents(s, d / max(v.shape[1], 1)))[:, None]
+        for s, v in zip(sums, (x, y), strict=False)
+    )
+    x1, rx, y1, ry = (_shaped(place, v) for place, v in zip(space, (x, x, y, y), strict=True))
+    _cut(x, sigma_x, x1, rx)
+    _cut(y, sigma_y, y1, ry)
+    dot(x1, y1, sums[2])
+    dot(x1, x1, sums[3])
+    dot(y1, y1, sums[4])
+    if count == 1:
+        dot(x1, ry, sums[5])
+        dot(rx, y, sums[6])
+        x1 += x
+        y1 += y
+        dot(rx, x1, sums[7])
+        dot(ry, y1, sums[8])
+        return
+    finer = 2.0 ** -(second_width(d) + 1)
+    x2, y2 = np.empty_like(x1), np.empty_like(y1)
+    _cut(rx, sigma_x * finer, x2, rx)
+    _cut(ry, sigma_y * finer, y2, ry)
+    dot(x1, y2, sums[5])
+    dot(x2, y1, sums[6])
+    dot(x1, x2, sums[7])
+    dot(y1, y2, sums[8])
+    dot(x, ry, sums[9])
+    dot(rx, y - ry, sums[10])
+    dot(x2, y2, sums[11])
+    dot(rx, 2 * x - rx, sums[12])
+    dot(x2, x2, sums[13])
+    dot(ry, 2 * y - ry, sums[14])
+    dot(y2, y2, sums[15])
+
+
+def _shaped(place: Float, x: Float) -> Float:
+    """Room for an array like x, in its memory order."""
+    room = place[: x.size]
+    return room.reshape(x.shape) if x.flags.c_contiguous else room.reshape(x.shape[::-1]).T
+
+
+def _cut(x: Float, sigma: Float, part: Float, rest: Float) -> None:
+    """x rounded to multiples of the quantum that belongs to sigma, and the rest (which may be x itself); exact."""
+    np.add(x, sigma, out=part)
+    part -= sigma
+    np.subtract(x, part, out=rest)
+
+
+def _bounded(block: Block, count: int, sums: Float) -> tuple[Sum, Sum, Sum]:
+    """The three sums with their radii.
+
+    A float64 dot product of a and b is off by gamma_d |a| |b|; + 8 covers the roundings within its factors and the additions
+    of a few of them. |rx| <= sqrt(d) half a quantum. 1 + 2^-20 covers the rounding of the norms and gamma's second order.
+    """
+    x, y, d = block.x, block.y, block.length
+    q, r = sums[0], sums[1]
+    fine_x, fine_y = _settled(x, q, block), _settled(y, r, block)
+    gamma = (d + 8) * U * (1 + 2.0**-20)
+    last = SLICE if count == 1 else SLICE + second_width(d) + 1
+    size_x, rest_x = _sizes(x, q, d, last)
+    size_y, rest_y = _sizes(y, r, d, last)
+    p_rad = gamma * ((size_x + rest_x) * rest_y + (size_y + rest_y) * rest_x)
+    q_rad = gamma * (2 * size_x + rest_x) * rest_x
+    r_rad = gamma * (2 * size_y + rest_y) * rest_y
+    if count == 1:
+        p = Sum(sums[2], sums[5] + sums[6], p_rad)
+        squares = Sum(sums[3], sums[7], q_rad), Sum(sums[4], sums[8], r_rad)
+    else:
+        p = _collected(sums[2], sums[5] + sums[6], sums[9] + sums[10], sums[11], p_rad)
+        squares = (
+            _collected(sums[3], 2 * sums[7], sums[12], sums[13], q_rad),
+            _collected(sums[4], 2 * sums[8], sums[14], sums[15], r_rad),
+        )
+    zero = (p.high == 0) & (p.low == 0)
+    if zero.any():
+        rows = np.flatnonzero(zero)
+        zero[rows] = ~((x[rows] != 0) & (y[rows] != 0)).any(axis=1)
+    return (
+        _known(p, zero, fine_x & fine_y),
+        _known(squares[0], q == 0, fine_x),
+        _known(squares[1], r == 0, fine_y),
+    )
+
+
+def _sizes(x: Float, squared: Float, d: int, bits: int) -> tuple[Float, Float]:
+    """Upper bounds of |x| and of the norm of what slices of so many bits leave of it, elements repeated d times."""
+    repeats = d / max(x.shape[1], 1)
+    half = np.ldexp(0.5 * np.sqrt(float(d)), _exponents(squared, repeats) - bits)
+    return np.sqrt(squared * repeats), half
+
+
+def _collected(high: Float, middle: Float, rest: Float, small: Float, rad: Float) -> Sum:
+    """high + middle + (rest + small), where all but rest is exact."""
+    s, e = two_sum(high, middle)
+    low = rest + small
+    rad = rad + (4 * U) * (np.abs(small) + np.abs(e) + np.abs(low))
+    low += e
+    return Sum(s, low, rad)
+
+
+def _known(a: Sum, zero: Mask, fine: Mask) -> Sum:
+    """Exactly zero where `zero` is set; unknown where the range was left. A little more for underflow and rounding."""
+    rad = a.rad * GROW
+    rad += 2.0**-880
+    if zero.any():
+        rad[zero] = 0.0
+    if not fine.all():
+        rad[~fine] = np.inf
+    return Sum(a.high, a.low, rad)
+
+
+def _within_range(squared: Float) -> Mask:
+    fine: Mask = (squared >= 1 / RANGE) & (squared <= RANGE)
+    return fine
+
+
+def _settled(x: Float, squared: Float, block: Block) -> Mask:
+    """Where the squared norm is in range, or the row is all zeros."""
+    fine = _within_range(squared * (block.length / max(x.shape[1], 1)))
+    if not fine.all():
+        rows = np.flatnonzero(squared == 0)
+        fine[rows] = ~x[rows].any(axis=1)
+    return fine

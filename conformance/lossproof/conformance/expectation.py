@@ -34,8 +34,8 @@ class Expected:
     compute: str
     axis: int | None = None
     """of a gradient: the axis along which the elements of one row lie"""
-    cast: bool = False
-    """of a gradient: whether it is computed in a documented dtype and then rounded to that of the input"""
+    cast: str = ""
+    """of a gradient: the documented dtype that it is computed in, where it is then rounded to fewer bits"""
 
 
 def expect(
@@ -91,7 +91,7 @@ def expect(
         compute = dtype  # the result is rounded once more, to fewer bits
     if not wrt:
         return Expected(result, tuple(result.shape), dtype, compute)
-    cast = semantics.compute_dtype not in ("input", NARROWEST, compute)
+    cast = "" if semantics.compute_dtype in ("input", NARROWEST, compute) else semantics.compute_dtype
     return Expected(result, tuple(result.shape), dtype, compute, formula.axis, cast)
 
 

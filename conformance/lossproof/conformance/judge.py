@@ -150,12 +150,19 @@ def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     squares underflow, which is judged as such. Half an ulp of a subnormal float64 is no float64; there the bound is a
     whole one.
     """
-    last = "G2" if expected.cast else accepted(expected.compute)
-    bound = oracle.bound(expected.value, expected.compute, last)
+    bound = _allowed(expected, True)
     if not flush:
-        strict = oracle.bound(expected.value, expected.compute, last, flush=False)
+        strict = _allowed(expected, False)
         bound = np.where(bound > PROVES_NOTHING * _size(expected), strict, bound)
     return np.maximum(bound, np.nextafter(0.0, 1.0))
+
+
+def _allowed(expected: Expected, flush: bool) -> NDArray[np.float64]:
+    last = accepted(expected.compute)
+    if not expected.cast:
+        return oracle.bound(expected.value, expected.compute, last, flush=flush)
+    wide = oracle.bound(expected.value, expected.cast, accepted(expected.cast), flush=flush)
+    return np.asarray(wide + oracle.bound(expected.value, expected.compute, "G0"))
 
 
 def _size(expected: Expected) -> Any:

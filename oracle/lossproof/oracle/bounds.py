@@ -112,7 +112,7 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
 def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     """E for c, -c, 1 - c and the embedding loss, without the final half ulp."""
     d, u = problem.pairs.length, fmt.u
-    kappa, inverse, c = spread(problem)
+    kappa, inverse, c = problem.spread
     with np.errstate(invalid="ignore", over="ignore"):
         out = rounding(kappa + np.abs(c), d, fmt, grade)
         if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
@@ -187,7 +187,7 @@ def contrastive_bound(problem: ContrastiveProblem, fmt: FloatFormat, grade: str)
 def weighted_bound(problem: WeightedProblem, fmt: FloatFormat, grade: str) -> Float:
     """w e: |w| E, the rounding of w to the dtype and of the product; eta if it underflows."""
     inner = flat_bound(problem.inner, fmt, grade)[problem.index]
-    size = np.abs(problem.weights) * magnitude(problem.inner)[problem.index]
+    size = np.abs(problem.weights) * problem.inner.magnitude[problem.index]
     with np.errstate(invalid="ignore"):
         product = growth(2, fmt.u) * size + np.where(size == 0, 0.0, fmt.eta)
         return np.asarray(np.abs(problem.weights) * inner * (1 + 3 * fmt.u) + product)
@@ -204,7 +204,7 @@ def total_bound(problem: TotalProblem, fmt: FloatFormat, grade: str) -> Float:
     n = problem.inner.problem.size
     divisor = abs(float(np.max(np.abs(problem.divisor.bounds()))))
     terms = float(np.sum(flat_bound(problem.inner, fmt, grade)))
-    sizes = np.array([float(np.sum(magnitude(problem.inner)))])
+    sizes = np.array([float(np.sum(problem.inner.magnitude))])
     count = rounding_count(n, fmt, grade)
     with np.errstate(invalid="ignore", over="ignore"):
         out = (terms * (1 + count) + count * sizes) / divisor
@@ -234,17 +234,3 @@ def rounding_count(n: int, fmt: FloatFormat, grade: str) -> float:
     if grade == "G2" and fmt.name in NARROW:
         return float(growth(4, fmt.u) + growth(n + 3, FORMATS["float32"].u))
     return float(growth(n + 3, fmt.u))
-
-
-def magnitude(e: Enclosure) -> Float:
-    """An upper bound of |value|, flat; 0 where there is none."""
-    out = np.zeros(e.problem.size)
-
-    def ask(arithmetic: Any, numbers: Any, rows: Any) -> Mask:
-        low, high = arithmetic.bounds(numbers)
-        out[rows] = np.maximum(np.abs(low), np.abs(high))
-        decided: Mask = np.isfinite(out[rows])
-        return decided
-
-    e.climb(ask)
-    return out

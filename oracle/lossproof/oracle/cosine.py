@@ -247,6 +247,11 @@ class CosineProblem:
             left = left[~(np.isfinite(out[0][1][left]) & np.isfinite(out[1][1][left]))]
         return out[0], out[1]
 
+    @cached_property
+    def spread(self) -> tuple[Float, Float, Float]:
+        """What the bounds of every format and grade are made of, see `bounds.spread`."""
+        return bounds.spread(self)
+
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
         return bounds.cosine_bound(self, fmt, grade)
 

@@ -185,17 +185,30 @@ class Enclosure:
         """
         out = np.full(self.problem.size, np.nan)
 
-        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
-            low, high = arithmetic.bounds(numbers)
+        def told(low: Float, high: Float, rows: Rows | slice | Mask, last: bool) -> Mask:
             least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
             most = np.maximum(np.abs(low), np.abs(high))
             small, large = ulp(least, fmt), ulp(most, fmt)
-            out[rows] = small if arithmetic is LADDER[-1] else large
+            out[rows] = small if last else large
             decided: Mask = (small == large) | (large <= negligible[rows])
             return decided
 
-        self.climb(ask)
+        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
+            return told(*arithmetic.bounds(numbers), rows, arithmetic is LADDER[-1])
+
+        valued = self.valued
+        if valued.any():
+            lower, upper = self._enclose()
+            known = np.zeros_like(valued)
+            known[valued] = told(lower[valued], upper[valued], valued, last=False)
+            self.climb(ask, ~known)
         return out
+
+    @property
+    def magnitude(self) -> Float:
+        """The largest |value| that the enclosure holds, flat; 0 where there is no value."""
+        lower, upper = self._enclose()
+        return np.where(self.valued, np.maximum(np.abs(lower), np.abs(upper)), 0.0)
 
     def _enclose(self) -> tuple[Float, Float]:
         if self._limits is None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossproof.oracle import jumps
-from lossproof.oracle.bounds import NARROW, UP, flat_bound, magnitude, rounding, rounding_count, spread
+from lossproof.oracle.bounds import NARROW, UP, flat_bound, rounding, rounding_count
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 
@@ -35,7 +35,7 @@ MORE = 4
 def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Float:
     """The bound of every element, flat, without the final half ulp."""
     problem, d = gradient.problem, gradient.length
-    kappa, inverse, c = spread(problem)
+    kappa, inverse, c = problem.spread
     turned = np.zeros(problem.size, dtype=bool) if gradient.kink is None else gradient.kink.clamp
     k = _slopes(gradient, turned)
     near = jumps.near_kinks(gradient, fmt)[0]
@@ -91,7 +91,7 @@ def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
 def grouped_bound(problem: GroupedSum, fmt: FloatFormat, grade: str) -> Float:
     """The bounds of the members and the roundings of their sum."""
     each = flat_bound(problem.inner, fmt, grade)[problem.members].sum(axis=1)
-    size = magnitude(problem.inner)[problem.members].sum(axis=1)
+    size = problem.inner.magnitude[problem.members].sum(axis=1)
     count = problem.members.shape[1]
     if count <= 1:
         return np.asarray(each)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossproof.oracle.bounds import EXTRA, growth, rounding, spread
+from lossproof.oracle.bounds import EXTRA, growth, rounding
 from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 
@@ -53,7 +53,7 @@ def _near_clamp(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
 def _near_hinge(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
     if problem.similar is None:
         return none
-    kappa, inverse, c = spread(problem)
+    kappa, inverse, c = problem.spread
     error = rounding(kappa + np.abs(c), problem.pairs.length, fmt, "G3")
     error = error + np.where(kappa > 0, fmt.eta * problem.pairs.length * (inverse + 4), 0.0)
     error = (error + 2 * fmt.u * abs(problem.margin)) * (1 + SLACK)

@@ -85,6 +85,15 @@ def test_a_hang_a_crash_and_an_exception_fail_their_tests(suite: Suite) -> None:
         assert words in output
 
 
+def test_a_crash_where_the_documentation_is_silent_fails_its_test_too(suite: Suite) -> None:
+    code, output = suite(
+        marked("crashing_when_empty", more="properties=['value']"), "-k", "empty or ordinary-float64"
+    )
+    assert code == 1
+    assert counted(output)["passed"] == counted(output)["failed"] == 1, output
+    assert "the code crashes: the worker died: exit status 7" in output
+
+
 def test_a_new_finding_comes_as_the_entry_of_a_ledger_that_makes_it_known(
     suite: Suite, tmp_path: Path
 ) -> None:

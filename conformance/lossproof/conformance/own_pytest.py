@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.own_code import Code, Place, parse_code, place
 from lossproof.conformance.own_ledger import entry
 from lossproof.conformance.own_run import TIMEOUT, asked
-from lossproof.conformance.own_session import OwnSession
+from lossproof.conformance.own_session import ENDS, OwnSession
 from lossproof.conformance.properties import cells, properties
+from lossproof.conformance.spelling import spelled
 from lossproof.conformance.subject import Facts, Key, Subject
 from lossproof.conformance.suite.concluding import settle
 from lossproof.conformance.targets import UsageError
@@ -83,8 +86,11 @@ class Conformance:
             return
         assert self._parameter.key is not None
         (subject,) = session.subjects
+        before = len(session.met)
         judgement = session.judge(subject, self._parameter.key)
         row, node = judgement.row, self._request.node
+        if session.met[before:] and row.kind not in ENDS and wanted.severity > "S1":
+            _ended(*session.met[before])  # where the documentation is silent, or while a witness was reduced
         node.user_properties += [("verdict", row.verdict), ("finding", row.finding)]
         if row.status in ("new", "changed"):
             if row.severity > wanted.severity:
@@ -92,6 +98,11 @@ class Conformance:
             if text := entry(judgement):
                 node.add_report_section("call", "entry for a ledger", text)
         settle(row, judgement.outcome.note)
+
+
+def _ended(put: Question, answer: Answer) -> NoReturn:
+    lines = (f"the code {ENDS[answer.outcome]}: {answer.note}", f"asked     {json.dumps(spelled(put))}")
+    pytest.fail("\n".join(lines), pytrace=False)
 
 
 STANDS = {

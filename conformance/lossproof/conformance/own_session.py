@@ -14,7 +14,7 @@ from typing import Any
 from lossproof.conformance.asker import Reply
 from lossproof.conformance.causes import Explained
 from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.messages import Answer
+from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.own_asker import OwnAsker
 from lossproof.conformance.probes import matches
 from lossproof.conformance.property import Failure, Outcome
@@ -96,12 +96,16 @@ class OwnSession(Session):
             observed={"outcome": "value", "says": failure.says},
         )
 
+    @property
+    def met(self) -> list[tuple[Question, Answer]]:
+        """The questions at which the code crashed or hung, every time, with the answers."""
+        return [(q, a) for q, a in self.own.ends + self.own.ends_aside if "unrepeated" not in a.note]
+
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
-        met = [(q, a) for q, a in self.own.ends + self.own.ends_aside if "unrepeated" not in a.note]
-        if not met or any(f.kind in ENDS for f in found):
+        if not self.met or any(f.kind in ENDS for f in found):
             return ()
-        put, answer = min(met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
+        put, answer = min(self.met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
         (subject,) = self.subjects
         name = subject.api.rsplit(".", 1)[-1]
         finding = Finding(

@@ -103,13 +103,31 @@ def test_compiled_kernels_give_the_same_bits(pytestconfig):
     assert told["numpy"] == told["numba"]
 
 
-def test_every_float16_survives_the_way_to_float32():
-    from lossproof.oracle.kernels import half_to_single
+def test_every_float16_survives_the_way_to_float64():
+    from lossproof.oracle.halves import widen_half
 
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = every[np.isfinite(every)]
     for x in (every, finite):
-        assert half_to_single(x).tobytes() == x.astype(np.float32).tobytes()
+        out = np.empty(len(x))
+        widen_half(x, out)
+        assert out.tobytes() == x.astype(np.float64).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_compiled_kernels_read_every_short_number(dtype):
+    compiled = pytest.importorskip("lossproof.oracle.compiled")
+    every = np.arange(1 << 16, dtype=np.uint16).view(FORMATS[dtype].dtype)
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(every)
+        x = every[finite & (np.abs(every) < 2**15)][:, None]
+    p, q, r = compiled.products(x, np.ones_like(x))
+    wanted = x[:, 0].astype(np.float64)
+    assert (p == wanted).all()
+    assert (q == wanted**2).all()
+    assert (r == 1).all()
+    strange = every[~finite][:, None]
+    assert not np.isfinite(compiled.products(strange, np.ones_like(strange))[1]).any()
 
 
 def test_an_unknown_kernel_is_refused(monkeypatch):

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from lossproof.oracle.binary64 import SAFE, U
 from lossproof.oracle.formats import Float, Mask
+from lossproof.oracle.lanes import STEP, depth, single_sums, whole_sums
 from lossproof.oracle.transforms import SPLITTER
-
-LANES = 32
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,32 +33,15 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @compiled
 def _plain_rows(x: Any, y: Any, p: Any, q: Any, r: Any) -> None:
-    """P, Q and R of every row; whole runs of LANES elements in lanes, what is left one after another."""
+    """P, Q and R of every row: whole runs of STEP elements in lanes, what is left one after another."""
     n, d = x.shape
-    whole = d - d % LANES
-    a, b, c = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    whole = d - d % STEP
     for i in range(n):
-        row, other = x[i], y[i]
-        s, t, u = 0.0, 0.0, 0.0
-        if whole:
-            a[:] = 0.0
-            b[:] = 0.0
-            c[:] = 0.0
-            for j in range(0, whole, LANES):
-                for k in range(LANES):
-                    v, w = np.float64(row[j + k]), np.float64(other[j + k])
-                    a[k] += v * w
-                    b[k] += v * v
-                    c[k] += w * w
-            for k in range(LANES):
-                s += a[k]
-                t += b[k]
-                u += c[k]
-        for j in range(whole, d):
-            v, w = np.float64(row[j]), np.float64(other[j])
-            s += v * w
-            t += v * v
-            u += w * w
+        first = i * d
+        s, t, u = whole_sums(x, y, first, first + whole)
+        if whole < d:
+            v, w, z = single_sums(x, y, first + whole, first + d)
+            s, t, u = s + v, t + w, u + z
         p[i], q[i], r[i] = s, t, u
 
 
@@ -155,17 +137,13 @@ def _gradient_rows(
             sure[j] = (first == last) & (size >= least) & (size < most) & fine
 
 
-def depth(length: int) -> int:
-    """How many additions a term of a dot product goes through at most: in its lane, over the lanes, and after them."""
-    return min(length, length // LANES + 2 * LANES)
-
-
 def round_gradient(
     x: NDArray[Any], y: NDArray[Any], score: str, precision: int, least: float, most: float
 ) -> tuple[NDArray[Any], Mask]:
     """The gradient with respect to x of float32 rows under the plain rule, held in float32, and where it is
     certain.
     """
+    x, y = (v if v.itemsize > 2 else v.astype(np.float32) for v in (x, y))
     out, decided = np.empty(x.shape, dtype=np.float32), np.empty(x.shape, dtype=np.bool_)
     splitter = 2.0 ** (53 - precision) + 1
     h = float(depth(x.shape[1]))
@@ -197,10 +175,17 @@ def round_products(
 
 
 def products(x: NDArray[Any], y: NDArray[Any]) -> tuple[Float, Float, Float]:
-    """P, Q and R of float32 or float64 rows."""
+    """P, Q and R of rows in any of the four formats."""
     p, q, r = (np.empty(len(x)) for _ in range(3))
-    _plain_rows(x, y, p, q, r)
+    _plain_rows(_known(x), _known(y), p, q, r)
     return p, q, r
+
+
+def _known(x: NDArray[Any]) -> NDArray[Any]:
+    """Rows in a dtype that numba knows; see lanes.py."""
+    if x.itemsize > 2:
+        return x
+    return x.view(np.int16 if x.dtype == np.float16 else np.uint16)
 
 
 def score_terms(score: str) -> tuple[float, float]:

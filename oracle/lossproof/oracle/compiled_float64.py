@@ -4,8 +4,9 @@ A row with |x| < 2^E is split into x1, its elements rounded to multiples of 2^(E
 
     x y = x1 y1 + [x1 ry + rx y]        x x = x1 x1 + [rx (x + x1)]
 
-What stands before the brackets is exact in any order of summation (sliced_dots.py), what stands within is small and plain float64.
-Rows that this leaves undecided, about one in a thousand, go up the ladder.
+What stands before the brackets is exact in any order of summation (sliced_dots.py), what stands within is small and
+plain float64. A few in a thousand are left undecided by this; they are asked once more with two slices, and
+then go up the ladder.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from lossproof.oracle.binary64 import U
 from lossproof.oracle.compiled import compiled, score_terms, two_prod, two_sum
 from lossproof.oracle.double_double import EPS
 from lossproof.oracle.formats import Float, Mask
-from lossproof.oracle.sliced_dots import RANGE
+from lossproof.oracle.sliced_dots import RANGE, second_width
 from lossproof.oracle.slices import SLICE
 
 LANES = 16
 FIELDS = np.arange(2048)
 QUANTA = np.clip((FIELDS - 1022 + 1) // 2 - SLICE, -400, 400)
-"""By the exponent field of |x|^2: |x|^2 < 2^(field - 1022), so |x| < 2^E with E half of that, rounded up. Only rows with a
-squared norm in [1/RANGE, RANGE] are looked at.
+"""By the exponent field of |x|^2: |x|^2 < 2^(field - 1022), so |x| < 2^E with E half of that, rounded up. Only rows
+with a squared norm in [1/RANGE, RANGE] are looked at.
 """
 SIGMAS = np.ldexp(1.5, 52 + QUANTA)
 """Adding and subtracting it rounds to a multiple of the quantum."""
@@ -36,11 +37,11 @@ HALVES = np.ldexp(0.5, QUANTA)
 
 @compiled
 def _sums(x: Any, y: Any, sigmas: Any, halves: Any, found: Any) -> None:
-    """P, Q and R of every row as sum + rest with a radius: the nine rows of `found`. P is unknown where Q or R is out of
-    range.
+    """P, Q and R of every row as sum + rest with a radius: the nine rows of `found`. P is unknown where Q or R is out
+    of range.
 
-    The rest of P is a sum of 2 d products, each of which is rounded once, added to its neighbour, and goes through at most
-    d / LANES + 4 further sums in its lane and over the lanes, and one for each element after the last whole run.
+    The rest of P is a sum of 2 d products, each of which is rounded once, added to its neighbour, and goes through at
+    most d / LANES + 4 further sums in its lane and over the lanes, and one for each element after the last whole run.
     """
     n, d = x.shape
     whole = d - d % LANES
@@ -124,6 +125,69 @@ def _sums(x: Any, y: Any, sigmas: Any, halves: Any, found: Any) -> None:
 
 
 @compiled
+def _fine_sums(x: Any, y: Any, rows: Any, sigmas: Any, halves: Any, finer: float, found: Any) -> None:
+    """As `_sums`, of a few rows and from two slices, the second of a quantum that is `finer` times the first; see
+    sliced_dots.py. One element after another: this is seldom wanted.
+    """
+    d = x.shape[1]
+    gamma = (d + 10) * U * (1 + 2.0**-20)
+    root = math.sqrt(float(d)) * (1 + 2.0**-20) * finer
+    squares = np.zeros(2)
+    bits = squares.view(np.int64)
+    for m in range(len(rows)):
+        row, other = x[rows[m]], y[rows[m]]
+        q, r = 0.0, 0.0
+        for j in range(d):
+            q += row[j] * row[j]
+            r += other[j] * other[j]
+        found[:, m] = 1.0
+        found[2, m] = np.inf
+        if not (q >= 1 / RANGE and q <= RANGE and r >= 1 / RANGE and r <= RANGE):
+            continue
+        squares[0], squares[1] = q * (1 + 2.0**-20), r * (1 + 2.0**-20)
+        field_x, field_y = bits[0] >> 52, bits[1] >> 52
+        size_x, rest_x = math.sqrt(q), root * halves[field_x]
+        size_y, rest_y = math.sqrt(r), root * halves[field_y]
+        s, t = sigmas[field_x], sigmas[field_y]
+        s2, t2 = s * finer, t * finer
+        p, q, r, p_mid, q_mid, r_mid, p_low, q_low, r_low = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        p_small, q_small, r_small = 0.0, 0.0, 0.0
+        for j in range(d):
+            v, w = row[j], other[j]
+            x1, y1 = (v + s) - s, (w + t) - t
+            rx, ry = v - x1, w - y1
+            x2, y2 = (rx + s2) - s2, (ry + t2) - t2
+            rx -= x2
+            ry -= y2
+            p += x1 * y1
+            q += x1 * x1
+            r += y1 * y1
+            p_mid += x1 * y2 + x2 * y1
+            q_mid += x1 * x2
+            r_mid += y1 * y2
+            p_small += x2 * y2
+            q_small += x2 * x2
+            r_small += y2 * y2
+            p_low += v * ry + rx * (w - ry)
+            q_low += rx * (v + (v - rx))
+            r_low += ry * (w + (w - ry))
+        found[0, m], found[1, m], error = _collected(p, p_mid, p_small, p_low)
+        found[2, m] = error + gamma * ((size_x + rest_x) * rest_y + rest_x * (size_y + rest_y))
+        found[3, m], found[4, m], error = _collected(q, 2 * q_mid, q_small, q_low)
+        found[5, m] = error + gamma * rest_x * (2 * size_x + rest_x)
+        found[6, m], found[7, m], error = _collected(r, 2 * r_mid, r_small, r_low)
+        found[8, m] = error + gamma * rest_y * (2 * size_y + rest_y)
+
+
+@compiled
+def _collected(high: float, middle: float, small: float, rest: float) -> tuple[float, float, float]:
+    """high + middle + (rest + small), where all but rest is exact, as a sum of two, and what was rounded on the way."""
+    s, e = two_sum(high, middle)
+    low = rest + small
+    return s, low + e, 4 * U * (abs(small) + abs(e) + abs(low))
+
+
+@compiled
 def _rounded(found: Any, sign: float, offset: float, out: Any, decided: Any) -> None:
     """c = P / D, D = sqrt(Q R), in double-double as in double_double.py; scored and rounded where that is certain."""
     for i in range(len(out)):
@@ -149,9 +213,20 @@ def _rounded(found: Any, sign: float, offset: float, out: Any, decided: Any) -> 
         decided[i] = (first == last) & (abs(first) > 2.0**-900)
 
 
-def round_float64(x: Float, y: Float, score: str) -> tuple[Float, Mask]:
+def round_rows(x: Float, y: Float, score: str) -> tuple[Float, Mask]:
     """Cosines of float64 rows under the plain rule, rounded to float64, and where that is certain."""
     out, decided, found = np.empty(len(x)), np.empty(len(x), dtype=np.bool_), np.empty((9, len(x)))
     _sums(x, y, SIGMAS, HALVES, found)
     _rounded(found, *score_terms(score), out, decided)
+    rows = np.flatnonzero(~decided)
+    if rows.size:
+        finer = 2.0 ** -(second_width(x.shape[1]) + 1)
+        found, values, sure = (
+            np.empty((9, rows.size)),
+            np.empty(rows.size),
+            np.empty(rows.size, dtype=np.bool_),
+        )
+        _fine_sums(x, y, rows, SIGMAS, HALVES, finer, found)
+        _rounded(found, *score_terms(score), values, sure)
+        out[rows], decided[rows] = values, sure
     return out, decided

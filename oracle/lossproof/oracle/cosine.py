@@ -157,7 +157,8 @@ class CosineProblem:
         return ~self.survey.finite | (self.gone & (self.measure.zero is None))
 
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
-        blocks = self.row_blocks(arithmetic.block_elements, rows)
+        ready = isinstance(arithmetic, Binary64) and self.survey.products is not None
+        blocks = [rows] if ready else self.row_blocks(arithmetic.block_elements, rows)
         parts = [self._values(arithmetic, self.cosines(arithmetic, r)[0], r) for r in blocks]
         if len(parts) == 1:
             return parts[0]

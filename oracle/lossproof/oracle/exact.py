@@ -126,7 +126,7 @@ def _by_slices(block: Block) -> tuple[tuple[list[Real], list[Real], list[Real]],
         x, y = (np.where(done[:, None], v, 0.0) for v in (x, y))
         ex, ey = np.where(done, ex, 0), np.where(done, ey, 0)
     bits = width(block.length)
-    sx, sy = (sliced(v, e, bits, MOST_SLICES, until_exact=True) for v, e in ((x, ex), (y, ey)))
+    sx, sy = (sliced(v, e, bits, MOST_SLICES) for v, e in ((x, ex), (y, ey)))
     done &= ~sx.rest.any(axis=1) & ~sy.rest.any(axis=1)
     return (_joined(sx, sy), _joined(sx, sx), _joined(sy, sy)), done
 

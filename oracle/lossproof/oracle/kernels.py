@@ -25,7 +25,8 @@ KERNELS = ("numpy", "numba")
 VARIABLE = "LOSSPROOF_KERNELS"
 WORTH = 1 << 20
 """Elements from which on the compiled kernels are chosen by themselves."""
-AT_ONCE = 1 << 16
+AT_ONCE = 1 << 17
+"""Elements in a block of rows, which the caches hold when they are widened first."""
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +77,7 @@ def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[
     values, decided = np.empty(shape, dtype=fmt.dtype), np.empty(shape, dtype=np.bool_)
     step = max(1, AT_ONCE // d)
     for i in range(0, problem.size, step):
-        x, y = (_native(v[i : i + step]) for v in sides)
+        x, y = (v[i : i + step] for v in sides)
         found, decided[i : i + step] = compiled.round_gradient(
             x, y, problem.score, fmt.precision, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)
         )
@@ -91,40 +92,13 @@ def _wanted(problem: CosineProblem) -> bool:
     return problem.size * problem.pairs.length >= WORTH or bool(os.environ.get(VARIABLE))
 
 
-def _native(x: NDArray[Any]) -> NDArray[Any]:
-    """Rows in a dtype that compiled code can read; the same numbers."""
-    if x.itemsize > 2:
-        return x
-    return half_to_single(x) if x.dtype == np.float16 else x.astype(np.float32)
-
-
-def half_to_single(x: NDArray[np.float16]) -> NDArray[np.float32]:
-    """float16 as float32 by integer operations, several times as fast as a cast by NumPy.
-
-    Moved to the place of a float32's, the bits stand for the value times 2^-112, subnormals included: exponents are
-    biased by 15 in the one and by 127 in the other. Infinities and NaN have no such image and are left to the cast.
-    """
-    bits = x.view(np.uint16).astype(np.uint32)
-    magnitude = bits & np.uint32(0x7FFF)
-    if magnitude.max(initial=0) >= 0x7C00:
-        return x.astype(np.float32)
-    magnitude <<= np.uint32(13)
-    values = magnitude.view(np.float32)
-    values *= np.float32(2.0**112)
-    bits &= np.uint32(0x8000)
-    bits <<= np.uint32(16)
-    magnitude |= bits
-    return values
-
-
 def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFormat) -> tuple[Float, Mask]:
     from lossproof.oracle import compiled, compiled_float64
 
     length, measure = problem.pairs.length, problem.measure
     if fmt.name == "float64":
-        wide = (np.ascontiguousarray(v, np.float64) for v in (x, y))
-        return compiled_float64.round_float64(*wide, problem.score)
-    x, y = _native(x), _native(y)
+        x, y = (np.ascontiguousarray(v, np.float64) for v in (x, y))
+        return compiled_float64.round_rows(x, y, problem.score)
     rule = fused.RULES.index(measure.norm_rule)
     return compiled.round_products(
         *compiled.products(x, y),

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FORMATS, Float
+from lossproof.oracle.halves import widen_half
 from lossproof.oracle.slices import dot, exponents
 
 LARGEST_INTEGER = 1 << 53
@@ -172,7 +173,10 @@ class _Side:
                 if not place or place[0].size < source.size:
                     place[:] = [np.empty(source.size)]
                 out = place[0][: source.size].reshape(source.shape)
-                np.copyto(out, source, casting="unsafe")
+                if source.dtype == np.float16:
+                    widen_half(source, out)
+                else:
+                    np.copyto(out, source, casting="unsafe")
                 return out
             return np.ascontiguousarray(self.flat[rows], dtype=np.float64)
         return np.ascontiguousarray(self.picked(rows), dtype=np.float64)

@@ -133,6 +133,7 @@ SLOPES: dict[str, Callable[[Quadratic], Numbers]] = {
 they meet.
 """
 
+
 def followed(n: Quadratic, rule: str) -> Numbers:
     """k where the value is clamped and the derivative is not: of floor_norm, d(log max(|a|, eps)) with d|a| for d max.
 

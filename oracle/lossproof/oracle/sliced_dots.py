@@ -1,14 +1,14 @@
-"""P, Q and R of rows in twice the working precision, for double_double.py: exact dot products of slices and a small rest.
+"""P, Q and R in twice the working precision, for double_double.py: exact dot products of slices and a small rest.
 
     x y = x1 y1 + [x1 ry + rx y]                                         one slice
     x y = x1 y1 + (x1 y2 + x2 y1) + [x ry + rx (y - ry) + x2 y2]         two slices
 
 What stands before the bracket is exact, and so is x2 y2; the rest of the bracket is plain float64.
 
-The first slice has SLICE bits, counted from the norm: |x| < 2^E and a quantum of 2^(E - SLICE), so |x1| <= 2^SLICE + sqrt(d)/2
-quanta, and by Cauchy-Schwarz every partial sum of x1 y1, in any order, is an integer below 2^53 quanta. The second slice has
-w = SLICE - 1 - ceil(log2(d)/2) bits: its elements are at most 2^w quanta of its own, so |x2| <= sqrt(d) 2^w and x1 y2 + x2 y1
-stays below 2^53 as well, as does x2 y2.
+The first slice has SLICE bits, counted from the norm: |x| < 2^E and a quantum of 2^(E - SLICE), so in quanta |x1| is at
+most 2^SLICE + sqrt(d)/2, and by Cauchy-Schwarz every partial sum of x1 y1, in any order, is an integer below 2^53. The
+second slice has w = SLICE - 1 - ceil(log2(d)/2) bits: its elements are at most 2^w quanta of its own, so |x2| is at
+most sqrt(d) 2^w, and x1 y2 + x2 y1 stays below 2^53 as well, as does x2 y2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from lossproof.oracle.binary64 import GROW, U
 from lossproof.oracle.formats import Float, Mask
 from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import FEW, SLICE, dot, exponents_of_norms
+from lossproof.oracle.slices import FEW, SLICE, Ints, dot, exponents_of_norms
 from lossproof.oracle.transforms import two_sum
 
 RANGE = 2.0**360
@@ -54,7 +54,7 @@ def second_width(length: int) -> int:
     return SLICE - 1 - (max(length - 1, 0).bit_length() + 1) // 2
 
 
-def _exponents(squared: Float, repeats: float) -> Float:
+def _exponents(squared: Float, repeats: float) -> Ints:
     """E of rows from their squared norms; any where those are out of range."""
     whole = squared * repeats
     return exponents_of_norms(np.where(_within_range(whole), whole, 1.0))
@@ -117,8 +117,9 @@ def _cut(x: Float, sigma: Float, part: Float, rest: Float) -> None:
 def _bounded(block: Block, count: int, sums: Float) -> tuple[Sum, Sum, Sum]:
     """The three sums with their radii.
 
-    A float64 dot product of a and b is off by gamma_d |a| |b|; + 8 covers the roundings within its factors and the additions
-    of a few of them. |rx| <= sqrt(d) half a quantum. 1 + 2^-20 covers the rounding of the norms and gamma's second order.
+    A float64 dot product of a and b is off by gamma_d |a| |b|; + 8 covers the roundings within its factors and the
+    additions of a few of them. |rx| is at most sqrt(d) half quanta. 1 + 2^-20 covers the rounding of the norms and the
+    second order of gamma.
     """
     x, y, d = block.x, block.y, block.length
     q, r = sums[0], sums[1]

@@ -60,7 +60,7 @@ class Sliced:
         return self.first - k * self.step
 
 
-def sliced(x: Float, largest: Ints, bits: int, count: int, until_exact: bool = False) -> Sliced:
+def sliced(x: Float, largest: Ints, bits: int, count: int) -> Sliced:
     """Cut rows below 2^largest, from -400 to 400, into at most `count` slices of `bits` bits."""
     first = largest - bits
     parts, rest, step = [], x, bits + 1
@@ -73,7 +73,7 @@ def sliced(x: Float, largest: Ints, bits: int, count: int, until_exact: bool = F
         else:
             rest -= part
         parts.append(part)
-        if until_exact and not rest.any():
+        if not rest.any():
             break
     return Sliced(parts, rest, first, step)
 

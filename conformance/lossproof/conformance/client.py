@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
 from lossproof.conformance.targets import Target, TargetUnavailable
@@ -374,7 +374,6 @@ class Worker:
 
     def _tail(self) -> str:
         """The last lines of the log, for a message."""
-        file: BinaryIO
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.oracle.binary64 import SAFE, U
-from lossproof.oracle.formats import Float, Mask
+from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.lanes import STEP, depth, single_sums, whole_sums
 from lossproof.oracle.transforms import SPLITTER
 
@@ -138,19 +138,20 @@ def _gradient_rows(
 
 
 def round_gradient(
-    x: NDArray[Any], y: NDArray[Any], score: str, precision: int, least: float, most: float
-) -> tuple[NDArray[Any], Mask]:
-    """The gradient with respect to x of float32 rows under the plain rule, held in float32, and where it is
-    certain.
+    x: NDArray[Any], y: NDArray[Any], score: str, fmt: FloatFormat, values: NDArray[Any], decided: Mask
+) -> None:
+    """The gradient with respect to x of float32, float16 or bfloat16 rows under the plain rule, written into `values`,
+    and where it is certain into `decided`.
     """
     x, y = (v if v.itemsize > 2 else v.astype(np.float32) for v in (x, y))
-    out, decided = np.empty(x.shape, dtype=np.float32), np.empty(x.shape, dtype=np.bool_)
-    splitter = 2.0 ** (53 - precision) + 1
-    h = float(depth(x.shape[1]))
-    _gradient_rows(
-        x, y, *products(x, y), h, score_terms(score)[0], precision == 24, splitter, least, most, out, decided
-    )
-    return out, decided
+    out = values if fmt.name == "float32" else np.empty(x.shape, dtype=np.float32)
+    splitter = 2.0 ** (53 - fmt.precision) + 1
+    least, most = 2 * fmt.eta, 2.0 ** (fmt.emax - 1)
+    h, sign = float(depth(x.shape[1])), score_terms(score)[0]
+    _gradient_rows(x, y, *products(x, y), h, sign, fmt.precision == 24, splitter, least, most, out, decided)
+    if out is not values:
+        with np.errstate(all="ignore"):
+            values[:] = out
 
 
 def round_products(

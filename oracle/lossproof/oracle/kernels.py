@@ -78,11 +78,7 @@ def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[
     step = max(1, AT_ONCE // d)
     for i in range(0, problem.size, step):
         x, y = (v[i : i + step] for v in sides)
-        found, decided[i : i + step] = compiled.round_gradient(
-            x, y, problem.score, fmt.precision, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)
-        )
-        with np.errstate(all="ignore"):
-            values[i : i + step] = found
+        compiled.round_gradient(x, y, problem.score, fmt, values[i : i + step], decided[i : i + step])
     return values.ravel(), decided.ravel()
 
 

@@ -89,8 +89,11 @@ def _axis(subject: Subject, variant: Variant) -> int:
 
 def layouts(subject: Subject, region: str, dtype: str, variant: Variant) -> st.SearchStrategy[Layout]:
     """Layouts in which the region means something."""
-    compute = subject.compute_dtype(*(variant.dtypes or (dtype,))) if dtype in FORMATS else "float32"
-    longest = min(LONGEST[compute], 64 if region in ("below_eps", "subnormal") else 128)
+    names = variant.dtypes or (dtype,)
+    compute = subject.compute_dtype(*names) if dtype in FORMATS else "float32"
+    # Of mixed dtypes the narrowest counts too, so that a computation in it can be told from others.
+    longest = min(LONGEST[name] for name in (compute, *names) if name in FORMATS)
+    longest = min(longest, 64 if region in ("below_eps", "subnormal") else 128)
     if variant.wrt and region in FAR:
         longest = min(longest, 17)
     common = [v for v in (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128) if v <= longest]

@@ -141,7 +141,7 @@ def _right(values: NDArray[Any], expected: Expected, bound: NDArray[np.float64])
     return right
 
 
-@lru_cache(maxsize=8)  # asked when an answer is judged, graded and sampled
+@lru_cache(maxsize=64)  # asked when an answer is judged, graded and sampled
 def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     """The bound on each value.
 

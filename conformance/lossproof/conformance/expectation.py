@@ -78,7 +78,7 @@ def expect(
             )
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
     if wrt:
-        role = next(a.role for a in subject.edition.call.arrays if a.name == wrt)
+        role: str = next(a.role for a in subject.edition.call.arrays if a.name == wrt)
         if override.get("gradient_of") == "other":
             role = {"x": "y", "y": "x"}.get(role, role)
         if (factor := override.get("gradient_factor")) is not None:

@@ -150,6 +150,14 @@ def test_what_is_about_the_api_alone_is_not_held_against_the_code(tried: Any) ->
     assert any("other names of the API" in note for note in left.values()), left
 
 
+def test_methods_that_the_code_does_not_have_are_not_asked_for(tried: Any) -> None:
+    done = tried("arrays.py:Loss", "configuration", api="tf.keras.losses.CosineSimilarity")
+    assert done.code == 0
+    assert not done.findings
+    (note,) = {json.loads(row["observed"])["note"] for row in done.rows(variant="case=configuration-axis")}
+    assert note == "your code has none: 'Loss' object has no attribute 'get_config'"
+
+
 def test_a_page_that_contradicts_itself_accuses_nobody(tried: Any, tmp_path: Path) -> None:
     (tmp_path / "similarity.py").write_text(
         "from arrays import cosine\n"

@@ -29,10 +29,14 @@ ABOUT_THE_API = {
     "resolve": "other names of the API",
     "bases": "the base classes of the API",
     "strategy": "the framework's distribution strategies",
-    "script": "a script of the framework's own objects",
+    "call_other": "another function of the framework",
 }
 """Ways to ask that say nothing of code which takes the API's place."""
-NEEDS_THE_FRAMEWORK = {"fit": "training in the framework", "descend": "NumPy has no gradients"}
+NEEDS_THE_FRAMEWORK = {
+    "fit": "training in the framework",
+    "script": "a script in the framework",
+    "descend": "NumPy has no gradients",
+}
 CORE = ("x", "y", "distances")
 ENDS = {"crash": "crashes", "hang": "hangs"}
 MOST_CALLS = 60
@@ -123,8 +127,9 @@ class OwnSession(Session):
         if case is not None:
             if case.contradicts:
                 return f"the documentation contradicts itself here: {case.contradicts}"
-            if case.expect.aliases is not None or case.ask in ABOUT_THE_API:
-                return f"about {ABOUT_THE_API.get(case.ask, 'other names of the API')}, not about your code"
+            asked = "resolve" if case.expect.aliases is not None else case.arguments.get("probe", case.ask)
+            if asked in ABOUT_THE_API:
+                return f"about {ABOUT_THE_API[asked]}, not about your code"
         return self._not_numpy(subject, key, case) if self.arrays == "numpy" else ""
 
     def _not_numpy(self, subject: Subject, key: Key, case: Case | None) -> str:

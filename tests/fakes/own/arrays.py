@@ -113,3 +113,13 @@ class Losses:
     @staticmethod
     def cosine(x1, x2, dim=1, eps=1e-8):
         return cosine(x1, x2, dim, eps)
+
+
+class Loss:
+    """What Keras' loss computes, and nothing else that Keras' classes have."""
+
+    def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
+        self.axis = axis
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return -cosine(y_true, y_pred, self.axis, 1e-12).mean()

@@ -175,17 +175,21 @@ def test_the_signature_is_found(real: Worker, words: Words) -> None:
     assert [item["name"] for item in data["parameters"]][:2] == list(words.names)
 
 
-def test_the_snippets_of_a_script_give_the_answer_of_the_worker(real: Worker, words: Words) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_snippets_of_a_script_give_the_answer_of_the_worker(
+    real: Worker, words: Words, dtype: str
+) -> None:
     snippets, modes = facts_of(real.info.framework).reproducer, facts_of(real.info.framework).reproducer.modes
-    parts = [snippets.imports, modes["eager"].setup, snippets.seed]
-    rows = {"x": X, "y": Y}
+    imports = jinja2.Template(snippets.imports).render(dtypes={dtype})
+    parts = [imports, modes["eager"].setup, snippets.seed]
+    rows = {"x": X.astype(dtype) / 3, "y": Y.astype(dtype)}  # thirds of float64 are no float32
     for name, value in rows.items():
-        listed = ", ".join(
-            f"[{', '.join(f'float.fromhex({float(v).hex()!r})' for v in row)}]" for row in value
-        )
+        flat = [f"float.fromhex({float(v).hex()!r})" for v in value.ravel()]
+        nested = [f"[{', '.join(flat[i : i + 3])}]" for i in (0, 3)]
+        flat_text, text = (f"[{', '.join(items)}]" for items in (flat, nested))
         parts.append(
             jinja2.Template(f"{name} = {snippets.array}").render(
-                values=f"[{listed}]", dtype="float32", shape="(2, 3)"
+                values=text, flat=flat_text, dtype=dtype, shape="(2, 3)"
             )
         )
     parts.append(f"result = {modes['eager'].call}")
@@ -201,7 +205,8 @@ def test_the_snippets_of_a_script_give_the_answer_of_the_worker(real: Worker, wo
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=variables, check=True
     )
-    answer = real.ask(Question(words.function, pair(words))).value
+    arrays = dict(zip(words.names, (Array.of(rows["x"]), Array.of(rows["y"])), strict=True))
+    answer = real.ask(Question(words.function, arrays)).value
     assert answer is not None
     assert ast.literal_eval(done.stdout) == [float(v).hex() for v in answer.numpy()]
 

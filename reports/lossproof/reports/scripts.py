@@ -12,7 +12,7 @@ import ast
 import keyword
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lossproof.reports import words
@@ -55,7 +55,9 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "expected": expected,
         "observed": finding["observed"],
         "comments": _comments(finding),
-        "imports": _imports(api, snippets),
+        "imports": _imports(
+            api, snippets, {str(a.get("dtype")) for a in (witness.get("arrays") or {}).values()}
+        ),
         "setup": str(modes[mode].get("setup") or "").strip(),
         "arrays": arrays,
         "api": api,
@@ -166,7 +168,9 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
         return "config"
     if ask == "bases" and isinstance(expected.get("data"), str):
         return "bases"
-    if ask not in ("call", "gradient", "descend", "fit") and isinstance(expected.get("value"), (list, str, int, float)):
+    if ask not in ("call", "gradient", "descend", "fit") and isinstance(
+        expected.get("value"), (list, str, int, float)
+    ):
         return "printed"
     if (issue := words.at_issue(finding)) in ("shape", "dtype") and observed.get("outcome") != "error":
         return issue
@@ -189,7 +193,8 @@ def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, s
         else expression(values)
     )
     tensor = given.get("form") != "list"
-    code = _render(snippets["array"], values=text, dtype=dtype, shape=shape) if tensor else text
+    flat = expression(list(leaves(values)))
+    code = _render(snippets["array"], values=text, flat=flat, dtype=dtype, shape=shape) if tensor else text
     return {"code": _wrapped(code), "decimal": pretty(values, dtype, most=12) if "fromhex" in text else ""}
 
 
@@ -211,9 +216,8 @@ def _descend(
     labels = len(shape) < 2 and bool(alike) and {number(leaf) for leaf in leaves(alike[0])} <= {0, 1}
     target = None if labels or not alike or not shape else list(leaves(alike[0]))
     function = _dotted(witness["api"]) if witness.get("init") is None else "loss"
-    array = _render(
-        snippets["array"], values="values", dtype=given.get("dtype") or "float32", shape=words.shape(shape)
-    )
+    dtype = given.get("dtype") or "float32"
+    array = _render(snippets["array"], values="values", flat="values", dtype=dtype, shape=words.shape(shape))
     return {
         "moved": moved,
         "start": list(leaves(given["values"])),
@@ -260,9 +264,9 @@ def _keywords(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{_name(name)}={python(value)}" for name, value in options.items())
 
 
-def _imports(api: str, snippets: Mapping[str, Any]) -> str:
+def _imports(api: str, snippets: Mapping[str, Any], dtypes: Collection[str]) -> str:
     """The framework's imports, and that of the API's first part where they lack it ("keras" beside "tf")."""
-    text = str(snippets["imports"]).strip()
+    text = _render(snippets["imports"], dtypes=dtypes).strip()
     bound = {
         (alias.asname or alias.name).split(".")[0]
         for node in ast.parse(text).body

@@ -88,7 +88,7 @@ class Binary64:
     """The arithmetic of balls."""
 
     name = "float64"
-    block_elements = 1 << 15
+    block_elements = 1 << 16
 
     def number(self, values: Float) -> Ball:
         values = np.asarray(values, dtype=np.float64)

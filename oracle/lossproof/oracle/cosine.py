@@ -38,6 +38,7 @@ KEEP_ROWS = 1 << 16
 """So many rows may keep P, Q and R whatever their length; beyond it only where the inputs are larger than
 those.
 """
+NEAR_ROWS = 1 << 13
 BROADCASTS = ("expand", "normalise")
 """Broadcast the arrays and then normalise the rows, or normalise each array's rows and then broadcast."""
 
@@ -208,8 +209,8 @@ class CosineProblem:
             return embedded(arithmetic, c, self.similar[rows], self.margin)
 
     def row_blocks(self, elements: int, rows: Rows | slice) -> list[Any]:
-        """Rows, in blocks of so many elements."""
-        step = max(1, elements // max(self.pairs.length, 1))
+        """Rows, in blocks of so many elements, and not so many rows that the caches cannot hold what they need."""
+        step = min(max(1, elements // max(self.pairs.length, 1)), NEAR_ROWS)
         if isinstance(rows, slice):
             start, stop, _ = rows.indices(self.size)
             return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]

@@ -65,16 +65,24 @@ def rounded(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mas
 
 
 def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
-    """The gradient of a plain cosine with respect to its first rows, as `rounded`; flat over (pair, element)."""
+    """The gradient of a plain cosine with respect to its first rows, as `rounded`; flat over (pair, element).
+
+    NumPy has a kernel of its own for float32.
+    """
     if problem.similar is not None or problem.measure.norm_rule != "plain" or problem.flip is not None:
         return None
-    sides = problem.pairs.plain_sides()
-    if sides is None or fmt.name == "float64" or problem.pairs.wide or not _wanted(problem):
+    sides, d, shape = problem.pairs.plain_sides(), problem.pairs.length, (problem.size, problem.pairs.length)
+    if sides is None or d == 0 or fmt.name == "float64" or problem.pairs.wide:
         return None
+    wanted = _wanted(problem)
+    if not wanted and fmt.name != "float32":
+        return None
+    values, decided = np.empty(shape, dtype=fmt.dtype), np.empty(shape, dtype=np.bool_)
+    if not wanted:
+        fused.round_gradient(*sides, 1.0 if problem.score == "similarity" else -1.0, values, decided)
+        return values.ravel(), decided.ravel()
     from lossproof.oracle import compiled
 
-    d, shape = problem.pairs.length, (problem.size, problem.pairs.length)
-    values, decided = np.empty(shape, dtype=fmt.dtype), np.empty(shape, dtype=np.bool_)
     step = max(1, AT_ONCE // d)
     for i in range(0, problem.size, step):
         x, y = (v[i : i + step] for v in sides)

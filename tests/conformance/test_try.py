@@ -76,6 +76,14 @@ def test_the_run_says_what_was_judged_and_as_what(tried: Any) -> None:
     assert not done.run.run["targets"][0]["documentation"], "a user's docstring is not the API's page"
 
 
+def test_json_is_the_summary_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--as", COSINE, "--arrays", "numpy", "--property", "signature", "--out", str(tmp_path / "run")]
+    assert run(["try", f"{OWN}/arrays.py:renamed", *few, "--json"]) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["run"]["own"]["code"] == "arrays.py:renamed"
+    assert summary["new"] == [finding["slug"] for finding in summary["findings"]] != []
+
+
 # --- wrong ---
 
 

@@ -19,24 +19,25 @@ ASIDE = 2
 class OwnAsker(Asker):
     """Asks a user's code until it has crashed or hung too often; what is left is refused with that reason.
 
-    `ends` are the questions at which it did, with the answers; those put `aside`, to reduce a witness, are in
-    `ends_aside`, since no cell shows them.
+    `ends` are the questions at which it did, with the answers, in order; those put `aside`, to reduce a witness, are
+    counted apart.
     """
 
     ends: list[tuple[Question, Answer]] = field(default_factory=list)
-    ends_aside: list[tuple[Question, Answer]] = field(default_factory=list)
+    _counts: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
     _aside: bool = False
 
     def put(self, question: Question) -> Answer:
         """The answer to a question."""
         dead = self._dead.get(question.api) is not None
-        ends, patience = (self.ends_aside, ASIDE) if self._aside else (self.ends, PATIENCE)
-        if len(ends) >= patience and not dead and question.verb != "probe":
-            note = f"not asked: your code has crashed or hung {len(ends)} times"
+        count, patience = self._counts[self._aside], ASIDE if self._aside else PATIENCE
+        if count >= patience and not dead and question.verb != "probe":
+            note = f"not asked: your code has crashed or hung {count} times"
             return Answer("error", error=ErrorInfo("lossproof_worker.Unsupported", ("Exception",), note))
         answer = super().put(question)
         if answer.outcome in ("crash", "hang") and not dead:
-            ends.append((question, answer))
+            self.ends.append((question, answer))
+            self._counts[self._aside] += 1
         return answer
 
     @contextmanager

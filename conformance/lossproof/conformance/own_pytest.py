@@ -86,6 +86,9 @@ class Conformance:
             return
         assert self._parameter.key is not None
         (subject,) = session.subjects
+        session.asker.smoke(
+            subject
+        )  # what the plainest question comes to is none of a cell that asks another
         before = len(session.met)
         judgement = session.judge(subject, self._parameter.key)
         row, node = judgement.row, self._request.node

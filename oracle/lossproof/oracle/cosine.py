@@ -28,7 +28,7 @@ from lossproof.oracle.binary64 import Binary64, Products
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rows import Array, Block, Pairs, Space, checked, real_parameter
+from lossproof.oracle.rows import FAR, Array, Block, Pairs, Space, checked, real_parameter
 from lossproof.oracle.rules import NORM_RULES, SQUARED_DENOMINATORS, WITHOUT_EPS, Numbers, Quadratic
 
 SCORES = ("similarity", "negated", "distance")
@@ -182,9 +182,19 @@ class CosineProblem:
                 found = dots()
             else:
                 block = self._block(rows, absolute)
-                found = arithmetic.dots(block.scaled() if plain and self.pairs.wide else block)
+                found = arithmetic.dots(
+                    block.scaled() if plain and self.pairs.wide and not self._tame else block
+                )
             D2 = denominator(arithmetic, found, measure, gone, self._flips(rows))
             return filled(arithmetic, quotient(arithmetic, found[0], D2, measure), measure, gone), lambda: D2
+
+    @cached_property
+    def _tame(self) -> bool:
+        """Whether no row needs scaling."""
+        kept = self.survey.products
+        return kept is not None and all(
+            v.min(initial=1.0) >= 1 / FAR and v.max(initial=1.0) <= FAR for v in (kept.q, kept.r)
+        )
 
     def products(self, rows: Rows | slice, absolute: bool) -> Products:
         """P, Q and R of some rows in float64."""

@@ -6,7 +6,7 @@ ladder, and in a later one only for the rows that the question at hand leaves un
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -147,7 +147,7 @@ class Enclosure:
         _, decided = self._rounded(format_of(dtype))
         return (~decided & self.valued).reshape(self.shape)
 
-    def climb(self, ask: Ask, among: Mask | None = None) -> None:
+    def climb(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
         """Put a question to each stage of the ladder in turn, about the rows (flat) that are still
         undecided.
         """
@@ -160,12 +160,12 @@ class Enclosure:
                 rows = np.flatnonzero(wanted[rows]) + start
                 if not rows.size:
                     continue
-            decided = ask(LADDER[0], self.problem.evaluate(LADDER[0], rows), rows)
+            decided = ask(ladder[0], self.problem.evaluate(ladder[0], rows), rows)
             if not decided.all():
                 places = np.flatnonzero(~decided)
                 left.append(places + start if isinstance(rows, slice) else rows[places])
         undecided = np.concatenate(left) if left else np.empty(0, dtype=np.intp)
-        for arithmetic in LADDER[1:]:
+        for arithmetic in ladder[1:]:
             left = []
             for start in range(0, undecided.size, BLOCK_ROWS):
                 some = undecided[start : start + BLOCK_ROWS]
@@ -255,7 +255,8 @@ class Enclosure:
             settled[rows] = decided
             return decided
 
-        self.climb(ask, among)
+        # The radius of the first stage is no finer than float64: it could decide zeros alone.
+        self.climb(ask, among, LADDER[1:] if fmt.name == "float64" else LADDER)
         return (values, settled) if some is None else (values[some], settled[some])
 
 

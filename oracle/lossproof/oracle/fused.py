@@ -63,13 +63,13 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
 def round_gradient(
     x: NDArray[Any], y: NDArray[Any], sign: float, values: NDArray[Any], decided: Mask
 ) -> None:
-    """The gradient of sign * c with respect to narrow rows x under the plain rule, rounded to float32 into `values`, and
-    where that is certain.
+    """The gradient of sign * c with respect to narrow rows x under the plain rule, rounded to float32 into `values`,
+    and where that is certain.
 
-    g_i = b_i s/D - a_i s P/(D Q). With h = d, s/D is off by (h + 6) u relatively and s P/(D Q) by (3 h + 10) u / Q: P by
-    gamma_h |a| |b| with |a| |b| = D, the rest by 2 h + 10 roundings, relatively, and it is at most 1/Q. The two products,
-    their difference and the ends of the enclosure round once each. Elements are at most the norm of their row, so one
-    radius serves a whole row; what it leaves open is tried again with a radius for each element.
+    g_i = b_i s/D - a_i s P/(D Q). With h = d, s/D is off by (h + 6) u relatively and s P/(D Q) by (3 h + 10) u / Q: P
+    by gamma_h |a| |b| with |a| |b| = D, the rest by 2 h + 10 roundings, relatively, and it is at most 1/Q. The two
+    products, their difference and the ends of the enclosure round once each. Elements are at most the norm of their
+    row, so one radius serves a whole row; what it leaves open is tried again with a radius for each element.
     """
     n, d = x.shape
     step = max(1, NEAR_ELEMENTS // d)
@@ -78,7 +78,8 @@ def round_gradient(
     terms = np.empty((4, n))
     for i in range(0, n, step):
         rows = slice(i, min(i + step, n))
-        v, w, mid, high = (space[: rows.stop - i] for space in (a, b, g, end))
+        v, w, mid = (space[: rows.stop - i] for space in (a, b, g))
+        high = end[: rows.stop - i]
         np.copyto(v, x[rows], casting="unsafe")
         np.copyto(w, y[rows], casting="unsafe")
         with np.errstate(all="ignore"):

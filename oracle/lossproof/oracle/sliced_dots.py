@@ -20,7 +20,7 @@ import numpy as np
 from lossproof.oracle.binary64 import GROW, U
 from lossproof.oracle.formats import Float, Mask
 from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import FEW, SLICE, Ints, dot, exponents_of_norms
+from lossproof.oracle.slices import FEW, SLICE, dot
 from lossproof.oracle.transforms import two_sum
 
 RANGE = 2.0**360
@@ -40,13 +40,14 @@ class Sum(NamedTuple):
 def sliced_dots(block: Block, count: int) -> tuple[Sum, Sum, Sum]:
     """P, Q and R from `count` slices (one or two) of each row."""
     x, y, n, d = block.x, block.y, len(block.x), block.length
-    sums = np.empty((9 if count == 1 else 16, n))
+    sums, quanta = np.empty((9 if count == 1 else 16, n)), np.empty((2, n))
     with np.errstate(all="ignore"):
         step = max(1, NEAR_ELEMENTS // max(d, 1))
         space = [np.empty(min(step, n) * d) for _ in range(4)]  # used again and again: fresh memory is slow
         for i in range(0, n, step):
-            _add_up(x[i : i + step], y[i : i + step], d, count, sums[:, i : i + step], space)
-        return _bounded(block, count, sums)
+            near = slice(i, i + step)
+            _add_up(x[near], y[near], d, count, sums[:, near], quanta[:, near], space)
+        return _bounded(block, count, sums, quanta)
 
 
 def second_width(length: int) -> int:
@@ -54,22 +55,33 @@ def second_width(length: int) -> int:
     return SLICE - 1 - (max(length - 1, 0).bit_length() + 1) // 2
 
 
-def _exponents(squared: Float, repeats: float) -> Ints:
-    """E of rows from their squared norms; any where those are out of range."""
-    whole = squared * repeats
-    return exponents_of_norms(np.where(_within_range(whole), whole, 1.0))
+def _quanta(squared: Float, repeats: float) -> Float:
+    """2^(E - SLICE) for rows with |x|^2 < 2^(2 E), from their squared norm; any where that is out of range.
+
+    By bits: a number with the exponent field f lies below 2^(f - 1022).
+    """
+    whole = squared * (repeats * (1 + 2.0**-20))
+    fine = _within_range(whole)
+    if not fine.all():
+        whole[~fine] = 1.0
+    bits = whole.view(np.int64)
+    bits >>= 52
+    bits -= 1021
+    bits >>= 1  # E
+    bits += 1023 - SLICE
+    bits <<= 52
+    return whole
 
 
-def _add_up(x: Float, y: Float, d: int, count: int, sums: Float, space: list[Float]) -> None:
-    """The dot products of slices and rests, one in each row of `sums`."""
+def _add_up(x: Float, y: Float, d: int, count: int, sums: Float, quanta: Float, space: list[Float]) -> None:
+    """The dot products of slices and rests, a row of `sums` for each, and the quanta of the first slices of x and y."""
     if d <= FEW:
         x, y = np.asfortranarray(x), np.asfortranarray(y)
     dot(x, x, sums[0])
     dot(y, y, sums[1])
-    sigma_x, sigma_y = (
-        np.ldexp(1.5, 52 - SLICE + _exponents(s, d / max(v.shape[1], 1)))[:, None]
-        for s, v in zip(sums, (x, y), strict=False)
-    )
+    for quantum, squared, v in zip(quanta, sums, (x, y), strict=False):
+        quantum[:] = _quanta(squared, d / max(v.shape[1], 1))
+    sigma_x, sigma_y = (quanta * (1.5 * 2.0**52))[:, :, None]
     x1, rx, y1, ry = (_shaped(place, v) for place, v in zip(space, (x, x, y, y), strict=True))
     _cut(x, sigma_x, x1, rx)
     _cut(y, sigma_y, y1, ry)
@@ -114,7 +126,7 @@ def _cut(x: Float, sigma: Float, part: Float, rest: Float) -> None:
     np.subtract(x, part, out=rest)
 
 
-def _bounded(block: Block, count: int, sums: Float) -> tuple[Sum, Sum, Sum]:
+def _bounded(block: Block, count: int, sums: Float, quanta: Float) -> tuple[Sum, Sum, Sum]:
     """The three sums with their radii.
 
     A float64 dot product of a and b is off by gamma_d |a| |b|; + 8 covers the roundings within its factors and the
@@ -125,9 +137,9 @@ def _bounded(block: Block, count: int, sums: Float) -> tuple[Sum, Sum, Sum]:
     q, r = sums[0], sums[1]
     fine_x, fine_y = _settled(x, q, block), _settled(y, r, block)
     gamma = (d + 8) * U * (1 + 2.0**-20)
-    last = SLICE if count == 1 else SLICE + second_width(d) + 1
-    size_x, rest_x = _sizes(x, q, d, last)
-    size_y, rest_y = _sizes(y, r, d, last)
+    finer = 1.0 if count == 1 else 2.0 ** -(second_width(d) + 1)
+    rest_x, rest_y = quanta * (0.5 * np.sqrt(float(d)) * finer)
+    size_x, size_y = np.sqrt(q * (d / max(x.shape[1], 1))), np.sqrt(r * (d / max(y.shape[1], 1)))
     p_rad = gamma * ((size_x + rest_x) * rest_y + (size_y + rest_y) * rest_x)
     q_rad = gamma * (2 * size_x + rest_x) * rest_x
     r_rad = gamma * (2 * size_y + rest_y) * rest_y
@@ -149,13 +161,6 @@ def _bounded(block: Block, count: int, sums: Float) -> tuple[Sum, Sum, Sum]:
         _known(squares[0], q == 0, fine_x),
         _known(squares[1], r == 0, fine_y),
     )
-
-
-def _sizes(x: Float, squared: Float, d: int, bits: int) -> tuple[Float, Float]:
-    """Upper bounds of |x| and of the norm of what slices of so many bits leave of it, elements repeated d times."""
-    repeats = d / max(x.shape[1], 1)
-    half = np.ldexp(0.5 * np.sqrt(float(d)), _exponents(squared, repeats) - bits)
-    return np.sqrt(squared * repeats), half
 
 
 def _collected(high: Float, middle: Float, rest: Float, small: Float, rad: Float) -> Sum:

@@ -39,12 +39,6 @@ def exponents(x: Float) -> Ints:
     return out
 
 
-def exponents_of_norms(squared: Float) -> Ints:
-    """E for each row from the square of its norm as float64 computes it: no element exceeds the norm."""
-    out: Ints = np.frexp(np.sqrt(squared) * (1 + 2.0**-20))[1].astype(np.int64)
-    return out
-
-
 @dataclass(frozen=True)
 class Sliced:
     """Rows as a sum of exact slices and a rest: x = parts[0] + parts[1] + ... + rest."""

@@ -27,6 +27,7 @@ from lossproof.oracle.sliced_dots import sliced_dots
 from lossproof.oracle.transforms import fast_two_sum, two_prod, two_sum
 
 EPS = 2.0**-102
+LARGEST = SAFE * SAFE * 2.0**100
 TINY = 2.0**-880
 ONE_SLICE = 1024
 """In longer rows one slice proves too little."""
@@ -60,7 +61,7 @@ class Pair:
         hi, lo = fast_two_sum(p, e + (self.hi * other.lo + self.lo * other.hi))
         a, b = np.abs(self.hi) * GROW, np.abs(other.hi) * GROW
         rad = (a * other.rad + self.rad * (b + other.rad) + EPS * np.abs(hi)) * GROW + TINY
-        return _unless(hi, lo, rad, ((self.hi == 0) & (self.rad == 0)) | ((other.hi == 0) & (other.rad == 0)))
+        return _unless(hi, lo, rad, _zero(self) | _zero(other))
 
     def __truediv__(self, other: Pair) -> Pair:
         t = self.hi / other.hi
@@ -70,15 +71,26 @@ class Pair:
         hi, lo = fast_two_sum(t, ((self.hi - rh) + (self.lo - rl)) / other.hi)
         least = np.abs(other.hi) * (1 - 4 * U) - other.rad
         rad = ((self.rad + np.abs(hi) * other.rad * GROW) / least + EPS * np.abs(hi)) * GROW + TINY
-        exact = _unless(hi, lo, rad, (self.hi == 0) & (self.rad == 0))
+        exact = _unless(hi, lo, rad, _zero(self))
+        if least.min(initial=1.0) > 0:
+            return exact
         return Pair(exact.hi, exact.lo, np.where(least > 0, exact.rad, np.inf))
 
 
 def _unless(hi: Float, lo: Float, rad: Float, zero: Mask) -> Pair:
     """An exact zero where `zero` is set; where the range was left, nothing is known."""
     size = np.abs(hi)
-    rad = np.where((size < SAFE * SAFE * 2.0**100) & (rad < np.inf), rad, np.inf)
+    if not size.max(initial=0.0) < LARGEST:
+        rad = np.where((size < LARGEST) & (rad < np.inf), rad, np.inf)
+    if not zero.any():
+        return Pair(hi, lo, rad)
     return Pair(np.where(zero, 0.0, hi), np.where(zero, 0.0, lo), np.where(zero, 0.0, rad))
+
+
+def _zero(a: Pair) -> Mask:
+    """Where a number is exactly zero."""
+    zero: Mask = a.hi == 0
+    return zero & (a.rad == 0) if zero.any() else zero
 
 
 class DoubleDouble:
@@ -110,10 +122,13 @@ class DoubleDouble:
 
     def sqrt(self, a: Pair) -> Pair:
         positive = a.hi > 0
-        hi = np.where(positive, a.hi, 1.0)
+        ordinary = positive.all()
+        hi = a.hi if ordinary else np.where(positive, a.hi, 1.0)
         s = np.sqrt(hi)
         p, e = two_prod(s, s)
         root, lo = fast_two_sum(s, (((hi - p) - e) + a.lo) / (2 * s))
+        if ordinary:  # none is zero
+            return _unless(root, lo, (a.rad / root * GROW + EPS * root + TINY) * GROW, ~positive)
         coarse = np.sqrt(a.rad) * GROW + TINY
         rad = np.minimum(a.rad / root * GROW, coarse) + EPS * root + TINY
         root, lo, rad = (np.where(positive, v, w) for v, w in ((root, 0.0), (lo, 0.0), (rad * GROW, coarse)))

@@ -203,7 +203,7 @@ def test_a_cell_with_a_known_and_a_new_cause_is_new_first(worker: Worker) -> Non
     ledger = [
         known("one_for_zero", kind="zero_vector", severity="S2", dtypes=["float32"],
               behaves_as={"predicate": "zero_norm"},
-              **witness("one_for_zero", arrays={"x1": [[0, 0]], "x2": [[1, 0]]}, 
+              **witness("one_for_zero", arrays={"x1": [[0, 0]], "x2": [[1, 0]]},
                         answer={**MINUS, "value": ["0x1p+0"]})),
     ]  # fmt: skip
     result = judged_by(worker, "one_for_zero", "zero_vector", ledger=ledger)

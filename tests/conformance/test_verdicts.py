@@ -299,6 +299,8 @@ def test_what_gives_no_value_is_one_finding(
     plain = [r for r in result.rows if r.dtype == "float32" and r.region not in ("nonfinite", "empty")]
     assert {r.verdict for r in plain} == {"diverges"}
     assert {r.kind for r in plain} == {kind}
+    if kind == "error":
+        assert size(finding) <= 2, "one element each raises as well"
 
 
 def test_a_crash_costs_few_workers(judging: Any) -> None:

@@ -6,23 +6,21 @@ What is left out is `unsupported` with its reason, never a pass and never held a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from lossproof.conformance.asker import Reply
 from lossproof.conformance.causes import Explained
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.own_asker import OwnAsker
 from lossproof.conformance.probes import matches
-from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.property import Outcome
 from lossproof.conformance.results import Finding
-from lossproof.conformance.session import PROPERTY_WORDS, Session, Standing
+from lossproof.conformance.session import PROPERTY_WORDS, SAME, Session, Standing
 from lossproof.conformance.spelling import seen, spelled
 from lossproof.conformance.subject import Facts, Key, Subject
-from lossproof.conformance.witness import reduce
 from lossproof.specs.models import Case, KnownFinding, Spec
 
 ABOUT_THE_API = {
@@ -39,14 +37,6 @@ NEEDS_THE_FRAMEWORK = {
 }
 CORE = ("x", "y", "distances")
 ENDS = {"crash": "crashes", "hang": "hangs"}
-MOST_CALLS = 60
-"""Calls that reducing a witness without a wrong value may take."""
-SAME: Mapping[str, Callable[[Answer], Any]] = {
-    "error": lambda answer: answer.error and answer.error.type,
-    "output": lambda answer: bool(answer.printed),
-    "mutation": lambda answer: answer.changed,
-}
-"""What a smaller question must have in common with the one that it stands for, by kind of finding."""
 
 
 class OwnSession(Session):
@@ -83,16 +73,9 @@ class OwnSession(Session):
 
     def _shown(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
         failure, known = item.failure, item.cause.known
-        if known is not None or outcome.case is not None or failure.kind not in SAME:
-            return super().show(subject, key, outcome, item, calls)
-
-        def same(reply: Reply) -> Failure | None:
-            wanted, found = (SAME[failure.kind](r.answer) for r in (failure.reply, reply))
-            return replace(failure, reply=reply) if found and found == wanted else None
-
-        small = reduce(subject, key, failure, item.mask, same, self.asker, min(calls, MOST_CALLS)).failure
-        shown = super().show(subject, key, outcome, replace(item, failure=small), calls)
-        if failure.kind == "error":
+        shown = super().show(subject, key, outcome, item, calls)
+        plain = known is not None or outcome.case is not None or failure.kind not in SAME
+        if plain or failure.kind == "error":
             return shown
         return replace(
             shown,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,14 @@ from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
 
 CELL_CALLS = 24
 FINDING_CALLS = 240
+MOST_CALLS = 60
+"""Calls that reducing a witness without a wrong value may take."""
+SAME: Mapping[str, Callable[[Answer], Any]] = {
+    "error": lambda answer: answer.error and answer.error.type,
+    "output": lambda answer: bool(answer.printed),
+    "mutation": lambda answer: answer.changed,
+}
+"""What a smaller question must have in common with the one that it stands for, by kind of finding."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +236,7 @@ class Session:
             return Standing("new", put, _mapping(outcome.expected), _mapping(outcome.observed), outcome)
         failure = item.failure
         if failure.says or failure.reply.judged.expected is None:
+            failure = self._smaller(subject, key, item, calls)
             expected = {
                 "says": PROPERTY_WORDS.get(failure.kind, "a value"),
                 **documented(failure.reply.judged),
@@ -256,6 +265,20 @@ class Session:
         return Standing(
             "new", put, documented(found.failure.reply.judged), seen(found.failure.reply.answer), outcome
         )
+
+    def _smaller(self, subject: Subject, key: Key, item: Explained, calls: int) -> Failure:
+        """The failure of the smallest question found that is answered in the same way, without a wrong value."""
+        failure = item.failure
+        told = SAME.get(failure.kind)
+        if told is None:
+            return failure
+
+        def same(reply: Reply) -> Failure | None:
+            wanted, found = told(failure.reply.answer), told(reply.answer)
+            return replace(failure, reply=reply) if found and found == wanted else None
+
+        calls = min(calls, MOST_CALLS)
+        return witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls).failure
 
     def _same(
         self, subject: Subject, key: Key, item: Explained, reply: Reply, diagnosing: bool = True

@@ -20,10 +20,11 @@ from lossproof.oracle.binary64 import U
 from lossproof.oracle.compiled import compiled, score_terms, two_prod, two_sum
 from lossproof.oracle.double_double import EPS
 from lossproof.oracle.formats import Float, Mask
+from lossproof.oracle.lanes import STEP, whole_sums
 from lossproof.oracle.sliced_dots import RANGE, second_width
 from lossproof.oracle.slices import SLICE
 
-LANES = 16
+LANES = STEP
 FIELDS = np.arange(2048)
 QUANTA = np.clip((FIELDS - 1022 + 1) // 2 - SLICE, -400, 400)
 """By the exponent field of |x|^2: |x|^2 < 2^(field - 1022), so |x| < 2^E with E half of that, rounded up. Only rows
@@ -53,18 +54,7 @@ def _sums(x: Any, y: Any, sigmas: Any, halves: Any, found: Any) -> None:
     bits = squares.view(np.int64)
     for i in range(n):
         row, other = x[i], y[i]
-        q, r = 0.0, 0.0
-        if whole:
-            a[:] = 0.0
-            b[:] = 0.0
-            for j in range(0, whole, LANES):
-                for k in range(LANES):
-                    v, w = row[j + k], other[j + k]
-                    a[k] += v * v
-                    b[k] += w * w
-            for k in range(LANES):
-                q += a[k]
-                r += b[k]
+        _, q, r = whole_sums(x, y, i * d, i * d + whole)
         for j in range(whole, d):
             v, w = row[j], other[j]
             q += v * v

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FORMATS, Float
 from lossproof.oracle.halves import widen_half
-from lossproof.oracle.slices import dot, exponents
+from lossproof.oracle.slices import FEW, dot, exponents
 
 LARGEST_INTEGER = 1 << 53
 FAR = 2.0**300
@@ -172,7 +172,13 @@ class _Side:
                 source = self.flat[rows]
                 if not place or place[0].size < source.size:
                     place[:] = [np.empty(source.size)]
-                out = place[0][: source.size].reshape(source.shape)
+                room = place[0][: source.size]
+                # Short rows are summed by columns: see slices.dot.
+                out = (
+                    room.reshape(source.shape[::-1]).T
+                    if source.shape[1] <= FEW
+                    else room.reshape(source.shape)
+                )
                 if source.dtype == np.float16:
                     widen_half(source, out)
                 else:

@@ -12,35 +12,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lossproof.conformance import conditions
 from lossproof.conformance.asker import Reply
 from lossproof.conformance.batches import Batch
-from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.candidates import EPS, EXTREME, FLOORS, candidates
 from lossproof.conformance.judge import explains
+from lossproof.conformance.matching import Mask, explained, holding
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.rivals import rivals, telling
 from lossproof.conformance.subject import Key, Subject
 from lossproof.specs import covers
 from lossproof.specs.models import KnownFinding
 
-Mask = NDArray[np.bool_]
-EXTREME = ("underflow", "overflow", "subnormal")
-PLAIN = ("ordinary", "parallel", "opposite")
-DIRECTED = (*PLAIN, "nearly_orthogonal", "tiny_norm", "mixed_scale", "length_1", "long")
-"""Regions of rows whose dot product is neither zero nor out of range: there `raw` gives what no other rule gives."""
 SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
-EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
-"""Floors seen in implementations; the second is 1e-12 as a float32 constant."""
-FLOORS = (
-    "floor_norm",
-    "floor_squared_norm",
-    "floor_product",
-    "floor_squared_product",
-    "add_squared",
-    "threshold",
-)
 PREDICATES = {
     "squared_norm_overflows": "overflow",
     "squared_norm_underflows": "underflow",
@@ -192,51 +176,12 @@ def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding
     ):  # an error, a crash, changed inputs: no value to explain
         if behaves.parameters or failure.kind != finding.kind or not behaves.predicate:
             return ~match
-        return match & _holds(subject, failure, behaves.predicate)
+        return match & holding(subject, failure, behaves.predicate)
     if behaves.parameters:
-        match = match & _explains(subject, failure, behaves.parameters)
+        match = match & explained(subject, failure, behaves.parameters)
     if behaves.predicate:
-        match = match & _holds(subject, failure, behaves.predicate)
+        match = match & holding(subject, failure, behaves.predicate)
     return match
-
-
-def _explains(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> Mask:
-    batch, judged = failure.reply.batch, failure.reply.judged
-    if judged.observed is None:
-        return np.zeros_like(failure.wrong)
-    if set(parameters) == {"result_dtype"}:
-        same = judged.dtype_differs and str(judged.observed.dtype) == parameters["result_dtype"]
-        return np.full_like(failure.wrong, same)
-    if set(parameters) == {"keepdims"} and not judged.size_differs:
-        from lossproof.conformance.expectation import expect
-
-        other = expect(subject, batch.arrays, batch.options, parameters)
-        return np.full_like(
-            failure.wrong, judged.shape_differs and other.shape == tuple(judged.observed.shape)
-        )
-    mask = explains(subject, batch.arrays, batch.options, judged, parameters)
-    return mask if mask.shape == failure.wrong.shape else np.full_like(failure.wrong, bool(mask.all()))
-
-
-def _holds(subject: Subject, failure: Failure, predicate: str) -> Mask:
-    batch, expected = failure.reply.batch, failure.reply.judged.expected
-    compute = expected.compute if expected else "float32"
-    mask = conditions.holds(predicate, subject, batch.arrays, batch.options, compute)
-    if batch.wrt:
-        mask = conditions.of_elements(mask, subject, batch, failure.wrong.shape)
-    if mask.size == failure.wrong.size:
-        return mask.reshape(failure.wrong.shape)
-    return np.full_like(failure.wrong, bool(mask.any()))  # a reduced value: one such input is enough
-
-
-def holds_of(subject: Subject, failure: Failure, behaves: Mapping[str, Any]) -> bool:
-    """Whether parameters and predicate of a cause account for every wrong value of a failure."""
-    match = failure.wrong
-    if behaves.get("parameters"):
-        match = match & _explains(subject, failure, behaves["parameters"])
-    if behaves.get("predicate"):
-        match = match & _holds(subject, failure, behaves["predicate"])
-    return bool(match.any()) and bool((match == failure.wrong).all())
 
 
 # --- the catalogue ---
@@ -256,9 +201,9 @@ def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explain
                 if not other.mask.any():
                     continue
                 match = (
-                    _explains(subject, other.failure, parameters)
+                    explained(subject, other.failure, parameters)
                     if parameters
-                    else _holds(subject, other.failure, predicate)
+                    else holding(subject, other.failure, predicate)
                 )
                 both = other.mask & match
                 if both.any():
@@ -276,7 +221,7 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
     best, most = None, (0, 0)
     whole = (int(item.mask.sum()), int(item.mask.size))
     for kind, parameters in candidates(subject, key, item.failure):
-        match = _explains(subject, item.failure, parameters)
+        match = explained(subject, item.failure, parameters)
         rows = (int((item.mask & match).sum()), int(match.sum()))
         if "compute_dtype" in parameters and 2 * rows[0] < whole[0]:
             continue  # a dtype is that of a whole call
@@ -289,7 +234,7 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
     if most[0] == whole[0] and not doubtful:
         return best
     for predicate, kind in PREDICATES.items():
-        holds = _holds(subject, item.failure, predicate)
+        holds = holding(subject, item.failure, predicate)
         rows = (int((item.mask & holds).sum()), 0)
         if 2 * int((item.mask & ~holds).sum()) > int((~holds).sum()):
             continue  # what else is wrong shows that the condition is not the reason
@@ -297,90 +242,6 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
             best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
             doubtful = 0
     return best
-
-
-def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
-    semantics, judged = subject.semantics, failure.reply.judged
-    assert judged.expected is not None
-    observed = str(judged.observed.dtype) if judged.observed is not None else ""
-    if judged.dtype_differs and observed in FORMATS:
-        yield "dtype", {"result_dtype": observed}
-    if judged.shape_differs and not judged.size_differs:
-        yield "shape", {"keepdims": not semantics.keepdims}
-    if key.region == "zero" and subject.has("x"):  # 1 - 0 is 1, but so is a rule of its own
-        yield from _zeros(subject, failure)
-    for score in ("similarity", "negated", "distance"):
-        if subject.spec.family == "cosine" and score != semantics.score:
-            yield (
-                ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"),
-                {"score": score},
-            )
-    if failure.reply.batch.wrt:
-        yield from _gradients(subject)
-    if subject.has("x"):
-        yield from _rules(subject, key)
-    for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
-        if key.variant.weights or reduction in ("none", "sum", "mean"):
-            yield "reduction", {"reduction": reduction}
-    if key.variant.weights:
-        yield "weights", {"ignore_weights": True}
-        yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
-    if subject.option("axis") is not None and key.region in PLAIN:
-        for axis in (-1, 0, 1, -2):
-            yield "axis", {"axis": axis}
-    if key.variant.broadcast:
-        yield (
-            "broadcasting",
-            {"broadcasting": "normalise" if semantics.broadcasting == "expand" else "expand"},
-        )
-    if subject.spec.family == "contrastive":
-        for parameter, value in (
-            ("similar", 1 - semantics.similar),
-            ("squared", not semantics.squared),
-            ("half", not semantics.half),
-        ):
-            yield "formula", {parameter: value}
-    # Last, since the wide bound of a narrow dtype accepts much.
-    if len(set(key.variant.dtypes)) > 1:
-        yield "dtype", {"compute_dtype": "narrowest"}
-    elif judged.expected.compute == "float64" and key.region not in EXTREME:
-        yield "dtype", {"compute_dtype": "float32"}
-
-
-def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Ways in which the gradient of a right value is wrong: none, by a factor, of the other input, past a floor."""
-    for factor in (0.0, 2.0, 0.5):
-        yield "gradient", {"gradient_factor": factor}
-    if subject.has("x"):
-        yield "gradient", {"gradient_of": "other"}
-    if subject.spec.family == "cosine" and subject.eps():
-        yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
-
-
-def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
-    kind = "zero_vector" if key.region == "zero" else "eps"
-    if subject.eps() is not None:  # another rule with whatever eps is given
-        for rule in FLOORS:
-            if rule != subject.semantics.norm_rule:
-                yield kind, {"norm_rule": rule}
-        if key.region != "zero":
-            yield kind, {"norm_rule": "plain"}
-    documented = [rule for rule in FLOORS if rule == subject.semantics.norm_rule]
-    for rules in (documented, [rule for rule in FLOORS if rule not in documented]):
-        for eps in EPS:
-            for rule in rules:
-                yield kind, {"norm_rule": rule, "eps": eps}
-    if key.region in DIRECTED:
-        yield "formula", {"norm_rule": "raw"}
-
-
-def _zeros(subject: Subject, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A value of its own for zero vectors; None: 0/0, where no eps that vanishes explains it."""
-    for value in () if failure.reply.batch.wrt else (0.0, 1.0, -1.0):
-        yield "zero_vector", {"norm_rule": "plain", "zero": value}
-    if not _holds(subject, failure, "eps_vanishes").any():
-        yield "zero_vector", {"norm_rule": "plain", "zero": None}
 
 
 def settled(
@@ -395,7 +256,7 @@ def settled(
         others = [
             rival
             for rival in rivals(parameters, bool(key.variant.weights), FLOORS, EPS)
-            if _explains(subject, item.failure, rival)[item.mask].all()
+            if explained(subject, item.failure, rival)[item.mask].all()
         ]
         left = [parameters, *others]
         for batch in telling(subject, item.failure.reply.batch, parameters) if others else ():

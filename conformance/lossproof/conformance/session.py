@@ -16,7 +16,8 @@ from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question_of
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import judge_case
-from lossproof.conformance.causes import Cause, Explained, explain, holds_of, in_range, settled
+from lossproof.conformance.causes import Cause, Explained, explain, in_range, settled
+from lossproof.conformance.matching import accounts_for
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
@@ -299,7 +300,7 @@ class Session:
         failure = Failure(reply, wrong, kind)
         behaves = json.loads(item.cause.behaves_as)
         if behaves.get("parameters") or behaves.get("predicate"):
-            return failure if holds_of(subject, failure, behaves) else None
+            return failure if accounts_for(subject, failure, behaves) else None
         if not diagnosing:
             return failure
         causes = explain(subject, key, Outcome("diverges", kind, (failure,)), self.ledger)

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES, VECTORS = 8, 2
 STEP = LANES * VECTORS
+PIECE = 256 * STEP
+"""Long rows are summed in pieces of so many elements: the sums are less deep then."""
 DOUBLE, SINGLE, LONG, INT, SHORT = (
     ir.DoubleType(),
     ir.FloatType(),
@@ -117,7 +119,8 @@ def _summing(lanes: int, vectors: int) -> Callable[..., Any]:
 
         return types.UniTuple(types.float64, 3)(x, y, types.int64, types.int64), generate
 
-    return sums
+    written: Callable[..., Any] = sums
+    return written
 
 
 whole_sums = _summing(LANES, VECTORS)
@@ -125,5 +128,5 @@ single_sums = _summing(1, 1)
 
 
 def depth(length: int) -> int:
-    """How many additions a term goes through at most: in its lane, over the lanes, and after them."""
-    return min(length, length // STEP + 8 + length % STEP)
+    """How many additions a term goes through at most: in its lane, over the lanes, over the pieces, and after them."""
+    return min(length, min(length, PIECE) // STEP + 8 + length // PIECE + length % STEP)

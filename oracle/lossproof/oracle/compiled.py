@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lossproof.oracle.binary64 import SAFE, U
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.lanes import STEP, depth, single_sums, whole_sums
+from lossproof.oracle.lanes import PIECE, STEP, depth, single_sums, whole_sums
 from lossproof.oracle.transforms import SPLITTER
 
 
@@ -33,12 +33,17 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @compiled
 def _plain_rows(x: Any, y: Any, p: Any, q: Any, r: Any) -> None:
-    """P, Q and R of every row: whole runs of STEP elements in lanes, what is left one after another."""
+    """P, Q and R of every row: whole runs of STEP elements in lanes, a piece at a time, and what is left one after
+    another.
+    """
     n, d = x.shape
     whole = d - d % STEP
     for i in range(n):
         first = i * d
-        s, t, u = whole_sums(x, y, first, first + whole)
+        s, t, u = whole_sums(x, y, first, first + min(whole, PIECE))
+        for start in range(first + PIECE, first + whole, PIECE):
+            v, w, z = whole_sums(x, y, start, min(start + PIECE, first + whole))
+            s, t, u = s + v, t + w, u + z
         if whole < d:
             v, w, z = single_sums(x, y, first + whole, first + d)
             s, t, u = s + v, t + w, u + z

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from importlib import metadata
 
 import click
 import pytest
 
-from lossproof.conformance.cli import COMMANDS, main
+from lossproof.conformance.cli import COMMANDS, main, program
 
 from .conftest import ROOT
 
@@ -16,7 +15,8 @@ MANUAL = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def command(name: str) -> click.Command:
-    found: click.Command = importlib.import_module(f"lossproof.conformance.commands.{name}").command
+    found = program.get_command(click.Context(program), name)
+    assert found is not None
     return found
 
 

@@ -26,7 +26,8 @@ def test_facts_name_an_adapter_that_exists(facts: FrameworkFacts) -> None:
 @pytest.mark.parametrize("facts", load_frameworks().values(), ids=lambda facts: facts.name)
 def test_the_snippets_of_a_framework_make_a_script(facts: FrameworkFacts) -> None:
     text = "[[float.fromhex('0x1.8p+0'), 2]]"
-    words = {"values": text, "dtype": "float32", "shape": "(1, 2)", "seed": 7}
+    words = {"values": text, "flat": text[1:-1], "dtype": "float32", "shape": "(1, 2)", "seed": 7}
+    words["dtypes"] = ("float32",)
     words |= {"function": "f", "arguments": "x, axis=1"}
     snippets = facts.reproducer
     for mode in snippets.modes.values():

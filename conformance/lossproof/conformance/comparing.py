@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lossproof.conformance.candidates import EXTREME
 from lossproof.conformance.differences import Difference, bounded, difference, refusal
 
 CLASSES = (
@@ -36,7 +37,6 @@ RELIED_ON = CLASSES[:5]
 CELL = ("api", "property", "region", "dtype", "variant")
 ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
-EXTREMES = frozenset({"underflow", "overflow", "subnormal"})
 EDGES = frozenset({"zero", "below_eps", "tiny_norm", "nonfinite", "empty"})
 OWN = frozenset({"sign", "error", "crash", "hang", "dtype", "reduction", "range"})
 """Kinds of differences that are one cause wherever they show."""
@@ -211,7 +211,7 @@ def _severity(moved: Difference, key: CellKey, before: Row, after: Row) -> str:
         return (
             "S3" if moved.words.endswith("was raised") and not moved.words.startswith("an answer") else "S2"
         )
-    if key[2] in EXTREMES:
+    if key[2] in EXTREME:
         return "S3"
     return "S2" if key[2] in EDGES or moved.kind in ("dtype", "configuration") else "S1"
 

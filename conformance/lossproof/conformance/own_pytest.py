@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from lossproof.conformance.commands.judging import SEVERITIES
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.own_code import Code, Place, parse_code, place
 from lossproof.conformance.own_ledger import entry
@@ -26,8 +27,6 @@ from lossproof.conformance.suite.concluding import settle
 from lossproof.conformance.targets import UsageError
 from lossproof.specs import SpecError, load_ledger
 from lossproof.specs.models import KnownFinding
-
-SEVERITIES = ("S1", "S2", "S3", "S4")
 
 
 @dataclass(frozen=True)

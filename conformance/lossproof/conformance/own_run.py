@@ -23,6 +23,7 @@ from lossproof.conformance.run import (
     facts,
     in_framework_words,
     judge_session,
+    log_tail,
     scripted,
 )
 from lossproof.conformance.targets import UsageError
@@ -97,7 +98,7 @@ def judge_own(
                     result = replace(result, device=worker.info.device, numpy=worker.info.numpy)
         except WorkerError as error:
             result = TargetResult(str(place.code), failed=str(error))
-        result = replace(result, log=log.read_text(errors="replace")[-20_000:] if log.exists() else "")
+        result = replace(result, log=log_tail(log))
     return scripted([result], lambda finding: _worded(place, arrays, finding)), arrays
 
 

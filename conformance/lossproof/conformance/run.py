@@ -123,9 +123,9 @@ def judge_target(target: Target, plan: Plan, progress: Progress) -> TargetResult
                     load_ledger(plan.ledger).findings,
                 )
                 result = judge_session(session, plan, progress)
-                return replace(result, log=_tail(log), device=worker.info.device, numpy=worker.info.numpy)
+                return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
         except WorkerError as error:
-            return TargetResult(target.name, failed=str(error), log=_tail(log))
+            return TargetResult(target.name, failed=str(error), log=log_tail(log))
 
 
 def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetResult:
@@ -324,7 +324,8 @@ def _target(result: TargetResult) -> dict[str, Any]:
     return described_
 
 
-def _tail(log: Path) -> str:
+def log_tail(log: Path) -> str:
+    """The end of a target's log; "" where there is none."""
     try:
         return log.read_text(errors="replace")[-LOG_TAIL:]
     except OSError:

@@ -1,0 +1,190 @@
+"""The small changes that are made to a module's syntax tree, one at a time.
+
+The operators are the customary ones (DeMillo, Lipton and Sayward, "Hints on test data selection", Computer 11(4),
+1978; Offutt et al., ACM TOSEM 5(2), 1996): another relation, another arithmetic, logical or bitwise operator, a
+constant off by one, a condition negated, a statement left out. What no run can notice is left alone: annotations,
+docstrings, messages of exceptions, `__all__`, and code that only type checkers read.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr, ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+NAMES = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is",
+    ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in", ast.Add: "+", ast.Sub: "-", ast.Mult: "*",
+    ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.LShift: "<<", ast.RShift: ">>",
+    ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.And: "and", ast.Or: "or",
+}  # fmt: skip
+UNNOTICED = ("__all__", "__slots__")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change to one module: `line` as it stands, what is done to it, and which of the like on that line."""
+
+    module: str
+    line: int
+    function: str
+    source: str
+    what: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """What a list of survivors calls it: the same while the line reads the same, wherever it moves."""
+        nth = f" #{self.number + 1}" if self.number else ""
+        return f"{self.module}:{self.function}: {self.source} [{self.what}{nth}]"
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """A place in the tree: the path to a node, what is done there and its line."""
+
+    path: tuple[tuple[str, int], ...]
+    what: str
+    line: int
+    function: str
+
+
+def changes(module: str, text: str) -> list[tuple[Change, ast.Module]]:
+    """Every change to the text of a module, each with the tree that has it, in the order of the lines."""
+    tree, lines = ast.parse(text), text.splitlines()
+    found, seen = [], dict[tuple[str, str, str], int]()
+    for spot in sorted(_spots(tree), key=lambda s: s.line):
+        source = lines[spot.line - 1].strip()
+        same = (spot.function, source, spot.what)
+        number = seen[same] = seen.get(same, -1) + 1
+        found.append((Change(module, spot.line, spot.function, source, spot.what, number), spot))
+    return [(change, _changed(tree, spot)) for change, spot in found]
+
+
+def count(text: str) -> int:
+    """How many changes there are to a text."""
+    return sum(1 for _ in _spots(ast.parse(text)))
+
+
+def _spots(tree: ast.Module) -> Iterator[_Spot]:
+    yield from _walk(tree, (), "", None)
+
+
+def _walk(
+    node: ast.AST, path: tuple[tuple[str, int], ...], function: str, parent: ast.AST | None
+) -> Iterator[_Spot]:
+    if isinstance(node, ast.Raise | ast.Assert | ast.Import | ast.ImportFrom) or _for_readers(node):
+        return
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        function = f"{function}.{node.name}" if function else node.name
+    line = getattr(node, "lineno", 0)
+    for what in _whats(node, parent):
+        yield _Spot(path, what, line, function)
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list", "type_params", "bases", "keywords") and not (
+            name == "keywords" and isinstance(node, ast.Call)
+        ):
+            continue
+        for i, child in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(child, ast.AST):
+                yield from _walk(child, (*path, (name, i)), function, node)
+
+
+def _for_readers(node: ast.AST) -> bool:
+    """Docstrings and other bare strings, parts of f-strings, and blocks for type checkers."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return True
+    if isinstance(node, ast.JoinedStr):
+        return True
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return True
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(isinstance(t, ast.Name) and t.id in UNNOTICED for t in targets)
+
+
+def _whats(node: ast.AST, parent: ast.AST | None) -> Iterator[str]:
+    """What can be done to a node, in words."""
+    if isinstance(node, ast.Compare):
+        for i, op in enumerate(node.ops):
+            yield f"{NAMES[type(op)]} to {NAMES[SWAPS[type(op)]]}" + (f", {i + 1}" if i else "")
+    elif isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
+        if type(node.op) in SWAPS and not _of_types(node):
+            yield f"{NAMES[type(node.op)]} to {NAMES[SWAPS[type(node.op)]]}"
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not | ast.Invert):
+        yield "sign dropped" if isinstance(node.op, ast.USub) else "not dropped"
+    elif isinstance(node, ast.Constant) and not isinstance(parent, ast.Expr):
+        if isinstance(node.value, bool):
+            yield f"{node.value} to {not node.value}"
+        elif isinstance(node.value, int | float):
+            yield f"{node.value} to {node.value + 1}"
+    elif isinstance(node, ast.IfExp):
+        yield "condition negated"
+    if isinstance(node, ast.If | ast.While):
+        yield "condition negated"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "call left out"
+    if isinstance(node, ast.AugAssign):
+        yield "assignment left out"
+    if isinstance(node, ast.Break | ast.Continue):
+        yield "jump left out"
+
+
+def _of_types(node: ast.AST) -> bool:
+    """Whether `a | b` is a union of types, as in isinstance(x, A | B)."""
+    both = [getattr(node, "left", None), getattr(node, "right", None)]
+    return isinstance(getattr(node, "op", None), ast.BitOr) and all(
+        (isinstance(b, ast.Name) and (b.id[:1].isupper() or b.id in ("int", "float", "str", "bool")))
+        or (isinstance(b, ast.Attribute) and b.attr[:1].isupper())
+        or isinstance(b, ast.BinOp) or (isinstance(b, ast.Constant) and b.value is None)
+        for b in both
+    )  # fmt: skip
+
+
+def _changed(tree: ast.Module, spot: _Spot) -> ast.Module:
+    """A copy of the tree with one change."""
+    new = copy.deepcopy(tree)
+    holder: ast.AST = new
+    parent, name, index = holder, "", 0
+    for name, index in spot.path:
+        parent = holder
+        value = getattr(parent, name)
+        holder = value[index] if isinstance(value, list) else value
+    made = _made(holder, spot.what)
+    value = getattr(parent, name)
+    if isinstance(value, list):
+        value[index] = made
+    else:
+        setattr(parent, name, made)
+    return ast.fix_missing_locations(new)
+
+
+def _made(node: ast.AST, what: str) -> ast.AST:
+    """The node as it is after the change."""
+    if what == "condition negated":
+        assert isinstance(node, ast.If | ast.While | ast.IfExp)
+        node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+        return node
+    if what in ("call left out", "assignment left out", "jump left out"):
+        return ast.copy_location(ast.Pass(), node)
+    if what in ("sign dropped", "not dropped"):
+        assert isinstance(node, ast.UnaryOp)
+        return node.operand
+    if isinstance(node, ast.Compare):
+        nth = int(what.rpartition(", ")[2]) - 1 if ", " in what else 0
+        node.ops[nth] = SWAPS[type(node.ops[nth])]()  # type: ignore[call-overload]
+        return node
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
+        node.op = SWAPS[type(node.op)]()  # type: ignore[assignment]
+        return node
+    assert isinstance(node, ast.Constant)
+    value = node.value
+    made = (not value) if isinstance(value, bool) else value + 1  # type: ignore[operator]
+    return ast.copy_location(ast.Constant(made), node)

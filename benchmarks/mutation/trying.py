@@ -1,0 +1,125 @@
+"""Runs tests over a module with one change, each in a fork of a process that has loaded all but lossproof."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any, Literal
+
+Fate = Literal["killed", "survived", "timeout"]
+SLOWER = 4.0
+"""Times the tests' own seconds, and half a minute more, after which a change counts as one that never ends."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of a change, after how many seconds, and among how many tests."""
+
+    fate: Fate
+    seconds: float
+    tests: int
+    killer: str = ""
+
+
+def preload() -> None:
+    """Load what every test needs and no change touches; lossproof itself must not be among it."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # a fork takes one thread along
+    import flint  # noqa: F401
+    import hypothesis.extra.numpy  # noqa: F401
+    import ml_dtypes  # noqa: F401
+    import mpmath  # noqa: F401
+    import numba  # noqa: F401
+    import pydantic  # noqa: F401
+    import pytest  # noqa: F401
+
+    if any(name.startswith("lossproof.oracle") for name in sys.modules):
+        raise RuntimeError("lossproof is loaded already: a change would come too late")
+
+
+def attempt(
+    root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[str], seconds: float
+) -> Tried:
+    """Run the tests in a fork in which the module has the tree for source."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lossproof-mutant-") as scratch:
+        pid = os.fork()
+        if pid == 0:
+            code = 99
+            try:
+                os.setsid()  # so that what the tests start ends with them
+                code = _run(root, module, file, tree, tests, Path(scratch))
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        status = _wait(pid, begun + SLOWER * seconds + 30)
+        took = round(time.monotonic() - begun, 2)
+        killer = Path(scratch, "killer")
+        said = killer.read_text() if killer.exists() else ""
+    if status is None:
+        return Tried("timeout", took, len(tests))
+    return Tried("survived" if status == 0 else "killed", took, len(tests), said)
+
+
+def _wait(pid: int, deadline: float) -> int | None:
+    """The exit status, or None where the time was up and the process group was killed."""
+    try:
+        while time.monotonic() < deadline:
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                return status
+            time.sleep(0.02)
+        return None
+    finally:
+        try:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+
+def _run(root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[str], scratch: Path) -> int:
+    """In the fork: 0 where all tests pass."""
+    import pytest
+
+    out = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.environ["NUMBA_CACHE_DIR"] = str(scratch / "numba")  # compiled changes stay out of the user's cache
+    os.environ["TMPDIR"] = str(scratch)
+    tempfile.tempdir = None
+    import numba
+
+    numba.config.reload_config()  # type: ignore[no-untyped-call]
+    _substitute(module, compile(tree, str(file), "exec", dont_inherit=True))
+
+    class Watch:
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if report.failed:
+                (scratch / "killer").write_text(report.nodeid)
+
+    os.chdir(root)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no"]
+    return int(pytest.main([*options, *tests], plugins=[Watch()]))
+
+
+def _substitute(module: str, code: CodeType) -> None:
+    """From now on the module's source is this code."""
+    loader: Any = importlib.machinery.SourceFileLoader
+    theirs = loader.get_code
+
+    def get_code(self: Any, name: str) -> CodeType:
+        return code if name == module else theirs(self, name)
+
+    loader.get_code = get_code

@@ -1,0 +1,121 @@
+"""Do the tests notice small changes to the oracle's and the judge's own source?
+
+    python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FILE] [--json FILE]
+
+Draws N changes (see benchmarks/mutation/operators.py) from all the modules, and runs the
+tests that reach each, quickest first. Printed are the share that the tests kill and every survivor. Survivors that
+benchmarks/mutation/equivalent.yaml explains are told apart: no test can notice those. Exit code 1 where fewer than 95%
+of the others are killed. Needs a POSIX system and `pip install -e ".[fast,test,mutation]"`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import random
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from benchmarks.mutation import covering, operators, trying
+
+ROOT = Path(__file__).resolve().parent.parent
+JUDGE = (
+    "batches", "case_values", "cases", "conditions", "expectation", "judge", "outcomes", "property",
+    "relations",
+)  # fmt: skip
+TESTS = ("tests/oracle", *(f"tests/conformance/test_{n}.py" for n in (
+    "cases", "expectation", "gradient", "regions", "verdicts",
+)))  # fmt: skip
+TARGET = 0.95
+EQUIVALENT = ROOT / "benchmarks" / "mutation" / "equivalent.yaml"
+
+
+def modules(only: str = "*") -> list[str]:
+    """The modules that are changed: all of the oracle, and of the suite those that decide a verdict."""
+    oracle = sorted(p.stem for p in (ROOT / "oracle/lossproof/oracle").glob("*.py"))
+    names = [f"lossproof.oracle.{n}" for n in oracle if n != "__init__"]
+    names += [f"lossproof.conformance.{n}" for n in JUDGE]
+    return [n for n in names if fnmatch.fnmatch(n, only)]
+
+
+def drawn(names: list[str], sample: int, seed: int) -> list[tuple[operators.Change, Any]]:
+    """`sample` changes of all there are, by a seeded draw, in the order of the lines; all, where there are fewer."""
+    every = [c for n in names for c in operators.changes(n, covering.file_of(n, ROOT).read_text())]
+    if sample >= len(every):
+        return every
+    return [every[i] for i in sorted(random.Random(seed).sample(range(len(every)), sample))]
+
+
+@click.command()
+@click.option("--only", default="*", metavar="GLOB", help="Modules, by dotted name.")
+@click.option("--sample", default=400, show_default=True, help="How many changes.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--covering", "kept", type=click.Path(path_type=Path), default=None,
+              help="Which test runs which line: read from here, or written.  [default: measured anew]")  # fmt: skip
+@click.option(
+    "--json", "out", type=click.Path(path_type=Path), default=None, help="Where to write the result."
+)
+def main(only: str, sample: int, seed: int, kept: Path | None, out: Path | None) -> None:
+    """Run the sample."""
+    cover = _covering(kept or Path(f"lossproof-covering-{seed}.json"))
+    trying.preload()
+    known: dict[str, str] = yaml.safe_load(EQUIVALENT.read_text()) or {}
+    chosen, rows = drawn(modules(only), sample, seed), []
+    for i, (change, tree) in enumerate(chosen):
+        tests = cover.tests(change.module, change.line)
+        seconds = sum(cover.seconds[t] for t in tests)
+        file = covering.file_of(change.module, ROOT)
+        tried = (
+            trying.attempt(ROOT, change.module, file, tree, tests, seconds)
+            if tests
+            else trying.Tried("survived", 0.0, 0)
+        )
+        rows.append(
+            {"key": change.key, "line": change.line, **asdict(tried), "why": known.get(change.key, "")}
+        )
+        click.echo(f"[{i + 1}/{len(chosen)}] {tried.fate:8} {tried.seconds:7.1f} s  {change.key}", err=True)
+        if out is not None:
+            out.write_text(json.dumps(rows, indent=1))
+    sys.exit(0 if report(rows) >= TARGET else 1)
+
+
+def _covering(path: Path) -> covering.Covering:
+    """Read, or measured in a process of its own: coverage must see lossproof being loaded."""
+    if path.exists():
+        return covering.load(path)
+    import subprocess
+
+    words = "import sys; from pathlib import Path; from benchmarks.mutation import covering as c; "
+    words += "c.record(Path(sys.argv[1]), sys.argv[3:], Path(sys.argv[2]))"
+    command = [sys.executable, "-c", words, str(ROOT), str(path.resolve()), *TESTS]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return covering.load(path)
+
+
+def report(rows: list[dict[str, Any]]) -> float:
+    """Print kills by module and the survivors; the share killed of those that can be."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        tables.setdefault(row["key"].partition(":")[0], []).append(row)
+    for module, of_module in sorted(tables.items()):
+        killed = sum(r["fate"] != "survived" for r in of_module)
+        same = sum(r["fate"] == "survived" and bool(r["why"]) for r in of_module)
+        click.echo(f"{module:45} {len(of_module):4} changes  {killed:4} killed  {same:3} equivalent")
+    left = [r for r in rows if r["fate"] == "survived"]
+    for row in left:
+        click.echo(f"survived: {row['key']}\n    {row['why'] or 'UNEXPLAINED'}")
+    killed, same = len(rows) - len(left), sum(bool(r["why"]) for r in left)
+    share = killed / max(1, len(rows) - same)
+    click.echo(
+        f"{len(rows)} changes: {killed} killed, {same} equivalent, {len(left) - same} not: {share:.1%}"
+    )
+    return share
+
+
+if __name__ == "__main__":
+    main()

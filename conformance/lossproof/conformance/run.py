@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -26,7 +26,7 @@ from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, interruptible
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.session import Judgement, Session
-from lossproof.conformance.subject import Facts
+from lossproof.conformance.subject import Facts, Key
 from lossproof.conformance.targets import Target, facts_of
 
 LOG_TAIL = 20_000
@@ -139,9 +139,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
             if why
             else [k for k in session.cells(subject) if not plan.properties or k.property in plan.properties]
         )
-        # Cells of one group stand together, so that their batches are asked once.
-        keys.sort(key=lambda k: (k.variant.case != "", k.region, k.dtype, k.variant.slug, k.property))
-        plans.append((subject, why, keys))
+        plans.append((subject, why, asking_order(keys)))
     total, done = sum(len(keys) for *_, keys in plans), 0
     judged: list[Judgement] = []
     claim_rows: list[ClaimRow] = []
@@ -171,6 +169,11 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         session.asker.seconds,
         documentation=tuple(drifted),
     )
+
+
+def asking_order(keys: Iterable[Key]) -> list[Key]:
+    """The cells in the order in which they are asked; cells of one group together, so that it is asked once."""
+    return sorted(keys, key=lambda k: (k.variant.case != "", k.region, k.dtype, k.variant.slug, k.property))
 
 
 def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> RunResult:

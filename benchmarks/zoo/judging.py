@@ -1,0 +1,97 @@
+"""Judge one file in the place of an API, as `lossproof try` does, and keep what was asked and found in each cell."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lossproof.conformance.causes import Explained
+from lossproof.conformance.own_code import Code, place
+from lossproof.conformance.own_run import asked
+from lossproof.conformance.own_session import OwnSession
+from lossproof.conformance.property import Outcome
+from lossproof.conformance.run import asking_order
+from lossproof.conformance.session import Standing
+from lossproof.conformance.subject import Key, Subject
+
+from benchmarks.zoo.model import Base
+
+Tell = Callable[[int, int, str], None]
+"""Called with cells done, cells in all, and the cell that comes next."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a run: its verdict with the (severity, kind) of each cause, and what the run had cost by its end."""
+
+    property: str
+    region: str
+    dtype: str
+    variant: str
+    verdict: str
+    causes: tuple[tuple[str, str], ...]
+    questions: int
+    """asked so far"""
+    seconds: float
+    """that the target spent on them"""
+    cost: float
+    """processor seconds spent on judging so far, besides"""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """All cells of one file, in the order in which they were asked, and what ended the run early."""
+
+    cells: tuple[Cell, ...]
+    failed: str = ""
+    ends: tuple[str, ...] = ()
+    """kinds of crashes and hangs that no cell tells of"""
+    causes: tuple[tuple[str, str], ...] = field(default=())
+
+
+class KindsOnly(OwnSession):
+    """A session that reduces no witness: the matrix needs verdicts and kinds."""
+
+    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+        """Nothing to show."""
+        return Standing("new", {}, {}, {}, outcome)
+
+
+def judge_file(
+    file: Path, base: Base, examples: int, properties: Sequence[str] = (), tell: Tell = lambda *_: None
+) -> Judged:
+    """Every cell of the API for the code in a file, by the edition that documents what is installed."""
+    code = Code(base.name, file, path=(str(file.parent),), folder=file.parent)
+    chosen = place(code, base.api, arrays=base.arrays, edition=base.edition)
+    found: list[Cell] = []
+    with tempfile.TemporaryDirectory(prefix="lossproof-zoo-") as folder:
+        with asked(chosen, Path(folder) / "log.txt", examples=examples) as own:
+            session = KindsOnly(own.facts, own.own, own.spec, own.ledger, own.arrays)
+            (subject,) = session.subjects
+            keys = [k for k in session.cells(subject) if not properties or k.property in properties]
+            keys = asking_order(keys)
+            begun = time.process_time()
+            for number, key in enumerate(keys):
+                tell(number, len(keys), str(key))
+                judged = session.judge(subject, key)
+                row = judged.row
+                causes = tuple((e.cause.severity, e.cause.kind) for e in judged.causes)
+                found.append(
+                    Cell(
+                        key.property, key.region, key.dtype, key.variant.slug, row.verdict, causes,
+                        session.asker.asked, session.asker.seconds, time.process_time() - begun,
+                        note=judged.outcome.note if row.verdict == "broken" else "",
+                    )
+                )  # fmt: skip
+            ends = tuple(answer.outcome for _, answer in session.met)
+    return Judged(tuple(found), ends=ends)
+
+
+def causes_of(cells: Sequence[Any]) -> list[tuple[str, str]]:
+    """The (severity, kind) of all causes in diverging cells, worst first."""
+    return sorted({cause for cell in cells if cell.verdict == "diverges" for cause in cell.causes})

@@ -1,0 +1,111 @@
+"""Mutants of one base are asked the same questions: what the oracle says of them is worked out once.
+
+Only functions of their arguments are remembered, so no verdict changes; see test_remembering.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from lossproof.conformance import asker, judge, matching, property as properties
+from lossproof.conformance.batches import Batch
+from lossproof.conformance.expectation import Expected, Silent
+from lossproof.conformance.judge import Judged
+from lossproof.conformance.messages import Answer
+from lossproof.conformance.subject import Subject
+
+
+class Memory:
+    """What was worked out so far; for the subjects of one API and edition."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, Any] = {}
+        self._kept: list[Any] = []  # objects known by their id must stay
+        self._digests: dict[int, bytes] = {}
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within, the functions of the judge look here first."""
+        by_identity = ((judge, "_allowed"), (properties, "grade"), (properties, "ulps"))
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(asker, "batches", self._batches(asker.batches)))
+            stack.enter_context(patch.object(asker, "judge", self._judge(asker.judge)))
+            expect = self._expect(judge.expect)
+            stack.enter_context(patch.object(judge, "expect", expect))
+            for module, name in by_identity:
+                stack.enter_context(patch.object(module, name, self._of_objects(name, getattr(module, name))))
+            yield
+
+    def _batches(self, draw: Callable[..., Iterator[Batch]]) -> Callable[..., list[Batch]]:
+        def drawn(subject: Subject, *words: Any) -> list[Batch]:
+            key = ("batches", subject.api, *words)
+            if key not in self._found:
+                self._found[key] = list(draw(subject, *words))
+            return list(self._found[key])
+
+        return drawn
+
+    def _expect(self, expect: Callable[..., Expected]) -> Callable[..., Expected]:
+        def expected(
+            subject: Subject, arrays: Any, options: Any, override: Any = None, wrt: str = ""
+        ) -> Expected:
+            key = ("expect", subject.api, self._digest(arrays), _words(options), _words(override), wrt)
+            if key not in self._found:
+                try:
+                    self._found[key] = expect(subject, arrays, options, override, wrt)
+                except (Silent, ValueError) as error:
+                    self._found[key] = error
+            found = self._found[key]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return expected
+
+    def _judge(self, judged_by: Callable[..., Judged]) -> Callable[..., Judged]:
+        def judged(
+            subject: Subject, arrays: Any, options: Any, answer: Answer, override: Any, flush: bool, wrt: str
+        ) -> Judged:
+            question = (subject.api, self._digest(arrays), _words(options), _words(override), flush, wrt)
+            said = (answer.outcome, answer.value, answer.type, answer.note, answer.error)
+            key = ("judge", question, said)
+            if key not in self._found:
+                self._found[key] = judged_by(subject, arrays, options, answer, override, flush, wrt)
+            found: Judged = self._found[key]
+            return found
+
+        return judged
+
+    def _of_objects(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(first: Any, *more: Any) -> Any:
+            many = isinstance(first, (list, tuple))
+            key = (name, *map(id, first), *more) if many else (name, id(first), *more)
+            if key not in self._found:
+                self._kept.append(first)
+                self._found[key] = function(first, *more)
+            return self._found[key]
+
+        return called
+
+    def _digest(self, arrays: Mapping[str, Any]) -> bytes:
+        if id(arrays) not in self._digests:
+            self._kept.append(arrays)
+            parts = hashlib.blake2b(digest_size=16)
+            for name, array in sorted(arrays.items()):
+                array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+                parts.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+            self._digests[id(arrays)] = parts.digest()
+        return self._digests[id(arrays)]
+
+
+def _words(options: Mapping[str, Any] | None) -> str:
+    return repr(sorted((options or {}).items()))
+
+
+assert matching.explains is judge.explains  # which looks for `expect` among the globals of its own module

@@ -109,6 +109,8 @@ def _run(root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[
             if report.failed:
                 (scratch / "killer").write_text(report.nodeid)
 
+        pytest_collectreport = pytest_runtest_logreport  # a module that cannot even be imported
+
     os.chdir(root)
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no"]
     return int(pytest.main([*options, *tests], plugins=[Watch()]))

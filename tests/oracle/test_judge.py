@@ -99,6 +99,23 @@ def test_an_infinity_is_right_where_the_value_rounds_to_it():
     assert not oracle.within(np.float16([np.inf, np.inf]), e, 1.0).any()
 
 
+def test_a_gradient_at_a_kink_may_leave_the_range_in_one_element():
+    """The hinge is just open, or just closed; in float16 one of two elements is too large. Both sides are right."""
+    x1 = np.ldexp([[23.0, 1.0]], -24).astype(np.float16)
+    for x2 in ([[1.0, -23.0]], [[1.0, -22.984375]]):  # c is the margin 0, and a little more
+        x2 = np.float16(x2)
+        e = oracle.cosine_embedding_gradient(x1, x2, [-1.0])
+        near, far = oracle.cosine_gradient(x1, x2).rounded("float16")[0]
+        assert np.isfinite(near)
+        assert np.isneginf(far)
+        limit = oracle.bound(e, "float16", "G3", flush=False)
+        for answer in ([near, far], [0, 0], [near / 2, far]):
+            assert oracle.within(np.float16([answer]), e, limit).all()
+        for answer in ([near, np.inf], [far, far], [0, far], [near, np.nan]):
+            assert not oracle.within(np.float16([answer]), e, limit).all()
+        assert not oracle.within(np.float16([[near, far]]), e, np.inf)[0, 1]
+
+
 def test_correct_rounding_is_g0_among_subnormals_and_at_powers_of_two():
     tiny = np.array([[2.0**-1074, 0.0]])
     e = oracle.cosine(tiny, np.array([[1.5, 1.0]]), norm_rule="raw")

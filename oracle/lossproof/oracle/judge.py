@@ -22,12 +22,13 @@ def within(answer: ArrayLike, e: Enclosure, tolerance: ArrayLike, dtype: object 
     `answer` (any dtype of the oracle) has e's shape; `tolerance` (float64, >= 0, inf allowed) broadcasts to
     it. False for NaN and infinite answers and where e is undefined; where NaN is the documented value
     (`e.nan`) exactly the NaN answers are right. At a jump that rounding in `dtype` (the answer's by
-    default) may cross, either side is right; at a kink every subgradient is, each vector as a whole. A question
-    that stays undecided at the limit of refinement is answered False.
+    default) may cross, either side is right; at a kink every subgradient is, each vector as a whole, with
+    infinities for those of its elements that leave the range of `dtype`. A question that stays undecided at
+    the limit of refinement is answered False.
     """
     values, fmt = _answer(answer, e, dtype)
     limit = _tolerance(tolerance, e)
-    return _within(values, e, limit, e.alternatives(fmt.name)).reshape(e.shape)
+    return _within(values, e, limit, e.alternatives(fmt.name), fmt).reshape(e.shape)
 
 
 def error_bounds(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
@@ -85,7 +86,7 @@ def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
         if not other.hull:
             rows = other.mask.ravel()
             out = np.where(rows, np.fmin(out, _excess(values, other.enclosure, fmt, grade)), out)
-    kinked, fits = _at_kinks(values, e, bound(e, fmt.name, grade).ravel(), others)
+    kinked, fits = _at_kinks(values, e, bound(e, fmt.name, grade).ravel(), others, fmt)
     out = np.where(kinked & fits, np.fmin(out, 1.0), out)
     return np.where(kinked & ~fits, np.fmax(out, np.nextafter(1.0, 2.0)), out).reshape(e.shape)
 
@@ -110,7 +111,7 @@ def _grade(values: Float, e: Enclosure, fmt: FloatFormat, kinks: tuple[Alternati
     for name in GRADES if fmt.name in NARROW else GRADES[:3]:
         if not (out == "none").any():
             break
-        fits = _within(values, e, bound(e, fmt.name, name).ravel(), kinks)
+        fits = _within(values, e, bound(e, fmt.name, name).ravel(), kinks, fmt)
         out[fits & (out == "none")] = name
     return out
 
@@ -122,11 +123,13 @@ def _excess(values: Float, e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
         ratio = np.where(error == 0, 0.0, error / limit)
         ratio = np.where(np.isinf(error), np.inf, np.where(np.isinf(limit), 0.0, ratio))
     ratio = np.where(e.valued, ratio, error)
-    fits = _within(values, e, limit, ()) | (error == 0)
+    fits = _within(values, e, limit, (), fmt) | (error == 0)
     return np.where(fits, np.minimum(ratio, 1.0), np.where(ratio <= 1, np.nextafter(1.0, 2.0), ratio))
 
 
-def _within(values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alternative, ...]) -> Mask:
+def _within(
+    values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alternative, ...], fmt: FloatFormat
+) -> Mask:
     out = np.isnan(values) & e.problem.nan
     asked = np.isfinite(values) & ~np.isnan(limit)
     endless = asked & np.isinf(limit) & e.valued
@@ -141,13 +144,13 @@ def _within(values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alter
     for other in alternatives:
         rows = other.mask.ravel() & ~out
         if rows.any() and not other.hull:
-            out |= rows & _within(values, other.enclosure, limit, ())
-    kinked, fits = _at_kinks(values, e, limit, alternatives)
+            out |= rows & _within(values, other.enclosure, limit, (), fmt)
+    kinked, fits = _at_kinks(values, e, limit, alternatives, fmt)
     return np.where(kinked, fits, out)
 
 
 def _at_kinks(
-    values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alternative, ...]
+    values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alternative, ...], fmt: FloatFormat
 ) -> tuple[Mask, Mask]:
     """Where a kink is near, and where the vector that a value belongs to is a subgradient there, flat."""
     kinked, fits = np.zeros(values.size, dtype=bool), np.zeros(values.size, dtype=bool)
@@ -155,31 +158,40 @@ def _at_kinks(
         if other.hull:
             rows = np.flatnonzero(other.mask)
             kinked[rows] = True
-            fits[rows] |= _on_segment(values, e, other, limit, rows)
+            fits[rows] |= _on_segment(values, e, other, limit, rows, fmt)
     return kinked, fits
 
 
-def _on_segment(values: Float, e: Enclosure, other: Alternative, limit: Float, rows: Rows) -> Mask:
+def _on_segment(
+    values: Float, e: Enclosure, other: Alternative, limit: Float, rows: Rows, fmt: FloatFormat
+) -> Mask:
     """Whether one t in [0, 1] brings (1 - t) p + t q within its limit of every value of a vector.
 
     p and q are the vectors of the two sides. Each value allows an interval of t, up to a relative 2^-40; that of the
-    vector is their intersection. 1 - t and t cover both ends, so a value at either side is right as well.
+    vector is their intersection. 1 - t and t cover both ends, so a value at either side is right as well. An infinity
+    stands for every number that overflows: it allows the t for which the segment, with the limit, passes the largest
+    finite number on its side.
     """
     ends = [v.ravel()[rows] for v in (e.lower, e.upper, other.enclosure.lower, other.enclosure.upper)]
     p_low, p_high, q_low, q_high = ends
     # Two half-planes for each value: p_low + t (q_low - p_low) <= v + limit, and the same upside down.
     first, last = np.zeros(rows.size), np.ones(rows.size)
+    largest = (2 - 2 * fmt.u) * 2.0**fmt.emax
     with np.errstate(all="ignore"):
-        slack = SEGMENT_SLACK * (np.abs(values[rows]) + np.maximum(np.abs(p_high), np.abs(q_high)))
+        # the numbers that an answer stands for: itself, or from the largest finite one on
+        low, high = np.minimum(values[rows], largest), np.maximum(values[rows], -largest)
+        size = np.where(np.isinf(values[rows]), largest, np.abs(values[rows]))
+        slack = SEGMENT_SLACK * (size + np.maximum(np.abs(p_high), np.abs(q_high)))
         for start, end, edge in (
-            (p_low, q_low, values[rows] + limit[rows] + slack),
-            (-p_high, -q_high, -(values[rows] - limit[rows] - slack)),
+            (p_low, q_low, high + limit[rows] + slack),
+            (-p_high, -q_high, -(low - limit[rows] - slack)),
         ):
             slope, room = end - start, edge - start
             t = np.where(slope == 0, np.where(room >= 0, np.inf, -np.inf), room / slope)
             last = np.where(slope >= 0, np.fmin(last, t), last)
             first = np.where(slope < 0, np.fmax(first, t), first)
-    possible = np.isfinite(values[rows]) & ~np.isnan(limit[rows]) & (first <= 1) & (last >= 0)
+    known = np.isfinite(limit[rows]) | (np.isfinite(values[rows]) & ~np.isnan(limit[rows]))
+    possible = ~np.isnan(values[rows]) & known & (first <= 1) & (last >= 0)
     if other.joint is None:
         return np.asarray(possible & (first <= last))
     _, vector = np.unique(other.joint[rows], return_inverse=True)

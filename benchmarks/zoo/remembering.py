@@ -13,7 +13,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from lossproof.conformance import asker, judge, matching, property as properties
+from lossproof.conformance import asker, judge, matching
+from lossproof.conformance import property as properties
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.expectation import Expected, Silent
 from lossproof.conformance.judge import Judged

@@ -1,0 +1,118 @@
+"""What a run of the zoo leaves: every base and mutant with its cells, and how that is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.zoo.judging import Cell
+from benchmarks.zoo.model import Base, Mutant
+
+
+@dataclass(frozen=True)
+class Record:
+    """One file judged: a base, or a mutant of it with the kind that it deserves."""
+
+    slug: str
+    base: str
+    api: str
+    arrays: str
+    category: str
+    kind: str
+    """"" for a base"""
+    says: str
+    cells: tuple[Cell, ...]
+    failed: str = ""
+
+    @property
+    def killers(self) -> tuple[str, ...]:
+        """The properties that diverge in some cell, in the order in which they first do."""
+        return tuple(dict.fromkeys(c.property for c in self.diverging))
+
+    @property
+    def diverging(self) -> tuple[Cell, ...]:
+        """The cells that diverge."""
+        return tuple(c for c in self.cells if c.verdict == "diverges")
+
+    @property
+    def first(self) -> Cell | None:
+        """The first cell that diverges."""
+        return next(iter(self.diverging), None)
+
+    @property
+    def broken(self) -> tuple[Cell, ...]:
+        """The cells in which the harness failed."""
+        return tuple(c for c in self.cells if c.verdict == "broken")
+
+    @property
+    def causes(self) -> tuple[tuple[str, str], ...]:
+        """The (severity, kind) of what was found, worst first."""
+        return tuple(sorted({cause for c in self.diverging for cause in c.causes}))
+
+    @property
+    def worst(self) -> tuple[str, ...]:
+        """The kinds of the findings of the worst severity: what a reader sees first."""
+        return tuple(kind for severity, kind in self.causes if severity == self.causes[0][0])
+
+    @property
+    def right(self) -> bool:
+        """Whether the kind that it deserves is among these."""
+        return self.kind in self.worst
+
+
+def record(base: Base, mutant: Mutant | None, cells: Sequence[Cell], failed: str = "") -> Record:
+    """The record of a base or a mutant; cells that are disputed are left out."""
+    left = tuple(c for c in cells if not any(c.variant == f"case={slug}" for slug in base.disputed))
+    if mutant is None:
+        return Record(base.slug, base.slug, base.api, base.arrays, "", "", "right", left, failed)
+    return Record(
+        mutant.slug, base.slug, base.api, base.arrays, mutant.category, mutant.kind, mutant.says, left, failed
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """All records of a run, and how they were asked."""
+
+    examples: int
+    properties: tuple[str, ...]
+    bases: tuple[Record, ...]
+    mutants: tuple[Record, ...]
+    platform: str = ""
+    versions: str = ""
+
+    @property
+    def accused(self) -> tuple[Record, ...]:
+        """Right implementations in which something was found, or that could not be judged."""
+        return tuple(b for b in self.bases if b.diverging or b.broken or b.failed)
+
+    @property
+    def survivors(self) -> tuple[Record, ...]:
+        """Mutants in which nothing was found."""
+        return tuple(m for m in self.mutants if not m.diverging)
+
+    @property
+    def mistaken(self) -> tuple[Record, ...]:
+        """Mutants in which something was found, but not of the kind that they deserve."""
+        return tuple(m for m in self.mutants if m.diverging and not m.right)
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, for `read` and for other programs."""
+        path.write_text(json.dumps(asdict(self), indent=None, separators=(",", ":")), encoding="utf-8")
+
+
+def read(path: Path) -> Run:
+    """The run that was written to a file."""
+    raw = json.loads(path.read_text(encoding="utf-8"))
+
+    def one(data: dict[str, Any]) -> Record:
+        cells = (Cell(**{**c, "causes": tuple(map(tuple, c["causes"]))}) for c in data["cells"])
+        return Record(**{**data, "cells": tuple(cells)})
+
+    return Run(
+        raw["examples"], tuple(raw["properties"]), tuple(map(one, raw["bases"])), tuple(map(one, raw["mutants"])),
+        raw["platform"], raw["versions"],
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Judge the bases and their mutants, one process at a time or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.zoo.judging import judge_file
+from benchmarks.zoo.model import Base, Mutant
+from benchmarks.zoo.records import Record, Run, record
+from benchmarks.zoo.remembering import Memory
+
+Told = Callable[[str], None]
+PACKAGES = ("numpy", "torch", "tensorflow-cpu", "keras", "mlx")
+
+
+def judged(
+    base: Base, mutants: Sequence[Mutant], examples: int, properties: Sequence[str]
+) -> Iterator[Record]:
+    """The base, and after it each mutant. Where the base is accused nothing that follows could be believed: it ends."""
+    memory = Memory()
+    with memory.in_use(), tempfile.TemporaryDirectory(prefix="lossproof-zoo-") as folder:
+        yield _one(base, None, base.file, examples, properties)
+        for mutant in mutants:
+            file = Path(folder) / mutant.slug / base.file.name
+            file.parent.mkdir()
+            file.write_text(mutant.source(base), encoding="utf-8")
+            yield _one(base, mutant, file, examples, properties)
+
+
+def _one(base: Base, mutant: Mutant | None, file: Path, examples: int, properties: Sequence[str]) -> Record:
+    try:
+        return record(base, mutant, judge_file(file, base, examples, properties))
+    except Exception as error:
+        return record(base, mutant, (), f"{type(error).__name__}: {error}")
+
+
+def _all(base: Base, mutants: Sequence[Mutant], examples: int, properties: Sequence[str]) -> list[Record]:
+    return list(judged(base, mutants, examples, properties))
+
+
+def run(
+    bases: Mapping[str, Base],
+    mutants: Iterable[Mutant],
+    examples: int,
+    properties: Sequence[str] = (),
+    jobs: int = 1,
+    told: Callable[[Record], None] = lambda _: None,
+) -> Run:
+    """Judge mutants, and the bases that they were made of first; `told` is given each record as it comes."""
+    wanted: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        wanted.setdefault(mutant.base, []).append(mutant)
+    records: list[Record] = []
+    order = [slug for slug in bases if slug in wanted]
+    if jobs <= 1:
+        for slug in order:
+            for item in judged(bases[slug], wanted[slug], examples, properties):
+                told(item)
+                records.append(item)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            futures = [pool.submit(_all, bases[s], wanted[s], examples, properties) for s in order]
+            for future in as_completed(futures):
+                for item in future.result():
+                    told(item)
+                    records.append(item)
+    places = {slug: number for number, slug in enumerate(order)}
+    records.sort(key=lambda r: places[r.base])
+    return Run(
+        examples, tuple(properties), tuple(r for r in records if not r.kind), tuple(r for r in records if r.kind),
+        f"{platform.platform()}, Python {platform.python_version()}", _versions(),
+    )  # fmt: skip
+
+
+def _versions() -> str:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)

@@ -1,0 +1,109 @@
+"""The tables of a run of the zoo."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.zoo.records import Record, Run
+from lossproof.conformance.properties import properties
+
+BUDGETS = (1, 10, 60)
+"""Seconds of a run at which the share of mutants that are killed is read."""
+
+
+def matrix(run: Run) -> pd.DataFrame:
+    """A row for each mutant: what kills it, first where, after how many questions and seconds, under which kind."""
+    rows = []
+    for m in run.mutants:
+        first = m.first
+        rows.append(
+            {
+                "mutant": m.slug, "deserves": m.kind, "found": ", ".join(m.worst),
+                "first killer": f"{first.property}, {first.region}" if first else "",
+                "questions": first.questions if first else None,
+                "seconds": round(seconds(run, m), 1) if first else None,
+                "killed by": ", ".join(sorted(m.killers)),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def seconds(run: Run, mutant: Record) -> float:
+    """Seconds of questions and judging up to the first kill, as the run over the base took for the same cells.
+
+    The base is judged without any memory of earlier answers, as a user's code is.
+    """
+    base = next(b for b in run.bases if b.slug == mutant.base)
+    first = mutant.first
+    if first is None:
+        return float("inf")
+    name = (first.property, first.region, first.dtype, first.variant)
+    same = next(c for c in base.cells if (c.property, c.region, c.dtype, c.variant) == name)
+    return same.cost + same.seconds
+
+
+def curve(run: Run, clock: Callable[[Run, Record], float] = seconds) -> pd.Series[float]:
+    """Share of the mutants killed after each number of seconds, and in all."""
+    times = [clock(run, m) for m in run.mutants]
+    shares = {f"{b} s": sum(t <= b for t in times) / len(times) for b in BUDGETS}
+    shares["in all"] = sum(t < float("inf") for t in times) / len(times)
+    return pd.Series(shares)
+
+
+def alone(run: Run) -> dict[str, list[str]]:
+    """For each property the mutants that it kills and no other property does."""
+    found: dict[str, list[str]] = {name: [] for name in properties()}
+    for m in run.mutants:
+        if len(m.killers) == 1:
+            found[m.killers[0]].append(m.slug)
+    return found
+
+
+def by_property(run: Run) -> pd.DataFrame:
+    """How many mutants each property kills, kills first, and kills alone; one of those, by name."""
+    kills = Counter(name for m in run.mutants for name in m.killers)
+    firsts = Counter(m.first.property for m in run.mutants if m.first)
+    sole = alone(run)
+    rows = [
+        {
+            "property": p,
+            "kills": kills[p],
+            "first": firsts[p],
+            "alone": len(sole[p]),
+            "for example": (sole[p] or [""])[0],
+        }
+        for p in properties()
+    ]
+    return pd.DataFrame(rows)
+
+
+def text(run: Run) -> str:
+    """What is printed."""
+    parts = [matrix(run).to_string(index=False), by_property(run).to_string(index=False), _curve_words(run)]
+    return "\n\n".join(parts)
+
+
+def _curve_words(run: Run) -> str:
+    shares = ", ".join(f"{name}: {share:.1%}" for name, share in curve(run).items())
+    return f"{len(run.mutants)} mutants of {len(run.bases)} right implementations; killed after {shares}"
+
+
+def into_page(run: Run, page: Path) -> None:
+    """Write the tables between the markers of a page."""
+    parts = {
+        "matrix": matrix(run).to_markdown(index=False),
+        "properties": by_property(run).to_markdown(index=False),
+    }
+    text_ = page.read_text(encoding="utf-8")
+    for name, table in parts.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        head, _, rest = text_.partition(begin)
+        _, found, tail = rest.partition(end)
+        if not found:
+            raise ValueError(f"{page} has no place for the table: write the lines {begin} and {end}")
+        text_ = f"{head}{begin}\n{table}\n{end}{tail}"
+    page.write_text(text_, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Right implementations that differ in every way that rounding allows."""

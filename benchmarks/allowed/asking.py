@@ -1,0 +1,188 @@
+"""Asks right implementations what real frameworks are asked, and judges them by the same bounds.
+
+The documents are those of the packaged specs, the cells those of the suite's properties, the rows those that the suite
+draws for them. Each batch's expectation is asked for once and every answer to it measured as `judge` measures one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.allowed.ways import Way, ways
+from lossproof import oracle
+from lossproof.conformance.asker import EXTREME
+from lossproof.conformance.batches import Batch, batches
+from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.expectation import Expected, Silent, expect
+from lossproof.conformance.judge import measured, reach
+from lossproof.conformance.properties import properties
+from lossproof.conformance.subject import Facts, Key, Subject
+from lossproof.specs import load_specs
+
+BY_VALUE = ("value", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "gradient")
+"""Properties whose cells are judged value by value."""
+NO_VALUE = ("nonfinite", "empty")
+"""Regions where no edition documents a value."""
+ROOTS = ("parallel", "opposite", "long")
+"""Regions whose gradients the oracle decides by integers or over thousands of elements: milliseconds a row."""
+RANGES = ("tiny_norm", "below_eps", "underflow", "overflow", "mixed_scale", "subnormal")
+"""The same in float64."""
+SELDOM = 16
+"""Of so many rounds such cells are asked in one."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A right implementation accused: where, for which row, and what was expected of it."""
+
+    way: str
+    document: str
+    label: tuple[str, ...]
+    says: str
+    row: dict[str, Any]
+    """inputs, answer, expected interval and bound of the value, as hexadecimal floats"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The answers of one way to one batch."""
+
+    way: str
+    region: str
+    dtype: str
+    gradient: bool
+    rows: int
+    margin: float
+    """largest error over bound; rows at a kink or jump, where two values are right, and infinities left out"""
+    alarm: Alarm | None = None
+
+
+def documents(pattern: str = "*") -> list[Subject]:
+    """The documented APIs whose name matches, an edition each for every meaning that one had."""
+    found: dict[str, Subject] = {}
+    for spec in load_specs():
+        if not fnmatchcase(spec.api, pattern):
+            continue
+        for edition in spec.editions:
+            meaning = edition.semantics.model_dump_json() + repr(edition.call.options)
+            facts = Facts("allowed", spec.framework, edition.slug)
+            found.setdefault(spec.api + meaning, Subject(facts, spec, edition))
+    return list(found.values())
+
+
+def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[Key]:
+    """A cell for each region, dtype and variant in which the value is documented."""
+    found: dict[tuple[str, str, str], Key] = {}
+    for name in BY_VALUE:
+        for key in properties()[name].cells(subject):
+            silent = key.region in (*NO_VALUE, *subject.edition.silent) or key.dtype not in FORMATS
+            if not silent and fnmatchcase(key.region, region) and fnmatchcase(key.dtype, dtype):
+                found.setdefault((key.region, key.dtype, key.variant.slug), key)
+    return list(found.values())
+
+
+def seldom(key: Key) -> bool:
+    """Whether the oracle is so slow on a cell that it is asked in one of many rounds."""
+    return bool(key.variant.wrt) and (key.region in ROOTS or (key.dtype == "float64" and key.region in RANGES))
+
+
+def asked(
+    subject: Subject, key: Key, count: int, seed: int, more: Sequence[Way] = (), above: Any = None
+) -> Iterator[Measured]:
+    """The answers of every way that is right for a cell, and of `more`, to `count` batches.
+
+    `above` says of a way, region, dtype and kind which margin is known already: only what exceeds it is sharpened.
+    """
+    for batch in batches(subject, key.region, key.dtype, key.variant, count, seed):
+        try:
+            expected = expect(subject, batch.arrays, batch.options, wrt=batch.wrt)
+        except Silent:
+            return
+        for way in (*ways(subject, key.region, key.dtype, key.variant), *more):
+            known = above(way.name, key) if above else 0.0
+            yield measure(subject, key, batch, expected, way, known)
+
+
+def measure(
+    subject: Subject, key: Key, batch: Batch, expected: Expected, way: Way, known: float = 0.0
+) -> Measured:
+    """One way's answer to a batch, judged."""
+    values = way.answer(subject, batch.arrays, batch.options, batch.wrt, expected)
+    head = (way.name, key.region, key.dtype, bool(batch.wrt))
+    flush = key.region not in EXTREME
+    if values.shape != expected.shape or expected.dtype not in (None, str(values.dtype)):
+        says = f"{values.dtype}{list(values.shape)} for {expected.dtype}{list(expected.shape)}"
+        return Measured(*head, values.size, np.inf, _alarm(subject, batch, expected, way, values, (), says, flush))
+    wrong, ratio = measured(values, expected, flush)
+    defined = ~np.asarray(expected.value.undefined)
+    alarm = None
+    if (wrong & defined).any():
+        at = tuple(int(i) for i in np.argwhere(wrong & defined)[0])
+        says = f"{int((wrong & defined).sum())} of {wrong.size} values"
+        alarm = _alarm(subject, batch, expected, way, values, at, says, flush)
+    clear = defined & np.isfinite(values.astype(np.float64)) & ~_divided(expected)
+    margin = float(np.max(ratio, where=clear, initial=0.0))
+    if margin > known and not alarm:
+        errors = np.asarray(oracle.error_bounds(values, expected.value, expected.compute))
+        bound = reach(expected, flush)
+        margin = float(np.max(errors / bound, where=clear, initial=0.0))
+    return Measured(*head, _rows(subject, expected, defined), margin, alarm)
+
+
+def _divided(expected: Expected) -> NDArray[np.bool_]:
+    """Where a kink or jump leaves more than one value right."""
+    out = np.zeros(expected.shape, dtype=np.bool_)
+    for other in expected.value.alternatives(expected.compute):
+        out = out | np.reshape(other.mask, expected.shape if np.ndim(other.mask) else ())
+    return out
+
+
+def _rows(subject: Subject, expected: Expected, defined: NDArray[np.bool_]) -> int:
+    """Values judged; of a gradient the rows."""
+    if expected.axis is None or subject.spec.family == "contrastive" or not defined.ndim:
+        return int(defined.sum())
+    return int(defined.any(axis=expected.axis).sum())
+
+
+def _alarm(
+    subject: Subject,
+    batch: Batch,
+    expected: Expected,
+    way: Way,
+    values: NDArray[Any],
+    at: tuple[int, ...],
+    says: str,
+    flush: bool,
+) -> Alarm:
+    shown: dict[str, Any] = {"options": dict(batch.options)}
+    for name, array in batch.arrays.items():
+        shown[name] = _hex(_part(array, batch, expected, at))
+    if values.shape == expected.shape:
+        shown["answer"] = _hex(values[at] if at else values)
+        for name, of in (
+            ("lower", expected.value.lower),
+            ("upper", expected.value.upper),
+            ("bound", reach(expected, flush)),
+        ):
+            shown[name] = _hex(np.asarray(of)[at])
+    return Alarm(way.name, f"{subject.api} {subject.edition.slug}", (*batch.label, batch.wrt), says, shown)
+
+
+def _part(array: NDArray[Any], batch: Batch, expected: Expected, at: tuple[int, ...]) -> NDArray[Any]:
+    """The row of an input that a value depends on, or the whole input where they do not correspond."""
+    if not at or array.ndim != 2 or batch.axis % 2 != 1 or array.shape[0] <= at[0]:
+        return array
+    return np.asarray(array[at[0]])
+
+
+def _hex(values: Any) -> Any:
+    array = np.asarray(values).astype(np.float64)
+    return float(array).hex() if not array.ndim else [_hex(v) for v in array]

@@ -1,0 +1,146 @@
+"""Does the suite accuse a right implementation? Right ones that differ in every allowed way are judged by it.
+
+python -m benchmarks.false_alarms --rows 10000000 [--seed S] [--json FILE] [--markdown FILE]
+
+Every implementation of benchmarks/allowed is asked every cell in which the documentation fixes a value and rounding is
+all that can go wrong; cells are asked in rounds until --rows rows are judged. Prints rows, alarms and the largest
+error over bound by region and by implementation. Exits 1 on any alarm and shows the row, 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.allowed.asking import SELDOM, asked, documents, groups, seldom
+from benchmarks.allowed.tally import Tally, markdown
+from benchmarks.allowed.ways import Way
+from lossproof.conformance.subject import Key, Subject
+
+SHOWN = 5
+"""Alarms shown in full."""
+BEGIN, END = "<!-- false_alarms -->", "<!-- end -->"
+
+
+def rounds(cells: Sequence[tuple[Subject, Key]], seed: int) -> Iterator[tuple[Subject, Key, int]]:
+    """The cells again and again, each time with another seed; those that cost the oracle most in one round of many."""
+    number = 0
+    while True:
+        for subject, key in cells:
+            if number % SELDOM == 0 or not seldom(key):
+                yield subject, key, seed + number
+        number += 1
+
+
+def judge(
+    cells: Sequence[tuple[Subject, Key]], rows: int, seed: int, tally: Tally, more: Sequence[Way] = ()
+) -> Iterator[int]:
+    """Judge until so many rows are, every cell at least once; gives the total after each batch's answers."""
+    for number, (subject, key, round_seed) in enumerate(rounds(cells, seed)):
+        if number >= len(cells) and tally.total >= rows:
+            return
+        for measured in asked(subject, key, 1, round_seed, more, tally.known):
+            tally.add(measured)
+        yield tally.total
+
+
+
+def run(
+    rows: int,
+    seed: int = 0,
+    api: str = "*",
+    region: str = "*",
+    dtype: str = "*",
+    more: Sequence[Way] = (),
+    tally: Tally | None = None,
+) -> Tally:
+    """The tally of a run; with progress on a terminal. `more` are asked beside the allowed implementations."""
+    tally = Tally() if tally is None else tally
+    cells = [(s, k) for s in documents(api) for k in groups(s, region, dtype)]
+    if not cells:
+        raise click.UsageError(f"nothing is documented for api {api!r}, region {region!r} and dtype {dtype!r}")
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("rows", total=rows, visible=sys.stderr.isatty())
+        for total in judge(cells, rows, seed, tally, more):
+            progress.update(task, completed=total)
+    return tally
+
+
+def shown(frame: pd.DataFrame, title: str) -> Table:
+    """A frame for a terminal."""
+    table = Table(title=title)
+    table.add_column(str(frame.index.name), no_wrap=True)
+    for name in frame.columns:
+        table.add_column(str(name).replace(" ", "\n", 1), justify="right")
+    for name, line in frame.iterrows():
+        margins = ("." if pd.isna(v) else f"{v:.3f}" for v in line.iloc[2:])
+        table.add_row(str(name), f"{int(line['rows']):,}", str(int(line["alarms"])), *margins)
+    return table
+
+
+def page(tally: Tally, command: str, seconds: float) -> str:
+    """The tables in Markdown, with the command that made them."""
+    head = (
+        f"`{command}` judged {tally.total:,} rows in {seconds / 60:.0f} minutes: {len(tally.alarms)} alarms."
+    )
+    return "\n\n".join(
+        [head, markdown(tally.table("region"), "region"), markdown(tally.table("implementation"), "implementation")]
+    )
+
+
+def put_into(file: Path, text: str) -> None:
+    """Write text between the two marks of a page; UsageError where it has none."""
+    whole = file.read_text(encoding="utf-8")
+    before, mark, rest = whole.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise click.UsageError(f"{file} has no place for the tables; write {BEGIN} and {END} where they belong")
+    file.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+
+
+@click.command(help=__doc__)
+@click.option("--rows", default=200_000, show_default=True, help="Rows to judge at least.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the rows.")
+@click.option("--api", default="*", help="Only APIs that match this pattern.")
+@click.option("--region", default="*", help="Only regions that match this pattern.")
+@click.option("--dtype", default="*", help="Only dtypes that match this pattern.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every cell to this file.")
+@click.option("--markdown", "page_file", type=click.Path(path_type=Path, exists=True), help="Put tables into a page.")
+def main(
+    rows: int, seed: int, api: str, region: str, dtype: str, json_file: Path | None, page_file: Path | None
+) -> None:
+    begun, console, tally = time.monotonic(), Console(), Tally()
+    try:
+        run(rows, seed, api, region, dtype, tally=tally)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted after {tally.total:,} rows, {len(tally.alarms)} alarms", err=True)
+        sys.exit(130)
+    seconds = time.monotonic() - begun
+    for by in ("region", "implementation"):
+        console.print(shown(tally.table(by), f"largest error over bound, by {by}"))
+    if json_file:
+        result = {
+            "rows": tally.total, "seed": seed, "seconds": round(seconds, 1),
+            "alarms": [asdict(a) for a in tally.alarms], "cells": tally.frame().to_dict("records"),
+        }  # fmt: skip
+        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if page_file:
+        put_into(page_file, page(tally, f"python -m benchmarks.false_alarms --rows {rows} --seed {seed}", seconds))
+    for alarm in tally.alarms[:SHOWN]:
+        click.echo(f"ALARM {alarm.way}: {alarm.document} {' '.join(alarm.label)}: {alarm.says}\n  {json.dumps(alarm.row)}")
+    click.echo(f"{tally.total:,} rows judged, {len(tally.alarms)} alarms, {seconds:.0f} s")
+    sys.exit(1 if tally.alarms else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,7 @@ def holds(
         q = r = squared
     else:
         axis = axis_of(subject, options)
-        x, y = by_role["x"], by_role["y"]
+        x, y = _of_one_rank(by_role["x"], by_role["y"])
         if name == "nonfinite":
             x_finite, y_finite = (np.isfinite(a.astype(np.float64)).all(axis) for a in (x, y))
             finite: Mask = np.asarray(x_finite & y_finite)
@@ -75,6 +75,13 @@ def holds(
             "squared_product_overflows": q + r >= high,
         }
     return judged[name]
+
+
+def _of_one_rank(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both with the rank of their common shape, in which the axis counts: a vector against a matrix is a row."""
+    rank = max(x.ndim, y.ndim)
+    x, y = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (x, y))
+    return x, y
 
 
 def of_elements(mask: Mask, subject: Subject, batch: Batch, shape: tuple[int, ...]) -> Mask:

@@ -24,9 +24,12 @@ from lossproof.oracle import jumps
 from lossproof.oracle.bounds import NARROW, UP, flat_bound, rounding, rounding_count
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.slices import exponents
 
 if TYPE_CHECKING:
+    from lossproof.oracle.cosine import CosineProblem
     from lossproof.oracle.gradient import ContrastiveGradient, CosineGradient, GroupedSum
+    from lossproof.oracle.rows import Block
 
 MORE = 4
 """Roundings of weight, divisor, score and the product with them."""
@@ -51,7 +54,7 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
         per_pair = [v[rows][:, None] for v in (kappa, inverse, np.abs(c), k, s)]
         kap, inv, size, slope, factor = per_pair
         with np.errstate(all="ignore"):
-            first = b * inv + kap * a * slope
+            first = _over_denominator(problem, block, b * inv) + kap * a * slope
             total = rounding(first, d + MORE, fmt, grade) + rounding(
                 size * a * slope, 2 * d + MORE, fmt, grade
             )
@@ -62,6 +65,21 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
             last = max(fmt.eta, math.ldexp(4.0, fmt.quantum))
             out[rows] = np.where(first == 0, 0.0, total * factor + np.where(factor > 0, last, 0.0))
     return np.nan_to_num(out.ravel(), nan=np.inf, posinf=np.inf)
+
+
+def _over_denominator(problem: CosineProblem, block: Block, plain: Float) -> Float:
+    """|b_i| / D, of float64 rows far from 1 as (|b_i| / |b|) / |a|.
+
+    For these `spread` has 1/D of scaled rows, where the rule allows to scale them: so their own is taken here, from
+    sums of squares that are off by less than d 2^-52.
+    """
+    if problem.measure.norm_rule != "plain" or not problem.pairs.wide:
+        return plain
+    near = block.scaled()
+    norms = [np.sqrt(np.sum(v * v, axis=1, keepdims=True)) for v in (near.x, near.y)]
+    moved = exponents(block.x)[:, None] - exponents(near.x)[:, None]
+    own = np.ldexp(np.abs(near.y) / norms[1] / norms[0], -moved) * (1 + near.length * 2.0**-50)
+    return np.where(np.isfinite(own), np.fmax(own, plain), plain)
 
 
 def _slopes(gradient: CosineGradient, turned: Mask) -> Float:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.zoo import tables
 from benchmarks.zoo.bases import BASES
-from benchmarks.zoo.mutants import MUTANTS
+from benchmarks.zoo.catalogue import load
 from benchmarks.zoo.records import Record, Run, read
 from benchmarks.zoo.running import run
 
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         chosen = [
             m
-            for m in MUTANTS.values()
+            for m in load().values()
             if not options.only or any(fnmatchcase(m.slug, g) for g in options.only)
         ]
         if not chosen:

@@ -8,6 +8,8 @@ FUNCTIONAL = "torch.nn.functional."
 NONE = ("shape-none-axis-0", "shape-none-axis-1")
 """Of cosine_distance with reduction none two things are documented: the shape of the labels, of one loss for each
 element of a row, and a loss that is taken along the axis, to whose shape the weights are broadcast."""
+FLUSHED = ("subnormal", "underflow")
+"""TensorFlow's kernels take subnormal numbers for zero, those of the inputs too."""
 BASES: dict[str, Base] = {
     base.slug: base
     for base in (
@@ -23,8 +25,14 @@ BASES: dict[str, Base] = {
         ),
         Base("torch_CosineEmbeddingLoss", "torch.nn.CosineEmbeddingLoss", "CosineEmbeddingLoss", "framework"),
         Base("numpy_keras_cosine_similarity", "tf.keras.losses.cosine_similarity", "cosine_similarity", "numpy"),
-        Base("tf_cosine_similarity", "tf.keras.losses.cosine_similarity", "cosine_similarity", "framework"),
-        Base("tf_CosineSimilarity", "tf.keras.losses.CosineSimilarity", "CosineSimilarity", "framework"),
+        Base(
+            "tf_cosine_similarity", "tf.keras.losses.cosine_similarity", "cosine_similarity", "framework", None, (),
+            FLUSHED,
+        ),
+        Base(
+            "tf_CosineSimilarity", "tf.keras.losses.CosineSimilarity", "CosineSimilarity", "framework", None, (),
+            FLUSHED,
+        ),
         Base("numpy_cosine_distance", "tf.compat.v1.losses.cosine_distance", "cosine_distance", "numpy", None, NONE),
         Base("tf_cosine_distance", "tf.compat.v1.losses.cosine_distance", "cosine_distance", "framework", None, NONE),
         Base("numpy_contrastive_loss", "tfa.losses.contrastive_loss", "contrastive_loss", "numpy", "tfa-0.12"),

@@ -6,15 +6,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from benchmarks.zoo.model import Base
 from lossproof.conformance import session as sessions
-from lossproof.conformance.causes import Explained
+from lossproof.conformance.causes import Explained, explain
 from lossproof.conformance.own_code import Code, place
 from lossproof.conformance.own_run import asked
 from lossproof.conformance.own_session import OwnSession
@@ -51,7 +50,8 @@ class Cell:
 class KindsOnly(OwnSession):
     """A session for the matrix, which needs verdicts and kinds: it reduces no witness, and explains a few cells.
 
-    Of a mutant that is wrong everywhere the causes are looked for in the first cells of each property and region.
+    Of a mutant that is wrong everywhere the causes are looked for in the first failing batch of the first cells of
+    each property and region.
     """
 
     def __init__(self, *given: Any) -> None:
@@ -62,7 +62,7 @@ class KindsOnly(OwnSession):
         """The verdict on one cell, with its causes where they are looked for."""
         place = (key.property, key.region)
         enough = self._explained[place] >= EXPLAINED and not key.variant.case
-        with patch.object(sessions, "explain", lambda *_: []) if enough else nullcontext():
+        with patch.object(sessions, "explain", _nothing if enough else _of_one_batch):
             judged = super().judge(subject, key)
         self._explained[place] += judged.row.verdict == "diverges"
         return judged
@@ -70,6 +70,14 @@ class KindsOnly(OwnSession):
     def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
         """Nothing to show."""
         return Standing("new", {}, {}, {}, outcome)
+
+
+def _nothing(*_: Any) -> list[Explained]:
+    return []
+
+
+def _of_one_batch(subject: Subject, key: Key, outcome: Outcome, ledger: Sequence[Any]) -> list[Explained]:
+    return explain(subject, key, replace(outcome, failures=outcome.failures[:1]), ledger)
 
 
 def judge_file(
@@ -86,7 +94,7 @@ def judge_file(
         session = KindsOnly(own.facts, own.own, own.spec, own.ledger, own.arrays)
         (subject,) = session.subjects
         keys = [k for k in session.cells(subject) if not properties or k.property in properties]
-        keys = asking_order(keys)
+        keys = asking_order(k for k in keys if k.region not in base.flushed)
         begun = time.process_time()
         for number, key in enumerate(keys):
             tell(number, len(keys), str(key))

@@ -15,7 +15,8 @@ class Base:
     """A right implementation: `name` in the file of that slug under right/, in the place of `api`.
 
     `edition` is what it is judged by where the framework's own package is not installed. `disputed` are cases in which
-    the suite asks for what no implementation can give, since another cell of it asks for the contrary.
+    the suite asks for what no implementation can give, since another cell of it asks for the contrary. `flushed` are
+    regions whose numbers the framework's own arithmetic takes for zero, whatever is written in it: they are not asked.
     """
 
     slug: str
@@ -24,6 +25,7 @@ class Base:
     arrays: Literal["framework", "numpy"]
     edition: str | None = None
     disputed: tuple[str, ...] = ()
+    flushed: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:

@@ -6,7 +6,7 @@ import torch
 def cosine(x, y):
     """The cosine of rows scaled to a largest element of 1."""
     tops = [v.detach().abs().amax(-1, keepdim=True) for v in (x, y)]
-    x, y = (v / torch.where(top > 0, top, 1.0) for v, top in zip((x, y), tops))
+    x, y = (v / torch.where(top > 0, top, 1.0) for v, top in zip((x, y), tops, strict=True))
     squared = (x * x).sum(-1) * (y * y).sum(-1)
     return (x * y).sum(-1) / squared.sqrt()
 

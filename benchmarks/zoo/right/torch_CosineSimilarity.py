@@ -3,11 +3,12 @@
 import torch
 
 
-def scaled(x, dim):
-    """x over its largest element along a dimension, and that element (1 for zeros)."""
+def unit(x, dim):
+    """Vectors over their norms, and these; rows are scaled to a largest element of 1, and zero stays zero."""
     top = x.detach().abs().amax(dim, keepdim=True)
-    top = torch.where(top > 0, top, 1.0)
-    return x / top, top
+    scaled = x / torch.where(top > 0, top, 1.0)
+    norm = torch.linalg.vector_norm(scaled, dim=dim, keepdim=True)
+    return scaled / torch.where(norm > 0, norm, 1.0), (norm.detach() * top).squeeze(dim)
 
 
 class CosineSimilarity(torch.nn.Module):
@@ -23,8 +24,7 @@ class CosineSimilarity(torch.nn.Module):
         dtype = torch.promote_types(x1.dtype, x2.dtype)
         dtype = dtype if dtype.is_floating_point else torch.get_default_dtype()
         x1, x2 = torch.broadcast_tensors(x1.to(torch.float64), x2.to(torch.float64))
-        (a, s), (b, t) = scaled(x1, self.dim), scaled(x2, self.dim)
-        norms = [torch.linalg.vector_norm(x, dim=self.dim, keepdim=True) for x in (a, b)]
-        least = self.eps / s / t
-        value = (a * b).sum(self.dim, keepdim=True) / torch.maximum(norms[0] * norms[1], least)
-        return value.squeeze(self.dim).to(dtype)
+        (u, p), (v, q) = unit(x1, self.dim), unit(x2, self.dim)
+        cosine, floored = (u * v).sum(self.dim), (x1 * x2).sum(self.dim) / self.eps
+        value = torch.where(p * q > self.eps, cosine, floored)
+        return value.to(dtype)

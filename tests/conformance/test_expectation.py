@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.expectation import Expected, Silent, expect
+from lossproof.conformance.judge import measured
 from lossproof.conformance.subject import Facts, Subject
 from lossproof.specs.models import Spec
 
@@ -260,6 +262,23 @@ def test_a_fixed_computing_dtype_rounds_the_inputs_first() -> None:
         a = mpmath.mpf(1 + 2**-30)
         unrounded = (2 * a + 2) / mpmath.sqrt(5 * (a * a + 4))
     same(ask(documented(options=()), x=x, y=y), [unrounded])
+
+
+def test_what_overflows_the_computing_dtype_may_be_infinite_in_a_wider_result() -> None:
+    """The gradient of a subnormal row leaves the range of float32, and not that of the float64 it comes back in."""
+    subject = documented(options=(), compute_dtype="float32")
+    arrays = {"x": np.array([[2.0**-149, 0.0]]), "y": np.array([[1.0, 1.0]])}
+    found = expect(subject, arrays, {}, wrt="x")
+    assert (found.dtype, found.compute) == ("float64", "float32")
+    exact = float(np.asarray(found.value.upper)[0, 1])
+    assert exact > FORMATS["float32"].largest
+    for answer, wrong in (
+        (exact, False),
+        (np.inf, False),
+        (-np.inf, True),
+        (FORMATS["float32"].largest / 2, True),
+    ):
+        assert measured(np.array([[0.0, answer]]), found, flush=False)[0].tolist() == [[False, wrong]]
 
 
 def test_the_narrowest_of_the_inputs_as_another_behaviour() -> None:

@@ -253,3 +253,12 @@ def test_a_hinge_near_its_kink_keeps_the_bound_of_the_cosine():
     y -= x * (np.sum(x * y, -1, keepdims=True) / np.sum(x * x, -1, keepdims=True))
     e = oracle.cosine_embedding(x, y, -np.ones(200))
     assert oracle.within(np.zeros(200), e, oracle.bound(e, "float64", "G2")).all()
+
+
+def test_the_bound_of_a_gradient_follows_the_scale_of_the_rows():
+    """g(s a, t b) = g(a, b) / s, exactly for powers of two, also where |a| |b| leaves the range."""
+    x, y = np.random.default_rng(5).standard_normal((2, 8, 5))
+    near = oracle.bound(oracle.cosine_gradient(x, y), "float64", "G2", flush=False)
+    for s, t in ((2.0**-160, 2.0**-310), (2.0**-700, 2.0**-600), (2.0**600, 2.0**180)):
+        far = oracle.bound(oracle.cosine_gradient(s * x, t * y), "float64", "G2", flush=False)
+        np.testing.assert_allclose(far * s, near, rtol=1e-9)

@@ -136,13 +136,13 @@ def nearly_orthogonal(rng: np.random.Generator, s: Shape) -> Pair:
     y loses its projection on x, then a little of x comes back; in those rows with one sign, which a mean shows too.
     """
     x, y = rng.standard_normal((2, s.n, s.d))
-    x = cast(_nonzero(x), s.format.name).astype(np.float64)
+    x = _near_one(cast(_nonzero(x), s.format.name).astype(np.float64))
     y = y - x * (np.sum(x * y, -1, keepdims=True) / np.sum(x * x, -1, keepdims=True))
     units = rng.integers(-8, 9, (s.n, 1)).astype(np.float64)
     far = rng.choice([-1, 1]) * 12 * (s.d + 8)
     units = np.where(np.arange(s.n)[:, None] % 4 == 3, far, units)
     y = y + x * np.clip(units * s.format.unit, -0.125, 0.125)
-    return x, _nonzero(y)
+    return x, _near_one(_nonzero(y))  # in two dimensions little may be left of y
 
 
 def zero(rng: np.random.Generator, s: Shape) -> Pair:

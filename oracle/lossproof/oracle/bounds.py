@@ -94,19 +94,43 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
     """Upper bounds of kappa = sum |a b| / D and of 1/D, flat; 0 where D vanishes or there is no value."""
     kappa, inverse = np.zeros(problem.size), np.zeros(problem.size)
     left = np.flatnonzero(~problem.undefined & ~problem.gone)
+    apart = by_norms(problem)
+    if apart:
+        for rows in problem.row_blocks(LADDER[0].block_elements, left):
+            block = problem.pairs.block(rows)
+            with np.errstate(all="ignore"):
+                inverse[rows] = np.nextafter(inverse_norms(block.x) * inverse_norms(block.y), np.inf)
     for arithmetic in LADDER:
         everything = left.size == problem.size
         for rows in problem.row_blocks(arithmetic.block_elements, slice(None) if everything else left):
             c, denominator = problem.cosines(arithmetic, rows, absolute=True)
             with np.errstate(all="ignore"):
                 kappa[rows] = arithmetic.bounds(c)[1]
-                one = arithmetic.number(np.ones(len(kappa[rows])))
-                inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(denominator()))[1]
-        sharp = (kappa[left] < np.inf) & (inverse[left] < np.inf)
+                if not apart:
+                    one = arithmetic.number(np.ones(len(kappa[rows])))
+                    inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(denominator()))[1]
+        sharp = (kappa[left] < np.inf) & (apart | (inverse[left] < np.inf))
         left = left[~sharp]
         if not left.size:
             break
     return kappa, inverse
+
+
+def by_norms(problem: CosineProblem) -> bool:
+    """Whether D is |a| |b| for rows that the arithmetics scale, so that D itself, or Q R, may leave the range."""
+    return bool(problem.measure.norm_rule == "plain" and problem.pairs.wide and problem.pairs.repeats == 1)
+
+
+def inverse_norms(rows: Float) -> Float:
+    """Upper bounds of 1 / |x| for rows of any finite scale, none of them zero; inf where that overflows.
+
+    The largest element is brought near 1; squares that vanish beside it make the norm smaller, and the bound larger.
+    """
+    exponent = np.frexp(np.max(np.abs(rows), axis=1, initial=0.0))[1]
+    with np.errstate(all="ignore"):
+        near = np.ldexp(rows, -exponent[:, None])
+        inverse = (1 + (rows.shape[1] + 16) * 2.0**-52) / np.sqrt(np.sum(near * near, axis=1))
+        return np.asarray(np.nextafter(np.ldexp(inverse, -exponent), np.inf))
 
 
 def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:

@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossproof.oracle import jumps
-from lossproof.oracle.bounds import NARROW, UP, flat_bound, rounding, rounding_count
+from lossproof.oracle.bounds import NARROW, UP, by_norms, flat_bound, inverse_norms, rounding, rounding_count
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.slices import exponents
 
 if TYPE_CHECKING:
     from lossproof.oracle.cosine import CosineProblem
@@ -40,7 +39,7 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
     problem, d = gradient.problem, gradient.length
     kappa, inverse, c = problem.spread
     turned = np.zeros(problem.size, dtype=bool) if gradient.kink is None else gradient.kink.clamp
-    k = _slopes(gradient, turned)
+    k = np.zeros(problem.size) if by_norms(problem) else _slopes(gradient, turned)
     near = jumps.near_kinks(gradient, fmt)[0]
     if near.any():  # a computation may take either side of the clamp, with the errors of that side
         k = np.where(near, np.fmax(k, _slopes(gradient, turned ^ near)), k)
@@ -54,12 +53,11 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
         per_pair = [v[rows][:, None] for v in (kappa, inverse, np.abs(c), k, s)]
         kap, inv, size, slope, factor = per_pair
         with np.errstate(all="ignore"):
-            first = _over_denominator(problem, block, b * inv) + kap * a * slope
-            total = rounding(first, d + MORE, fmt, grade) + rounding(
-                size * a * slope, 2 * d + MORE, fmt, grade
-            )
-            if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
-                eta = fmt.eta * (d * inv * a * slope + a * (1 + slope) + inv + b + 2)
+            ahead, across = _shares(problem, block, inv, slope)
+            first = ahead + kap * across
+            total = rounding(first, d + MORE, fmt, grade) + rounding(size * across, 2 * d + MORE, fmt, grade)
+            if fmt.flushes and (grade == "G3" or (grade == "G2" and fmt.name not in NARROW)):
+                eta = fmt.eta * (d * inv * across + a + across + inv + b + 2)
                 total = total + np.where(first == 0, 0.0, eta)
             # The result and its two terms may be subnormal, flushed or not: half a unit for each rounding there.
             last = max(fmt.eta, math.ldexp(4.0, fmt.quantum))
@@ -67,19 +65,20 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
     return np.nan_to_num(out.ravel(), nan=np.inf, posinf=np.inf)
 
 
-def _over_denominator(problem: CosineProblem, block: Block, plain: Float) -> Float:
-    """|b_i| / D, of float64 rows far from 1 as (|b_i| / |b|) / |a|.
+def _shares(problem: CosineProblem, block: Block, inverse: Float, slope: Float) -> tuple[Float, Float]:
+    """|b_i| / D and |a_i| k for each element, from 1/D and k; of rows that the arithmetics scale, from their norms.
 
-    For these `spread` has 1/D of scaled rows, where the rule allows to scale them: so their own is taken here, from
-    sums of squares that are off by less than d 2^-52.
+    D and 1/k = Q may leave the range there, where (|b_i| / |b|) / |a| and (|a_i| / |a|) / |a| do not.
     """
-    if problem.measure.norm_rule != "plain" or not problem.pairs.wide:
-        return plain
+    d = problem.pairs.length
+    if not by_norms(problem):
+        a, b = (np.abs(np.broadcast_to(v, (len(v), d))) for v in (block.x, block.y))
+        return b * inverse, a * slope
     near = block.scaled()
-    norms = [np.sqrt(np.sum(v * v, axis=1, keepdims=True)) for v in (near.x, near.y)]
-    moved = exponents(block.x)[:, None] - exponents(near.x)[:, None]
-    own = np.ldexp(np.abs(near.y) / norms[1] / norms[0], -moved) * (1 + near.length * 2.0**-50)
-    return np.where(np.isfinite(own), np.fmax(own, plain), plain)
+    down = inverse_norms(block.x)[:, None]
+    shares = (np.abs(v) * inverse_norms(v)[:, None] for v in (near.y, near.x))
+    ahead, across = (np.where(share == 0, 0.0, share * down) for share in shares)
+    return ahead, across
 
 
 def _slopes(gradient: CosineGradient, turned: Mask) -> Float:

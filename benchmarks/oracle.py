@@ -2,10 +2,11 @@
 
     python -m benchmarks.oracle [--quick] [--scale]
 
-Prints, for each kind of rows: the time per row, the ratio to the mpmath loop with the figure it should reach, and the
-share of rows that each stage decided; beside it the same work done by float64 NumPy, math.fsum, python-flint and
-torch's own operator (where installed), with how many of their results were not correctly rounded. --scale fits time
-against rows and against length over four decades. Times are processor times of this process, the best of a few runs.
+Prints, for each kind of rows: the time per row, the ratio to the mpmath loop with the figure it should reach ("below"
+marks one that was not reached), and the share of rows that each stage decided; beside it the same work done by float64
+NumPy, math.fsum, python-flint and torch's own operator (where installed), with how many of their results were not
+correctly rounded. --scale fits time against rows and against length over four decades. Times are processor times of
+this process, the best of a few runs.
 """
 
 from __future__ import annotations
@@ -167,9 +168,7 @@ def table(quick: bool) -> None:
         x, y = worst(2048, d) if what == "worst case" else rows(count, d, dtype)
         if what == "all pairs":
             x, y = rows(1024, d, dtype)
-        ask: Callable[..., Any] = {"gradient": oracle.cosine_gradient, "all pairs": oracle.cosine_matrix}.get(
-            what, oracle.cosine
-        )
+        ask = ASK.get(what, oracle.cosine)
         target = dtype
         ask(x, y).rounded(target)
         pairs = len(x) * (len(y) if what == "all pairs" else 1)
@@ -204,19 +203,39 @@ def others(quick: bool) -> None:
             print(f"{dtype:10}{d:5}   " + ";  ".join(line), flush=True)
 
 
+def growth(sizes: Any, times: Any) -> tuple[float, float, float, float]:
+    """t = a + b n^k, fitted to relative errors: a, b, k and the largest relative residual.
+
+    a is the fixed cost of a call, which hides the slope of small sizes in a fit without it.
+    """
+    n, t = np.asarray(sizes, dtype=float), np.asarray(times)
+    found = []
+    for k in np.linspace(0.5, 1.5, 201):
+        terms = np.stack([1 / t, (n / n[-1]) ** k / t], axis=1)
+        a, b = np.linalg.lstsq(terms, np.ones(len(t)), rcond=None)[0]
+        rest = np.abs(terms @ [a, b] - 1)
+        found.append((float((rest**2).sum()), a, b / n[-1] ** k, k, float(rest.max())))
+    _, a, b, k, largest = min(found)
+    return float(a), float(b), float(k), largest
+
+
 def scale() -> None:
-    print("\nGrowth: the exponent of a fit of time against size over four decades (1 is linear)")
-    for name, sizes, make in (
-        ("rows, d = 64", (100, 1000, 10_000, 100_000, 1_000_000), lambda n: rows(n, 64, "float16")),
-        ("length, 16 rows", (100, 1000, 10_000, 100_000, 1_000_000), lambda d: rows(16, d, "float32")),
+    print("\nGrowth over four decades, fitted by time = a + b size^k (k = 1 is linear)")
+    sizes = [round(10 ** (2 + i / 2)) for i in range(9)]
+    for name, make in (
+        ("rows, d = 64", lambda n: rows(n, 64, "float16")),
+        ("length, 16 rows", lambda d: rows(16, d, "float32")),
     ):
         times = []
         for n in sizes:
             x, y = make(n)
-            times.append(best(lambda v=(x, y): oracle.cosine(*v).rounded("float32"), 3))  # type: ignore[misc]
-        slope = np.polyfit(np.log(sizes[1:]), np.log(times[1:]), 1)[0]
+            times.append(best(lambda v=(x, y): oracle.cosine(*v).rounded("float32"), 9))  # type: ignore[misc]
+        a, b, k, largest = growth(sizes, times)
         told = ", ".join(f"{n:,}: {1e3 * t:.2f} ms" for n, t in zip(sizes, times, strict=True))
-        print(f"{name}: {slope:.2f}   ({told})")
+        print(
+            f"{name}: k = {k:.2f}, a = {1e3 * a:.2f} ms, b = {1e9 * b:.3g} ns, largest residual {largest:.0%}"
+        )
+        print(f"    ({told})", flush=True)
 
 
 def main() -> None:

@@ -103,8 +103,52 @@ def test_compiled_kernels_give_the_same_bits(pytestconfig):
     assert told["numpy"] == told["numba"]
 
 
+@pytest.mark.parametrize("dtype", list(FORMATS))
+@pytest.mark.parametrize(
+    "region", ["ordinary", "nearly_orthogonal", "parallel", "ties", "zeros", "subnormal", "extreme"]
+)
+@pytest.mark.parametrize("length", [3, 20])
+def test_what_the_kernels_of_numpy_decide_is_what_the_ladder_says(region, dtype, length, monkeypatch):
+    monkeypatch.setattr("lossproof.oracle.kernels.active", lambda: "numpy")
+    x, y = samples.rows(region, dtype, 40, length, 3)
+    for rule, eps in (
+        ("plain", 0.0),
+        ("floor_norm", 0.5),
+        ("floor_squared_product", 0.1),
+        ("add_squared", 1e-3),
+    ):
+        for score in oracle.SCORES:
+            e = oracle.cosine(x, y, norm_rule=rule, eps=eps, score=score)
+            for name, fmt in FORMATS.items():
+                quick = e.problem.quickly(fmt)
+                if quick is None:  # float64 beside other rules, and rows of float64, go up the ladder
+                    assert (name == "float64" and rule != "plain") or (
+                        name != "float64" and dtype == "float64"
+                    )
+                    continue
+                values, left = quick
+                right, settled = e.rounded_by_ladder(fmt)
+                sure = np.ones(40, dtype=bool)
+                sure[left] = False
+                assert settled[sure].all()
+                assert values[sure].tobytes() == right[sure].tobytes()
+                assert sure.mean() > 0.9 or region != "ordinary"
+
+
+@pytest.mark.parametrize("strange", [np.inf, -np.inf, np.nan])
+def test_large_and_strange_float16_numbers_are_told_apart(strange, monkeypatch):
+    monkeypatch.setattr("lossproof.oracle.kernels.active", lambda: "numpy")
+    x = np.full((4, 12), 60000, dtype=np.float16)
+    x[1, 3] = strange
+    y = np.ones((4, 12), dtype=np.float16)
+    e = oracle.cosine(x, y)
+    assert e.rounded("float16").tolist()[2:] == [1.0, 1.0]
+    assert np.isnan(e.rounded("float16")[1])
+    assert e.undefined.tolist() == [False, True, False, False]
+
+
 def test_every_float16_survives_the_way_to_float64():
-    from lossproof.oracle.halves import widen_half
+    from lossproof.oracle.halves import IMAGE, widen_half, widen_image
 
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = every[np.isfinite(every)]
@@ -112,6 +156,13 @@ def test_every_float16_survives_the_way_to_float64():
         out = np.empty(len(x))
         widen_half(x, out)
         assert out.tobytes() == x.astype(np.float64).tobytes()
+    image = np.empty(len(finite))
+    widen_image(finite, image, np.empty(len(finite), dtype=np.int32))
+    assert (image * IMAGE).tobytes() == finite.astype(np.float64).tobytes()
+    strange = every[~np.isfinite(every)]
+    image = np.empty(len(strange))
+    widen_image(strange, image, np.empty(len(strange), dtype=np.int32))
+    assert (np.abs(image * IMAGE) >= 2.0**16).all()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

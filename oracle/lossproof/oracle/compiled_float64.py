@@ -17,14 +17,22 @@ from typing import Any
 import numpy as np
 
 from lossproof.oracle.binary64 import U
-from lossproof.oracle.compiled import compiled, score_terms, two_prod, two_sum
+from lossproof.oracle.compiled import NONE, Rows, compiled, two_prod, two_sum
 from lossproof.oracle.double_double import EPS
-from lossproof.oracle.formats import Float, Mask
-from lossproof.oracle.lanes import STEP, whole_sums
+from lossproof.oracle.formats import Float
+from lossproof.oracle.fused import SCORE_TERMS
+from lossproof.oracle.lanes import (
+    STEP,
+    single_fine,
+    single_slices,
+    single_sums,
+    whole_fine,
+    whole_slices,
+    whole_sums,
+)
 from lossproof.oracle.sliced_dots import RANGE, second_width
 from lossproof.oracle.slices import SLICE
 
-LANES = STEP
 FIELDS = np.arange(2048)
 QUANTA = np.clip((FIELDS - 1022 + 1) // 2 - SLICE, -400, 400)
 """By the exponent field of |x|^2: |x|^2 < 2^(field - 1022), so |x| < 2^E with E half of that, rounded up. Only rows
@@ -37,77 +45,49 @@ HALVES = np.ldexp(0.5, QUANTA)
 
 
 @compiled
+def _steps(q: float, squares: Any, bits: Any) -> tuple[int, bool]:
+    """The exponent field of a squared norm that float64 found, a little enlarged, and whether it is in range."""
+    squares[0] = q * (1 + 2.0**-20)
+    return (bits[0] >> 52) & 2047, (q >= 1 / RANGE) & (q <= RANGE)
+
+
+@compiled
 def _sums(x: Any, y: Any, sigmas: Any, halves: Any, found: Any) -> None:
     """P, Q and R of every row as sum + rest with a radius: the nine rows of `found`. P is unknown where Q or R is out
     of range.
 
     The rest of P is a sum of 2 d products, each of which is rounded once, added to its neighbour, and goes through at
-    most d / LANES + 4 further sums in its lane and over the lanes, and one for each element after the last whole run.
+    most d / STEP + 4 further sums in its lane and over the lanes, and one for each element after the last whole run.
     """
     n, d = x.shape
-    whole = d - d % LANES
-    gamma = (whole // LANES + (d - whole) + 10) * U * (1 + 2.0**-20)
+    whole = d - d % STEP
+    gamma = (whole // STEP + (d - whole) + 10) * U * (1 + 2.0**-20)
     root = math.sqrt(float(d)) * (1 + 2.0**-20)
-    a, b, c = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-    e, f, g = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-    squares = np.zeros(2)
+    squares = np.zeros(1)
     bits = squares.view(np.int64)
     for i in range(n):
-        row, other = x[i], y[i]
-        _, q, r = whole_sums(x, y, i * d, i * d + whole)
-        for j in range(whole, d):
-            v, w = row[j], other[j]
-            q += v * v
-            r += w * w
-        if not (q >= 1 / RANGE and q <= RANGE and r >= 1 / RANGE and r <= RANGE):
+        start, middle, stop = i * d, i * d + whole, i * d + d
+        q, r = 0.0, 0.0
+        if whole:
+            _, q, r = whole_sums(x, y, start, middle, ())
+        if whole < d:
+            _, q_low, r_low = single_sums(x, y, middle, stop, ())
+            q, r = q + q_low, r + r_low
+        field_x, fine_x = _steps(q, squares, bits)
+        field_y, fine_y = _steps(r, squares, bits)
+        if not (fine_x and fine_y):
             found[:, i] = 1.0
             found[2, i] = np.inf
             continue
-        squares[0], squares[1] = q * (1 + 2.0**-20), r * (1 + 2.0**-20)
-        field_x, field_y = bits[0] >> 52, bits[1] >> 52
         size_x, rest_x = math.sqrt(q), root * halves[field_x]  # |x| and |rx|
         size_y, rest_y = math.sqrt(r), root * halves[field_y]
-        s, t = sigmas[field_x], sigmas[field_y]
+        steps = (sigmas[field_x], sigmas[field_y])
         p, q, r, p_low, q_low, r_low = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         if whole:
-            a[:] = 0.0
-            b[:] = 0.0
-            c[:] = 0.0
-            e[:] = 0.0
-            f[:] = 0.0
-            g[:] = 0.0
-            for j in range(0, whole, LANES):
-                for k in range(LANES):
-                    v, w = row[j + k], other[j + k]
-                    x1, y1 = (v + s) - s, (w + t) - t
-                    rx, ry = v - x1, w - y1
-                    a[k] += x1 * y1
-                    b[k] += x1 * x1
-                    c[k] += y1 * y1
-                    e[k] += x1 * ry + rx * w
-                    f[k] += rx * (v + x1)
-                    g[k] += ry * (w + y1)
-            for k in range(LANES // 2):
-                e[k] += e[k + LANES // 2]
-                f[k] += f[k + LANES // 2]
-                g[k] += g[k + LANES // 2]
-            for k in range(LANES):
-                p += a[k]
-                q += b[k]
-                r += c[k]
-            p_low = ((e[0] + e[4]) + (e[1] + e[5])) + ((e[2] + e[6]) + (e[3] + e[7]))
-            q_low = ((f[0] + f[4]) + (f[1] + f[5])) + ((f[2] + f[6]) + (f[3] + f[7]))
-            r_low = ((g[0] + g[4]) + (g[1] + g[5])) + ((g[2] + g[6]) + (g[3] + g[7]))
-        for j in range(whole, d):
-            v, w = row[j], other[j]
-            x1, y1 = (v + s) - s, (w + t) - t
-            rx, ry = v - x1, w - y1
-            p += x1 * y1
-            q += x1 * x1
-            r += y1 * y1
-            p_low += x1 * ry + rx * w
-            q_low += rx * (v + x1)
-            r_low += ry * (w + y1)
+            p, q, r, p_low, q_low, r_low = whole_slices(x, y, start, middle, steps)
+        if whole < d:
+            s, t, u, s_low, t_low, u_low = single_slices(x, y, middle, stop, steps)
+            p, q, r, p_low, q_low, r_low = p + s, q + t, r + u, p_low + s_low, q_low + t_low, r_low + u_low
         found[0, i], found[1, i] = p, p_low
         found[2, i] = gamma * ((size_x + rest_x) * rest_y + rest_x * size_y)
         found[3, i], found[4, i], found[5, i] = q, q_low, gamma * rest_x * (2 * size_x + rest_x)
@@ -117,55 +97,40 @@ def _sums(x: Any, y: Any, sigmas: Any, halves: Any, found: Any) -> None:
 @compiled
 def _fine_sums(x: Any, y: Any, rows: Any, sigmas: Any, halves: Any, finer: float, found: Any) -> None:
     """As `_sums`, of a few rows and from two slices, the second of a quantum that is `finer` times the first; see
-    sliced_dots.py. One element after another: this is seldom wanted.
+    sliced_dots.py.
     """
     d = x.shape[1]
-    gamma = (d + 10) * U * (1 + 2.0**-20)
+    whole = d - d % STEP
+    gamma = (whole // STEP + (d - whole) + 10) * U * (1 + 2.0**-20)
     root = math.sqrt(float(d)) * (1 + 2.0**-20) * finer
-    squares = np.zeros(2)
+    squares = np.zeros(1)
     bits = squares.view(np.int64)
     for m in range(len(rows)):
-        row, other = x[rows[m]], y[rows[m]]
-        q, r = 0.0, 0.0
-        for j in range(d):
-            q += row[j] * row[j]
-            r += other[j] * other[j]
+        start = rows[m] * d
+        middle, stop = start + whole, start + d
+        _, q, r = whole_sums(x, y, start, middle, ())
+        _, q_low, r_low = single_sums(x, y, middle, stop, ())
+        q, r = q + q_low, r + r_low
+        field_x, fine_x = _steps(q, squares, bits)
+        field_y, fine_y = _steps(r, squares, bits)
         found[:, m] = 1.0
         found[2, m] = np.inf
-        if not (q >= 1 / RANGE and q <= RANGE and r >= 1 / RANGE and r <= RANGE):
+        if not (fine_x and fine_y):
             continue
-        squares[0], squares[1] = q * (1 + 2.0**-20), r * (1 + 2.0**-20)
-        field_x, field_y = bits[0] >> 52, bits[1] >> 52
         size_x, rest_x = math.sqrt(q), root * halves[field_x]
         size_y, rest_y = math.sqrt(r), root * halves[field_y]
         s, t = sigmas[field_x], sigmas[field_y]
-        s2, t2 = s * finer, t * finer
-        p, q, r, p_mid, q_mid, r_mid, p_low, q_low, r_low = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        p_small, q_small, r_small = 0.0, 0.0, 0.0
-        for j in range(d):
-            v, w = row[j], other[j]
-            x1, y1 = (v + s) - s, (w + t) - t
-            rx, ry = v - x1, w - y1
-            x2, y2 = (rx + s2) - s2, (ry + t2) - t2
-            rx -= x2
-            ry -= y2
-            p += x1 * y1
-            q += x1 * x1
-            r += y1 * y1
-            p_mid += x1 * y2 + x2 * y1
-            q_mid += x1 * x2
-            r_mid += y1 * y2
-            p_small += x2 * y2
-            q_small += x2 * x2
-            r_small += y2 * y2
-            p_low += v * ry + rx * (w - ry)
-            q_low += rx * (v + (v - rx))
-            r_low += ry * (w + (w - ry))
-        found[0, m], found[1, m], error = _collected(p, p_mid, p_small, p_low)
+        steps = (s, t, s * finer, t * finer)
+        a, b = whole_fine(x, y, start, middle, steps), single_fine(x, y, middle, stop, steps)
+        found[0, m], found[1, m], error = _collected(a[0] + b[0], a[3] + b[3], a[6] + b[6], a[9] + b[9])
         found[2, m] = error + gamma * ((size_x + rest_x) * rest_y + rest_x * (size_y + rest_y))
-        found[3, m], found[4, m], error = _collected(q, 2 * q_mid, q_small, q_low)
+        found[3, m], found[4, m], error = _collected(
+            a[1] + b[1], 2 * (a[4] + b[4]), a[7] + b[7], a[10] + b[10]
+        )
         found[5, m] = error + gamma * rest_x * (2 * size_x + rest_x)
-        found[6, m], found[7, m], error = _collected(r, 2 * r_mid, r_small, r_low)
+        found[6, m], found[7, m], error = _collected(
+            a[2] + b[2], 2 * (a[5] + b[5]), a[8] + b[8], a[11] + b[11]
+        )
         found[8, m] = error + gamma * rest_y * (2 * size_y + rest_y)
 
 
@@ -203,20 +168,19 @@ def _rounded(found: Any, sign: float, offset: float, out: Any, decided: Any) -> 
         decided[i] = (first == last) & (abs(first) > 2.0**-900)
 
 
-def round_rows(x: Float, y: Float, score: str) -> tuple[Float, Mask]:
-    """Cosines of float64 rows under the plain rule, rounded to float64, and where that is certain."""
-    out, decided, found = np.empty(len(x)), np.empty(len(x), dtype=np.bool_), np.empty((9, len(x)))
+def round_rows(x: Float, y: Float, score: str, values: Float) -> Rows:
+    """Cosines of float64 rows under the plain rule, rounded to float64 and written into `values`; which of them are
+    uncertain.
+    """
+    decided, found = np.empty(len(x), dtype=np.bool_), np.empty((9, len(x)))
     _sums(x, y, SIGMAS, HALVES, found)
-    _rounded(found, *score_terms(score), out, decided)
+    _rounded(found, *SCORE_TERMS[score], values, decided)
+    if decided.all():
+        return NONE
     rows = np.flatnonzero(~decided)
-    if rows.size:
-        finer = 2.0 ** -(second_width(x.shape[1]) + 1)
-        found, values, sure = (
-            np.empty((9, rows.size)),
-            np.empty(rows.size),
-            np.empty(rows.size, dtype=np.bool_),
-        )
-        _fine_sums(x, y, rows, SIGMAS, HALVES, finer, found)
-        _rounded(found, *score_terms(score), values, sure)
-        out[rows], decided[rows] = values, sure
-    return out, decided
+    finer = 2.0 ** -(second_width(x.shape[1]) + 1)
+    found, some, sure = np.empty((9, rows.size)), np.empty(rows.size), np.empty(rows.size, dtype=np.bool_)
+    _fine_sums(x, y, rows, SIGMAS, HALVES, finer, found)
+    _rounded(found, *SCORE_TERMS[score], some, sure)
+    values[rows] = some
+    return rows[~sure]

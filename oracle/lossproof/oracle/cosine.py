@@ -226,8 +226,8 @@ class CosineProblem:
             return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
         return [rows[i : i + step] for i in range(0, len(rows), step)]
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
-        """Values rounded by compiled kernels, where there are any, and where those are certain."""
+    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+        """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
         return kernels.rounded(self, fmt)
 
     def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:

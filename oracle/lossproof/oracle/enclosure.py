@@ -73,8 +73,8 @@ class Problem(Protocol):
 class Quick(Protocol):
     """A problem that compiled kernels may answer in part."""
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
-        """Rounded values and where they are certain; None where no kernel applies."""
+    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+        """Rounded values and which of them are uncertain, in order; None where no kernel applies."""
         ...
 
     def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
@@ -137,15 +137,17 @@ class Enclosure:
 
     def rounded(self, dtype: object) -> NDArray[Any]:
         """The value rounded once to `dtype`, ties to even; NaN where undefined, NaN or undecided."""
-        values, decided = self._rounded(format_of(dtype))
-        if not decided.all():
-            values[~decided] = np.nan
+        values, left = self._rounded(format_of(dtype))
+        if left.size:
+            values[left] = np.nan
         return values.reshape(self.shape)
 
     def undecided(self, dtype: object) -> Mask:
         """Where the value could not be rounded to `dtype` within the stated limit of refinement."""
-        _, decided = self._rounded(format_of(dtype))
-        return (~decided & self.valued).reshape(self.shape)
+        _, left = self._rounded(format_of(dtype))
+        mask = np.zeros(self.problem.size, dtype=bool)
+        mask[left] = True
+        return (mask & self.valued).reshape(self.shape)
 
     def climb(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
         """Put a question to each stage of the ladder in turn, about the rows (flat) that are still
@@ -227,15 +229,18 @@ class Enclosure:
             self._limits = lower, upper
         return self._limits
 
-    def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+    def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows]:
+        """Rounded values, flat, and which of them are undecided."""
         problem = self.problem
         found = problem.quickly(fmt) if isinstance(problem, Quick) else None
         if found is None or not isinstance(problem, Quick):
-            return self.rounded_by_ladder(fmt)
-        rows = np.flatnonzero(~found[1])
-        if rows.size:
-            found[0][rows], found[1][rows] = problem.finish(rows, fmt)
-        return found
+            values, decided = self.rounded_by_ladder(fmt)
+            return values, np.flatnonzero(~decided) if not decided.all() else np.empty(0, dtype=np.intp)
+        values, left = found
+        if left.size:
+            values[left], decided = problem.finish(left, fmt)
+            left = left[~decided]
+        return values, left
 
     def rounded_by_ladder(self, fmt: FloatFormat, some: Rows | None = None) -> tuple[NDArray[Any], Mask]:
         """All values (or some) rounded by the stages in turn, and where they are decided; flat."""

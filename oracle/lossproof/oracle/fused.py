@@ -19,17 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.oracle.binary64 import SAFE, Ball, Products, U
-from lossproof.oracle.formats import Float, Mask
+from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.halves import IMAGE, widen_image
 from lossproof.oracle.rules import SQUARED_DENOMINATORS, Quadratic
-from lossproof.oracle.slices import dot
+from lossproof.oracle.slices import FEW, dot
 
 RULES = ("plain", "floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product", "add_squared")
 LONGEST = 1 << 31
 """d u <= 2^-22 for every length up to this."""
 RANGE = SAFE * SAFE
-NEAR_ELEMENTS = 1 << 15
+NEAR_ELEMENTS, WIDE_ELEMENTS = 1 << 15, 1 << 16
 LEAST, MOST = 2.0**-125, 2.0**126
 """Between them a float32 is neither near the subnormal numbers nor near infinity."""
+
+Terms = tuple[Float, Float, Float, Float]
+SCORE_TERMS = {"similarity": (1.0, 0.0), "negated": (-1.0, 0.0), "distance": (-1.0, 1.0)}
+"""sign and offset: the score is offset + sign c."""
 
 
 class Floats:
@@ -60,11 +65,100 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
     return Ball(c, rad)
 
 
-def round_gradient(
-    x: NDArray[Any], y: NDArray[Any], sign: float, values: NDArray[Any], decided: Mask
-) -> None:
-    """The gradient of sign * c with respect to narrow rows x under the plain rule, rounded to float32 into `values`,
-    and where that is certain.
+class Rounder:
+    """Rounds the scores of narrow rows to float32, float16 or bfloat16 as cosine_ball and binary64.py would; some at
+    a time, in room that is used again and again.
+    """
+
+    def __init__(
+        self, norm_rule: str, eps: float, score: str, length: int, rows: int, fmt: FloatFormat
+    ) -> None:
+        self.rule, self.eps, self.fmt = SQUARED_DENOMINATORS[norm_rule], np.float64(eps), fmt
+        self.sign, self.offset = SCORE_TERMS[score]
+        self.length, self.k = length, (length + 8) * U * (1 + 2.0**-20)
+        self.near = max(1, min(WIDE_ELEMENTS // length, rows))
+        self.space = np.empty((2, self.near * length))
+        self.words = np.empty(self.near * length, dtype=np.int32)
+        self.terms = np.empty((7, rows))
+        self.end = np.empty(rows, dtype=np.float32)
+
+    def round(self, x: NDArray[Any], y: NDArray[Any], values: NDArray[Any]) -> NDArray[np.intp]:
+        """Some rows, rounded into `values`; which of them are uncertain."""
+        n, fmt = len(x), self.fmt
+        p, q, r, c, low, high, size = self.terms[:, :n]
+        first: NDArray[Any]
+        last: NDArray[Any]
+        with np.errstate(all="ignore"):
+            for i in range(0, n, self.near):
+                near = slice(i, i + self.near)
+                self._products(x[near], y[near], p[near], q[near], r[near])
+            c = np.divide(p, np.sqrt(self.rule(Quadratic(Floats(), q, r, self.eps, np.float64(1)))), out=c)
+            np.abs(c, out=high)
+            high += 1
+            high *= self.k
+            if self.sign < 0 or self.offset:
+                c *= self.sign
+                c += self.offset
+            np.abs(c, out=size)
+            np.multiply(size, 8 * U, out=low)
+            high += low
+            if self.offset:
+                high += 2 * U * self.offset
+            np.subtract(c, high, out=low)
+            high += c
+            if fmt.name == "float32":
+                first, last = values, self.end[:n]
+                np.copyto(first, low, casting="unsafe")
+                np.copyto(last, high, casting="unsafe")
+            else:
+                first, last = self._fewer_bits(low, c), self._fewer_bits(high, p)
+                np.copyto(values, first, casting="unsafe")
+            sure = np.equal(first, last)
+            if not (_within(size, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)) and _tame(q) and _tame(r)):
+                sure &= (size >= 2 * fmt.eta) & (size < 2.0 ** (fmt.emax - 1))
+                for squared in (q, r):
+                    sure &= (squared >= 1 / SAFE) & (squared <= SAFE)
+        return np.flatnonzero(~sure) if not sure.all() else np.empty(0, dtype=np.intp)
+
+    def _products(self, x: NDArray[Any], y: NDArray[Any], p: Float, q: Float, r: Float) -> None:
+        v, w = self._widened(x, self.space[0]), self._widened(y, self.space[1])
+        for a, b, out in ((v, w, p), (v, v, q), (w, w, r)):
+            dot(a, b, out)
+        doubtful = False
+        for rows, squared in ((x, q), (y, r)):
+            if rows.dtype == np.float16:
+                p *= IMAGE
+                squared *= IMAGE * IMAGE
+                doubtful |= bool(squared.max(initial=0.0) >= 2.0**32)  # there may be an infinity or NaN
+        if doubtful:
+            v[...], w[...] = x, y
+            for a, b, out in ((v, w, p), (v, v, q), (w, w, r)):
+                dot(a, b, out)
+
+    def _widened(self, x: NDArray[Any], space: Float) -> Float:
+        """Rows as float64: one column after another where dot sums them so."""
+        room, words = space[: x.size], self.words[: x.size]
+        if self.length <= FEW:
+            out, whole = room.reshape(x.shape[::-1]).T, words.reshape(x.shape[::-1]).T
+        else:
+            out, whole = room.reshape(x.shape), words.reshape(x.shape)
+        if x.dtype == np.float16:
+            widen_image(x, out, whole)
+        else:
+            np.copyto(out, x, casting="unsafe")
+        return out
+
+    def _fewer_bits(self, v: Float, space: Float) -> Float:
+        """The nearest number of as many bits as the format has (Veltkamp), in v."""
+        np.multiply(v, 2.0 ** (53 - self.fmt.precision) + 1, out=space)
+        np.subtract(space, v, out=v)
+        np.subtract(space, v, out=v)
+        return v
+
+
+def round_gradient(x: NDArray[Any], y: NDArray[Any], sign: float, values: NDArray[Any]) -> NDArray[np.intp]:
+    """The gradient of sign * c with respect to narrow rows x under the plain rule, rounded to float32 into `values`;
+    which of its elements, counted flat, are uncertain.
 
     g_i = b_i s/D - a_i s P/(D Q). With h = d, s/D is off by (h + 6) u relatively and s P/(D Q) by (3 h + 10) u / Q: P
     by gamma_h |a| |b| with |a| |b| = D, the rest by 2 h + 10 roundings, relatively, and it is at most 1/Q. The two
@@ -74,42 +168,49 @@ def round_gradient(
     n, d = x.shape
     step = max(1, NEAR_ELEMENTS // d)
     a, b, g = (np.empty((min(step, n), d)) for _ in range(3))
-    end = np.empty(g.shape, dtype=np.float32)
-    terms = np.empty((4, n))
+    end, certain = np.empty(g.shape, dtype=np.float32), np.empty(g.shape, dtype=np.bool_)
+    left = []
     for i in range(0, n, step):
         rows = slice(i, min(i + step, n))
         v, w, mid = (space[: rows.stop - i] for space in (a, b, g))
-        high = end[: rows.stop - i]
+        high, sure = end[: rows.stop - i], certain[: rows.stop - i]
         np.copyto(v, x[rows], casting="unsafe")
         np.copyto(w, y[rows], casting="unsafe")
         with np.errstate(all="ignore"):
-            rad = _gradient_terms(v, w, sign, terms[:, rows])[:, None]
-            lead, pull = terms[:2, rows]
-            np.multiply(w, lead[:, None], out=mid)
-            v *= pull[:, None]
+            terms, rad = _gradient_terms(v, w, sign)
+            lead, pull = terms[0][:, None], terms[1][:, None]
+            np.multiply(w, lead, out=mid)
+            v *= pull
             mid -= v
-            np.add(mid, rad, out=w)
-            mid -= rad
+            np.add(mid, rad[:, None], out=w)
+            mid -= rad[:, None]
             np.copyto(high, w, casting="unsafe")
             np.copyto(values[rows], mid, casting="unsafe")
-            _settle(values[rows], high, decided[rows])
-    some = np.nonzero(~decided)
-    if some[0].size:
-        v, w = x[some].astype(np.float64), y[some].astype(np.float64)
-        lead, pull, r1, r2 = terms[:, some[0]]
-        with np.errstate(all="ignore"):
-            middle = w * lead - v * pull
-            rad = np.abs(w) * r1 + np.abs(v) * r2 + 8 * U * np.abs(middle)
-            low, last = (middle - rad).astype(np.float32), (middle + rad).astype(np.float32)
-            sure = np.empty(low.shape, dtype=np.bool_)
-            _settle(low, last, sure)
-        values[some], decided[some] = low, sure
+            _settle(values[rows], high, sure)
+        if not sure.all():
+            left.append(_retried(x[rows], y[rows], terms, values[rows], np.flatnonzero(~sure)) + i * d)
+    return np.concatenate(left) if left else np.empty(0, dtype=np.intp)
 
 
-def _gradient_terms(v: Float, w: Float, sign: float, terms: Float) -> Float:
-    """s/D, s P/(D Q) and the factors of |b_i| and |a_i| in their errors for some rows, into `terms`; the radius of each
-    row.
-    """
+def _retried(
+    x: NDArray[Any], y: NDArray[Any], terms: Terms, values: NDArray[Any], places: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Some elements, counted flat, once more, with a radius for each; which of them stay uncertain."""
+    some = np.divmod(places, x.shape[1])
+    v, w = x[some].astype(np.float64), y[some].astype(np.float64)
+    lead, pull, r1, r2 = (t[some[0]] for t in terms)
+    with np.errstate(all="ignore"):
+        middle = w * lead - v * pull
+        rad = np.abs(w) * r1 + np.abs(v) * r2 + 8 * U * np.abs(middle)
+        low, high = (middle - rad).astype(np.float32), (middle + rad).astype(np.float32)
+        sure = np.empty(low.shape, dtype=np.bool_)
+        _settle(low, high, sure)
+    values[some] = low
+    return places[~sure]
+
+
+def _gradient_terms(v: Float, w: Float, sign: float) -> tuple[Terms, Float]:
+    """s/D, s P/(D Q) and the factors of |b_i| and |a_i| in their errors for some rows; the radius of each row."""
     d = v.shape[1]
     p, q, r = dot(v, w), dot(v, v), dot(w, w)
     lead = sign / np.sqrt(q * r)
@@ -117,9 +218,8 @@ def _gradient_terms(v: Float, w: Float, sign: float, terms: Float) -> Float:
     grow = U * (1 + 2.0**-20)
     r1, r2 = np.abs(lead) * ((d + 12) * grow), (3 * d + 20) * grow / q
     r1[~((q >= 1 / SAFE) & (q <= SAFE) & (r >= 1 / SAFE) & (r <= SAFE))] = np.inf
-    terms[:] = lead, pull, r1, r2
     rad: Float = np.sqrt(r) * (r1 + 8 * grow * np.abs(lead)) + np.sqrt(q) * (r2 + 8 * grow * np.abs(pull))
-    return rad
+    return (lead, pull, r1, r2), rad
 
 
 def _settle(low: NDArray[Any], high: NDArray[Any], sure: Mask) -> None:
@@ -136,7 +236,11 @@ def usable(eps: float) -> bool:
 
 
 def _tame(q: Float) -> bool:
-    return bool(q.min(initial=1.0) >= 1 / SAFE and q.max(initial=1.0) <= SAFE)
+    return _within(q, 1 / SAFE, SAFE)
+
+
+def _within(v: Float, least: float, most: float) -> bool:
+    return bool(v.min(initial=1.0) >= least and v.max(initial=1.0) <= most)
 
 
 def _settled(q: Float, r: Float, d2: Float, eps: float) -> Mask:

@@ -211,8 +211,8 @@ class CosineGradient:
         slope = a.number(np.where(problem.similar[pairs], -1.0, np.where(above, 1.0, 0.0)))
         return a.unknown(~certain & ~problem.similar[pairs], slope)
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
-        """Values rounded by compiled kernels, where there are any, and where those are certain."""
+    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+        """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
         plain = self.kink is None and not self.followed
         alone = self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
         return kernels.rounded_gradient(self.problem, fmt) if plain and alone else None

@@ -17,6 +17,9 @@ SHIFT = 52 - 10
 SIGN_AND_MAGNITUDE = ~(0x3F << 57)
 """All bits but those between the sign and the five bits of exponent, which hold copies of the sign."""
 
+IMAGE = 2.0 ** (127 - 15)
+"""What the bits of a float16 are too small by in the place of a float32's: exponents are biased by 15 and by 127."""
+
 
 def widen_half(x: NDArray[np.float16], out: Float) -> None:
     """Write x into `out`, of its shape."""
@@ -29,3 +32,15 @@ def widen_half(x: NDArray[np.float16], out: Float) -> None:
     bits <<= SHIFT
     bits &= SIGN_AND_MAGNITUDE
     out *= 2.0**1008
+
+
+def widen_image(x: NDArray[np.float16], out: Float, words: NDArray[np.int32]) -> None:
+    """Write x / IMAGE into `out` by way of float32, in `words`; both are of the shape of x.
+
+    Faster than widen_half, but an infinity or NaN comes out as the image of a number from 2^16 on: it is to be looked
+    for in what is made of it.
+    """
+    words[...] = x.view(np.int16)
+    words <<= 23 - 10
+    words &= ~(0x7 << 28)
+    out[...] = words.view(np.float32)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle import fused
+from lossproof.oracle import fused, fused_float64
 from lossproof.oracle.errors import choice
-from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.formats import FloatFormat
 
 if TYPE_CHECKING:
     from lossproof.oracle.cosine import CosineProblem
@@ -25,8 +25,12 @@ KERNELS = ("numpy", "numba")
 VARIABLE = "LOSSPROOF_KERNELS"
 WORTH = 1 << 20
 """Elements from which on the compiled kernels are chosen by themselves."""
-AT_ONCE = 1 << 17
-"""Elements in a block of rows, which the caches hold when they are widened first."""
+AT_ONCE, WIDENED_AT_ONCE = 1 << 20, 1 << 17
+"""Elements in a block of rows: enough to repay the call, and what the caches hold when they are widened first."""
+ROWS_AT_ONCE = 1 << 13
+"""Rows of which the caches hold P, Q and R."""
+Rounded = tuple[NDArray[Any], NDArray[np.intp]]
+"""Values, and the places (flat, in order) of those that are uncertain."""
 
 
 @lru_cache(maxsize=1)
@@ -41,30 +45,46 @@ def active() -> str:
     return asked
 
 
-def rounded(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
-    """The values of a cosine problem rounded by the compiled kernels, and where they are certain.
+def rounded(problem: CosineProblem, fmt: FloatFormat) -> Rounded | None:
+    """The values of a cosine problem rounded by kernels, and which of them are uncertain.
 
     None where the kernels do not apply; then, and where they are uncertain, the ladder answers.
     """
-    if problem.similar is not None or problem.measure.norm_rule not in fused.RULES or not _wanted(problem):
+    measure, length = problem.measure, problem.pairs.length
+    if problem.similar is not None or measure.norm_rule not in fused.RULES or length == 0:
         return None
-    sides = problem.pairs.plain_sides()
-    if sides is None or (fmt.name == "float64" and problem.measure.norm_rule != "plain"):
+    sides, double = problem.pairs.plain_sides(), fmt.name == "float64"
+    if sides is None or (double and measure.norm_rule != "plain"):
         return None
-    if problem.measure.eps and not fused.usable(problem.measure.eps):
+    if measure.eps and not fused.usable(measure.eps):
         return None
-    x, y = sides
-    values, decided = np.empty(problem.size, dtype=fmt.dtype), np.empty(problem.size, dtype=np.bool_)
-    step = max(1, AT_ONCE // max(problem.pairs.length, 1))
+    wanted = _wanted(problem)
+    if not wanted and (length > fused_float64.LONGEST if double else problem.pairs.wide):
+        return None
+    widened = double and any(v.dtype != np.float64 for v in sides)
+    elements = WIDENED_AT_ONCE if widened else AT_ONCE
+    step = min(max(1, elements // length), ROWS_AT_ONCE) if wanted or widened else ROWS_AT_ONCE
+    rule = (measure.norm_rule, measure.eps, problem.score)
+    if wanted:
+        from lossproof.oracle import compiled, compiled_float64
+    elif not double:
+        rounder = fused.Rounder(*rule, length, min(step, problem.size), fmt)
+    values, left = np.empty(problem.size, dtype=fmt.dtype), []
     for i in range(0, problem.size, step):
-        found, sure = _some(problem, x[i : i + step], y[i : i + step], fmt)
-        with np.errstate(all="ignore"):
-            values[i : i + step] = found
-        decided[i : i + step] = sure
-    return values, decided
+        (x, y), out = (v[i : i + step] for v in sides), values[i : i + step]
+        if double:
+            x, y = (np.ascontiguousarray(v, np.float64) for v in (x, y))
+            round_rows = compiled_float64.round_rows if wanted else fused_float64.round_rows
+            some = round_rows(x, y, problem.score, out)
+        elif wanted:
+            some = compiled.round_cosines(x, y, *rule, fmt, out)
+        else:
+            some = rounder.round(x, y, out)
+        left.append(some + i)
+    return values, np.concatenate(left) if left else np.empty(0, dtype=np.intp)
 
 
-def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[Any], Mask] | None:
+def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> Rounded | None:
     """The gradient of a plain cosine with respect to its first rows, as `rounded`; flat over (pair, element).
 
     NumPy has a kernel of its own for float32.
@@ -77,34 +97,22 @@ def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> tuple[NDArray[
     wanted = _wanted(problem)
     if not wanted and fmt.name != "float32":
         return None
-    values, decided = np.empty(shape, dtype=fmt.dtype), np.empty(shape, dtype=np.bool_)
+    values = np.empty(shape, dtype=fmt.dtype)
     if not wanted:
-        fused.round_gradient(*sides, 1.0 if problem.score == "similarity" else -1.0, values, decided)
-        return values.ravel(), decided.ravel()
+        left = fused.round_gradient(*sides, 1.0 if problem.score == "similarity" else -1.0, values)
+        return values.ravel(), left
     from lossproof.oracle import compiled
 
-    step = max(1, AT_ONCE // d)
+    found = []
+    widened = any(v.itemsize < 4 for v in sides)
+    step = max(1, (WIDENED_AT_ONCE if widened else AT_ONCE) // d)
     for i in range(0, problem.size, step):
         x, y = (v[i : i + step] for v in sides)
-        compiled.round_gradient(x, y, problem.score, fmt, values[i : i + step], decided[i : i + step])
-    return values.ravel(), decided.ravel()
+        found.append(compiled.round_gradient(x, y, problem.score, fmt, values[i : i + step]) + i * d)
+    return values.ravel(), np.concatenate(found) if found else np.empty(0, dtype=np.intp)
 
 
 def _wanted(problem: CosineProblem) -> bool:
     if active() != "numba" or problem.pairs.length == 0:
         return False
     return problem.size * problem.pairs.length >= WORTH or bool(os.environ.get(VARIABLE))
-
-
-def _some(problem: CosineProblem, x: NDArray[Any], y: NDArray[Any], fmt: FloatFormat) -> tuple[Float, Mask]:
-    from lossproof.oracle import compiled, compiled_float64
-
-    length, measure = problem.pairs.length, problem.measure
-    if fmt.name == "float64":
-        x, y = (np.ascontiguousarray(v, np.float64) for v in (x, y))
-        return compiled_float64.round_rows(x, y, problem.score)
-    rule = fused.RULES.index(measure.norm_rule)
-    return compiled.round_products(
-        *compiled.products(x, y),
-        rule, measure.eps, problem.score, length, fmt.precision, 2 * fmt.eta, 2.0 ** (fmt.emax - 1),
-    )  # fmt: skip

@@ -25,7 +25,7 @@ from lossproof.oracle.transforms import two_sum
 
 RANGE = 2.0**360
 """Rows whose squared norm lies outside [1/RANGE, RANGE] are given up: products of two would leave the range."""
-NEAR_ELEMENTS = 1 << 14
+NEAR_ELEMENTS = 3 << 13
 """Slices are made of so many elements at a time, which the nearest caches hold."""
 
 
@@ -39,6 +39,12 @@ class Sum(NamedTuple):
 
 def sliced_dots(block: Block, count: int) -> tuple[Sum, Sum, Sum]:
     """P, Q and R from `count` slices (one or two) of each row."""
+    with np.errstate(all="ignore"):
+        return _bounded(block, count, *sums_of_slices(block, count))
+
+
+def sums_of_slices(block: Block, count: int) -> tuple[Float, Float]:
+    """The dot products of slices and rests, a row for each as `_add_up` says, and the quanta of the first slices."""
     x, y, n, d = block.x, block.y, len(block.x), block.length
     sums, quanta = np.empty((9 if count == 1 else 16, n)), np.empty((2, n))
     with np.errstate(all="ignore"):
@@ -47,7 +53,7 @@ def sliced_dots(block: Block, count: int) -> tuple[Sum, Sum, Sum]:
         for i in range(0, n, step):
             near = slice(i, i + step)
             _add_up(x[near], y[near], d, count, sums[:, near], quanta[:, near], space)
-        return _bounded(block, count, sums, quanta)
+    return sums, quanta
 
 
 def second_width(length: int) -> int:
@@ -74,7 +80,9 @@ def _quanta(squared: Float, repeats: float) -> Float:
 
 
 def _add_up(x: Float, y: Float, d: int, count: int, sums: Float, quanta: Float, space: list[Float]) -> None:
-    """The dot products of slices and rests, a row of `sums` for each, and the quanta of the first slices of x and y."""
+    """Fill the rows of `sums`: Q and R in float64, x1 y1, x1 x1, y1 y1, and what is left; and the quanta of the first
+    slices.
+    """
     if d <= FEW:
         x, y = np.asfortranarray(x), np.asfortranarray(y)
     dot(x, x, sums[0])

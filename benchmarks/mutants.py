@@ -61,11 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--examples", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="read what --json wrote")
+    parser.add_argument("--from", dest="sources", type=Path, action="append", default=[], metavar="FILE",
+        help="read what --json wrote; repeatable",
+    )  # fmt: skip
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the tables into a page")
     options = parser.parse_args(arguments)
-    if options.source:
-        found = read(options.source)
+    if options.sources:
+        found = read(options.sources)
     else:
         chosen = [
             m
@@ -74,10 +76,16 @@ def main(arguments: list[str] | None = None) -> int:
         ]
         if not chosen:
             parser.error(f"no mutant is called {', '.join(options.only)}")
+
+        def keep(part: Run) -> None:
+            if options.json:
+                part.write(options.json)
+
+        properties = tuple(options.property)
         try:
-            found = run(BASES, chosen, options.examples, tuple(options.property), options.jobs, told)
+            found = run(BASES, chosen, options.examples, properties, options.jobs, told, keep)
         except KeyboardInterrupt:
-            print("interrupted: nothing was written", file=sys.stderr)
+            print("interrupted", file=sys.stderr)
             return 130
     if options.json:
         found.write(options.json)

@@ -22,8 +22,8 @@ from lossproof.conformance.run import asking_order
 from lossproof.conformance.session import Judgement, Standing
 from lossproof.conformance.subject import Key, Subject
 
-EXPLAINED = 2
-"""Diverging cells of a property and region whose causes are looked for."""
+EXPLAINED = 1
+"""Diverging cells of a property, and of a region, whose causes are looked for."""
 Tell = Callable[[int, int, str], None]
 """Called with cells done, cells in all, and the cell that comes next."""
 
@@ -56,15 +56,15 @@ class KindsOnly(OwnSession):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._explained: Counter[tuple[str, str]] = Counter()
+        self._explained: Counter[str] = Counter()
 
     def judge(self, subject: Subject, key: Key) -> Judgement:
         """The verdict on one cell, with its causes where they are looked for."""
-        place = (key.property, key.region)
-        enough = self._explained[place] >= EXPLAINED and not key.variant.case
+        places = (key.property, key.region)
+        enough = all(self._explained[place] >= EXPLAINED for place in places) and not key.variant.case
         with patch.object(sessions, "explain", _nothing if enough else _of_one_batch):
             judged = super().judge(subject, key)
-        self._explained[place] += judged.row.verdict == "diverges"
+        self._explained.update(places if judged.row.verdict == "diverges" else ())
         return judged
 
     def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:

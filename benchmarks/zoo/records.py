@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,14 @@ class Run:
         path.write_text(json.dumps(asdict(self), indent=None, separators=(",", ":")), encoding="utf-8")
 
 
-def read(path: Path) -> Run:
-    """The run that was written to a file."""
+def read(paths: Sequence[Path]) -> Run:
+    """The run that was written to files, in parts."""
+    parts = [_read(path) for path in paths]
+    bases, mutants = ({r.slug: r for p in parts for r in getattr(p, which)} for which in ("bases", "mutants"))
+    return replace(parts[0], bases=tuple(bases.values()), mutants=tuple(mutants.values()))
+
+
+def _read(path: Path) -> Run:
     raw = json.loads(path.read_text(encoding="utf-8"))
 
     def one(data: dict[str, Any]) -> Record:

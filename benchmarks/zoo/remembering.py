@@ -29,6 +29,7 @@ class Memory:
         self._found: dict[Any, Any] = {}
         self._kept: list[Any] = []  # objects known by their id must stay
         self._digests: dict[int, bytes] = {}
+        """of the arrays of batches that are drawn once, by their id"""
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -48,6 +49,7 @@ class Memory:
             key = ("batches", subject.api, *words)
             if key not in self._found:
                 self._found[key] = list(draw(subject, *words))
+                self._digests.update((id(b.arrays), digest(b.arrays)) for b in self._found[key])
             return list(self._found[key])
 
         return drawn
@@ -95,14 +97,16 @@ class Memory:
         return called
 
     def _digest(self, arrays: Mapping[str, Any]) -> bytes:
-        if id(arrays) not in self._digests:
-            self._kept.append(arrays)
-            parts = hashlib.blake2b(digest_size=16)
-            for name, array in sorted(arrays.items()):
-                array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
-                parts.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
-            self._digests[id(arrays)] = parts.digest()
-        return self._digests[id(arrays)]
+        return self._digests.get(id(arrays)) or digest(arrays)
+
+
+def digest(arrays: Mapping[str, Any]) -> bytes:
+    """A digest of names, dtypes, shapes and bytes."""
+    parts = hashlib.blake2b(digest_size=16)
+    for name, array in sorted(arrays.items()):
+        values = np.ascontiguousarray(array)
+        parts.update(f"{name} {values.dtype} {np.shape(array)} ".encode() + values.tobytes())
+    return parts.digest()
 
 
 def _words(options: Mapping[str, Any] | None) -> str:

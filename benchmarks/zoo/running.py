@@ -15,7 +15,6 @@ from benchmarks.zoo.model import Base, Mutant
 from benchmarks.zoo.records import Record, Run, record
 from benchmarks.zoo.remembering import Memory
 
-Told = Callable[[str], None]
 PACKAGES = ("numpy", "torch", "tensorflow-cpu", "keras", "mlx")
 
 
@@ -51,27 +50,39 @@ def run(
     properties: Sequence[str] = (),
     jobs: int = 1,
     told: Callable[[Record], None] = lambda _: None,
+    so_far: Callable[[Run], None] = lambda _: None,
 ) -> Run:
-    """Judge mutants, and the bases that they were made of first; `told` is given each record as it comes."""
+    """Judge mutants, and the bases that they were made of first.
+
+    `told` is given each record as it comes, `so_far` what there is after each base.
+    """
     wanted: dict[str, list[Mutant]] = {}
     for mutant in mutants:
         wanted.setdefault(mutant.base, []).append(mutant)
-    records: list[Record] = []
     order = [slug for slug in bases if slug in wanted]
+    found: dict[str, list[Record]] = {}
     if jobs <= 1:
         for slug in order:
+            found[slug] = []
             for item in judged(bases[slug], wanted[slug], examples, properties):
                 told(item)
-                records.append(item)
+                found[slug].append(item)
+            so_far(_gathered(found, order, examples, properties))
     else:
         with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-            futures = [pool.submit(_all, bases[s], wanted[s], examples, properties) for s in order]
+            futures = {pool.submit(_all, bases[s], wanted[s], examples, properties): s for s in order}
             for future in as_completed(futures):
+                found[futures[future]] = future.result()
                 for item in future.result():
                     told(item)
-                    records.append(item)
-    places = {slug: number for number, slug in enumerate(order)}
-    records.sort(key=lambda r: places[r.base])
+                so_far(_gathered(found, order, examples, properties))
+    return _gathered(found, order, examples, properties)
+
+
+def _gathered(
+    found: Mapping[str, Sequence[Record]], order: Sequence[str], examples: int, properties: Sequence[str]
+) -> Run:
+    records = [item for slug in order for item in found.get(slug, ())]
     return Run(
         examples, tuple(properties), tuple(r for r in records if not r.kind), tuple(r for r in records if r.kind),
         f"{platform.platform()}, Python {platform.python_version()}", _versions(),

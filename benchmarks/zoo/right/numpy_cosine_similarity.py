@@ -10,13 +10,18 @@ def norm(x, axis):
     return np.ldexp(np.sqrt(np.sum(squares, axis=axis, keepdims=True)), exponent)
 
 
+def floored(x, axis, eps):
+    """The norm, or eps where that is larger."""
+    return np.maximum(norm(x, axis), eps)
+
+
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim` of the common shape."""
     dtype = np.result_type(x1, x2)
     x1, x2 = np.broadcast_arrays(x1, x2)
     a = x1.astype(np.float64)
     b = x2.astype(np.float64)
-    a = a / np.maximum(norm(a, dim), eps)
-    b = b / np.maximum(norm(b, dim), eps)
+    a = a / floored(a, dim, eps)
+    b = b / floored(b, dim, eps)
     value = np.sum(a * b, axis=dim)
     return value.astype(dtype)

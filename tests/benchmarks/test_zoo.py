@@ -1,0 +1,165 @@
+"""The zoo of mutants: the data hold together, a run tells killed from alive and right from accused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from benchmarks import mutants as command
+from benchmarks.zoo import records, running, tables
+from benchmarks.zoo.bases import BASES
+from benchmarks.zoo.catalogue import load
+from benchmarks.zoo.categories import CATEGORIES
+from benchmarks.zoo.judging import Cell, judge_file
+from benchmarks.zoo.model import Base, Mutant
+from benchmarks.zoo.remembering import Memory
+from lossproof.specs import models
+
+MUTANTS = load()
+CHEAP = ("sign", "shape", "mutation", "signature", "error", "output")
+NUMPY = BASES["numpy_cosine_similarity"]
+
+
+# --- the data ---
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_one_line_is_replaced_and_the_file_parses(mutant: Mutant) -> None:
+    base = BASES[mutant.base]
+    before, after = base.source.splitlines(), mutant.source(base).splitlines()
+    assert len(before) == len(after)
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+
+
+def test_a_line_that_is_not_there_once_is_refused() -> None:
+    mutant = replace(MUTANTS["np-cosine-negated"], line="import numpy")
+    with pytest.raises(ValueError, match="stands 0 times"):
+        mutant.source(NUMPY)
+    with pytest.raises(ValueError, match="one line must be replaced"):
+        replace(mutant, line="import numpy as np", instead="import numpy as np").source(NUMPY)
+
+
+def test_there_are_enough_of_every_category_family_and_framework() -> None:
+    assert len(MUTANTS) >= 130
+    assert {m.category for m in MUTANTS.values()} == set(CATEGORIES)
+    apis = {BASES[m.base].api for m in MUTANTS.values()}
+    assert {"torch", "tf", "tfa", "mlx"} == {api.split(".")[0] for api in apis}
+    assert any("Embedding" in api for api in apis)
+    assert {m.base for m in MUTANTS.values()} == set(BASES)
+
+
+def test_every_norm_rule_stands_in_the_place_of_every_other() -> None:
+    rules = {"raw", "plain", "floor-norm", "floor-squared-norm", "floor-product", "floor-squared-product"}
+    rules |= {"add-squared", "threshold"}
+    documented = {
+        "np-cosine": "floor-norm",
+        "np-mlx": "floor-product",
+        "np-keras": "plain",
+        "np-distance": "raw",
+    }
+    for prefix, own in documented.items():
+        found = {s.removeprefix(f"{prefix}-rule-") for s in MUTANTS if s.startswith(f"{prefix}-rule-")}
+        assert found == rules - {own}, prefix
+
+
+def test_kinds_are_those_of_the_vocabulary() -> None:
+    assert {m.kind for m in MUTANTS.values()} <= set(get_args(models.KindName))
+
+
+# --- judging ---
+
+
+@pytest.mark.parametrize("slug", [slug for slug, base in BASES.items() if base.arrays == "numpy"])
+def test_a_right_one_has_no_finding(slug: str) -> None:
+    found = list(running.judged(BASES[slug], (), 1, CHEAP))
+    assert [(c.property, c.variant) for r in found for c in (*r.diverging, *r.broken)] == []
+
+
+@pytest.mark.parametrize(
+    ("slug", "properties"),
+    [
+        ("np-cosine-negated", ("sign",)),
+        ("np-cosine-kept-dim", ("shape",)),
+        ("np-cosine-turns-in-place", ("mutation",)),
+        ("np-cosine-prints", ("output",)),
+        ("np-cosine-renamed", ("signature",)),
+        ("np-cosine-no-broadcasting", ("broadcasting",)),
+        ("np-contrastive-class-margin-not-in-config", ("configuration",)),
+        ("np-distance-nonzero-by-elements", ("weights",)),
+        ("np-embedding-any-reduction", ("error",)),
+    ],
+)
+def test_a_mutant_dies_under_the_kind_that_it_deserves(slug: str, properties: tuple[str, ...]) -> None:
+    mutant = MUTANTS[slug]
+    right, wrong = running.judged(BASES[mutant.base], (mutant,), 1, properties)
+    assert not right.diverging
+    assert wrong.killers == properties
+    assert wrong.right, wrong.causes
+
+
+def test_remembering_changes_no_verdict() -> None:
+    def verdicts() -> list[Any]:
+        cells = judge_file(NUMPY.file, NUMPY, 1, ("value", "batch", "zero_vector", "range"))
+        return [replace(c, seconds=0.0, cost=0.0) for c in cells]
+
+    plain, memory = verdicts(), Memory()
+    with memory.in_use():
+        first, second = verdicts(), verdicts()
+    assert plain == first == second
+    assert np.isfinite(len(plain))
+
+
+def test_wrong_values_of_a_vector_against_a_matrix_are_explained(tmp_path: Path) -> None:
+    mutant = MUTANTS["np-cosine-low-precision-sum"]
+    file = tmp_path / "own.py"
+    file.write_text(mutant.source(NUMPY), encoding="utf-8")
+    cells = judge_file(file, NUMPY, 1, ("broadcasting",))
+    assert any(c.verdict == "diverges" for c in cells if c.variant == "case=broadcast-rank")
+
+
+# --- what a run says ---
+
+
+def cell(verdict: str, kind: str = "", property_: str = "value", at: float = 1.0) -> Cell:
+    causes = (("S1", kind),) if kind else ()
+    return Cell(property_, "ordinary", "float32", "-", verdict, causes, 10, at, at)
+
+
+def a_run(mutant: Cell, base: Cell | None = None) -> records.Run:
+    zoo = MUTANTS["np-cosine-negated"]
+    own = Base("numpy_cosine_similarity", "api", "f", "numpy")
+    right = records.record(own, None, (base or cell("conforms"),))
+    return records.Run(8, (), (right,), (records.record(own, zoo, (mutant,)),))
+
+
+def test_a_run_fails_where_a_right_one_is_accused_or_a_mutant_lives() -> None:
+    assert command.failures(a_run(cell("diverges", "sign"))) == []
+    assert "survives" in command.failures(a_run(cell("conforms")))[0]
+    assert "wrong kind" in command.failures(a_run(cell("diverges", "formula")))[0]
+    assert "accused" in command.failures(a_run(cell("diverges", "sign"), cell("diverges", "formula")))[0]
+    assert "accused" in command.failures(a_run(cell("diverges", "sign"), cell("broken")))[0]
+
+
+def test_the_command_says_so_by_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, found, code in (("a", cell("diverges", "sign"), 0), ("b", cell("conforms"), 1)):
+        a_run(found).write(tmp_path / f"{name}.json")
+        assert command.main(["--from", str(tmp_path / f"{name}.json")]) == code
+    assert "survives: np-cosine-negated" in capsys.readouterr().out
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    run = a_run(cell("diverges", "sign"))
+    run.write(tmp_path / "run.json")
+    assert records.read([tmp_path / "run.json"]) == run
+
+
+def test_the_tables_name_sole_killers_and_the_share_in_time() -> None:
+    run = a_run(cell("diverges", "sign"), cell("conforms", at=4.0))
+    assert tables.alone(run)["value"] == ["np-cosine-negated"]
+    assert tables.seconds(run, run.mutants[0]) == 8.0
+    assert tables.curve(run).to_dict() == {"1 s": 0.0, "10 s": 1.0, "60 s": 1.0, "in all": 1.0}
+    assert tables.matrix(run)["killed by"].tolist() == ["value"]

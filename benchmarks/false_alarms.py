@@ -29,7 +29,9 @@ from lossproof.conformance.subject import Key, Subject
 
 SHOWN = 5
 """Alarms shown in full."""
-BEGIN, END = "<!-- false_alarms -->", "<!-- end -->"
+BEGIN, END = "<!-- false_alarms -->", "<!-- end of false_alarms -->"
+BRIEF = {"float": "f", "gradient ": "grad\n", "value ": "value\n"}
+"""How a terminal of 80 columns heads the margins."""
 
 
 def rounds(cells: Sequence[tuple[Subject, Key]], seed: int) -> Iterator[tuple[Subject, Key, int]]:
@@ -54,7 +56,6 @@ def judge(
         yield tally.total
 
 
-
 def run(
     rows: int,
     seed: int = 0,
@@ -68,7 +69,9 @@ def run(
     tally = Tally() if tally is None else tally
     cells = [(s, k) for s in documents(api) for k in groups(s, region, dtype)]
     if not cells:
-        raise click.UsageError(f"nothing is documented for api {api!r}, region {region!r} and dtype {dtype!r}")
+        raise click.UsageError(
+            f"nothing is documented for api {api!r}, region {region!r} and dtype {dtype!r}"
+        )
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rows", total=rows, visible=sys.stderr.isatty())
         for total in judge(cells, rows, seed, tally, more):
@@ -78,13 +81,16 @@ def run(
 
 def shown(frame: pd.DataFrame, title: str) -> Table:
     """A frame for a terminal."""
-    table = Table(title=title)
+    table = Table(title=title, padding=0)
     table.add_column(str(frame.index.name), no_wrap=True)
     for name in frame.columns:
-        table.add_column(str(name).replace(" ", "\n", 1), justify="right")
-    for name, line in frame.iterrows():
+        head = str(name)
+        for long, brief in BRIEF.items():
+            head = head.replace(long, brief)
+        table.add_column(head, justify="right")
+    for row, line in frame.iterrows():
         margins = ("." if pd.isna(v) else f"{v:.3f}" for v in line.iloc[2:])
-        table.add_row(str(name), f"{int(line['rows']):,}", str(int(line["alarms"])), *margins)
+        table.add_row(str(row), f"{int(line['rows']):,}", str(int(line["alarms"])), *margins)
     return table
 
 
@@ -94,7 +100,11 @@ def page(tally: Tally, command: str, seconds: float) -> str:
         f"`{command}` judged {tally.total:,} rows in {seconds / 60:.0f} minutes: {len(tally.alarms)} alarms."
     )
     return "\n\n".join(
-        [head, markdown(tally.table("region"), "region"), markdown(tally.table("implementation"), "implementation")]
+        [
+            head,
+            markdown(tally.table("region"), "region"),
+            markdown(tally.table("implementation"), "implementation"),
+        ]
     )
 
 
@@ -104,7 +114,9 @@ def put_into(file: Path, text: str) -> None:
     before, mark, rest = whole.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not mark or not end:
-        raise click.UsageError(f"{file} has no place for the tables; write {BEGIN} and {END} where they belong")
+        raise click.UsageError(
+            f"{file} has no place for the tables; write {BEGIN} and {END} where they belong"
+        )
     file.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
@@ -115,7 +127,9 @@ def put_into(file: Path, text: str) -> None:
 @click.option("--region", default="*", help="Only regions that match this pattern.")
 @click.option("--dtype", default="*", help="Only dtypes that match this pattern.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every cell to this file.")
-@click.option("--markdown", "page_file", type=click.Path(path_type=Path, exists=True), help="Put tables into a page.")
+@click.option(
+    "--markdown", "page_file", type=click.Path(path_type=Path, exists=True), help="Put tables into a page."
+)
 def main(
     rows: int, seed: int, api: str, region: str, dtype: str, json_file: Path | None, page_file: Path | None
 ) -> None:
@@ -135,9 +149,13 @@ def main(
         }  # fmt: skip
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if page_file:
-        put_into(page_file, page(tally, f"python -m benchmarks.false_alarms --rows {rows} --seed {seed}", seconds))
+        put_into(
+            page_file, page(tally, f"python -m benchmarks.false_alarms --rows {rows} --seed {seed}", seconds)
+        )
     for alarm in tally.alarms[:SHOWN]:
-        click.echo(f"ALARM {alarm.way}: {alarm.document} {' '.join(alarm.label)}: {alarm.says}\n  {json.dumps(alarm.row)}")
+        click.echo(
+            f"ALARM {alarm.way}: {alarm.document} {' '.join(alarm.label)}: {alarm.says}\n  {json.dumps(alarm.row)}"
+        )
     click.echo(f"{tally.total:,} rows judged, {len(tally.alarms)} alarms, {seconds:.0f} s")
     sys.exit(1 if tally.alarms else 0)
 

@@ -91,7 +91,9 @@ def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[Key]:
 
 def seldom(key: Key) -> bool:
     """Whether the oracle is so slow on a cell that it is asked in one of many rounds."""
-    return bool(key.variant.wrt) and (key.region in ROOTS or (key.dtype == "float64" and key.region in RANGES))
+    return bool(key.variant.wrt) and (
+        key.region in ROOTS or (key.dtype == "float64" and key.region in RANGES)
+    )
 
 
 def asked(
@@ -120,7 +122,9 @@ def measure(
     flush = key.region not in EXTREME
     if values.shape != expected.shape or expected.dtype not in (None, str(values.dtype)):
         says = f"{values.dtype}{list(values.shape)} for {expected.dtype}{list(expected.shape)}"
-        return Measured(*head, values.size, np.inf, _alarm(subject, batch, expected, way, values, (), says, flush))
+        return Measured(
+            *head, values.size, np.inf, _alarm(subject, batch, expected, way, values, (), says, flush)
+        )
     wrong, ratio = measured(values, expected, flush)
     defined = ~np.asarray(expected.value.undefined)
     alarm = None

@@ -109,15 +109,19 @@ class Cosine:
             s, t = (np.minimum(reciprocal_root(_or_tiny(v)), 1 / _as(e, v)) for v, e in _sides(rule, q, r))
             inverse = s * t
         elif rule.name == "floor_product":
-            inverse = np.where((q == 0) | (r == 0), 1 / _as(rule.eps, q), np.minimum(inverse, 1 / _as(rule.eps, q)))
-        return p * inverse
+            inverse = np.where(
+                (q == 0) | (r == 0), 1 / _as(rule.eps, q), np.minimum(inverse, 1 / _as(rule.eps, q))
+            )
+        return np.asarray(p * inverse)
 
     def _normalised(self, a: Array, b: Array, rule: Rule) -> Array:
         later = rule.later(a.dtype)
         q, r = (self.order(v, v).astype(later) for v in (a, b))
         if self.form == "normalise by rsqrt" and rule.name != "floor_product":
             if rule.name == "floor_norm":
-                s, t = (np.minimum(reciprocal_root(_or_tiny(v)), 1 / _as(e, v)) for v, e in _sides(rule, q, r))
+                s, t = (
+                    np.minimum(reciprocal_root(_or_tiny(v)), 1 / _as(e, v)) for v, e in _sides(rule, q, r)
+                )
             else:
                 s, t = (reciprocal_root(_or_one(v)) for v in (q, r))
             return self.order((a * s).astype(a.dtype), (b * t).astype(b.dtype))
@@ -138,16 +142,16 @@ class Cosine:
             q = _or_one(q)
             if self.slope == "cross":
                 return np.where(inside, b / d, (b * q - a * p) / (q * d))
-            return b / d - np.where(inside, q.dtype.type(0), p / d / q) * a
+            return np.asarray(b / d - np.where(inside, q.dtype.type(0), p / d / q) * a)
         m, n = _norms(rule, q, r)
         ah, bh = (a / m).astype(a.dtype), (b / n).astype(b.dtype)
         if self.slope == "normalised":
             c = np.where(inside, m.dtype.type(0), self.order(ah, bh).astype(later))
-            return (bh.astype(later) - c * ah.astype(later)) / m
+            return np.asarray((bh.astype(later) - c * ah.astype(later)) / m)
         # normalising, differentiated backwards: of a / m, then of m = sqrt(Q)
         through = -self.order(bh, a).astype(later) / (m * m)
         through = np.where(inside, m.dtype.type(0), through / m)
-        return bh.astype(later) / m + through * a.astype(later)
+        return np.asarray(bh.astype(later) / m + through * a.astype(later))
 
 
 def reciprocal_root(q: Array) -> Array:
@@ -166,7 +170,7 @@ def _norms(rule: Rule, q: Array, r: Array) -> tuple[Array, Array]:
 def _denominator(rule: Rule, q: Array, r: Array) -> Array:
     if rule.name == "floor_product":
         m = np.sqrt(q) * np.sqrt(r)
-        return np.maximum(m, _as(rule.eps, m))
+        return np.asarray(np.maximum(m, _as(rule.eps, m)))
     m, n = _norms(rule, q, r)
     return m * n
 
@@ -176,10 +180,10 @@ def _root_of_product(rule: Rule, q: Array, r: Array) -> Array:
         return _or_one(np.sqrt(q * r))
     if rule.name == "floor_product":
         m = np.sqrt(q * r)
-        return np.maximum(m, _as(rule.eps, m))
+        return np.asarray(np.maximum(m, _as(rule.eps, m)))
     (q, e), (r, f) = _sides(rule, q, r)
     e, f = _as(e, q), _as(f, r)
-    return np.sqrt(np.maximum(q, e * e) * np.maximum(r, f * f))
+    return np.asarray(np.sqrt(np.maximum(q, e * e) * np.maximum(r, f * f)))
 
 
 def _inside(rule: Rule, q: Array, r: Array) -> NDArray[np.bool_]:
@@ -205,7 +209,7 @@ def _or_one(values: Array) -> Array:
 
 
 def _or_tiny(values: Array) -> Array:
-    return np.maximum(values, np.finfo(values.dtype).tiny)
+    return np.asarray(np.maximum(values, np.finfo(values.dtype).tiny))
 
 
 def _scaled(a: Array, b: Array, rule: Rule) -> tuple[Array, Array, Rule, Array]:
@@ -216,7 +220,8 @@ def _scaled(a: Array, b: Array, rule: Rule) -> tuple[Array, Array, Rule, Array]:
     least = np.frexp(rule.eps_a)[1] if rule.name == "floor_norm" else -(2**15)
     k, m = (np.maximum(np.frexp(np.max(np.abs(v), axis=0))[1], least) for v in (a, b))
     with np.errstate(over="ignore", under="ignore"):
-        eps_a, eps_b, eps = (np.ldexp(np.asarray(e, dtype=a.dtype), -exponent) for e, exponent in (
-            (rule.eps_a, k), (rule.eps_b, m), (rule.eps, k + m)
-        ))
+        eps_a, eps_b, eps = (
+            np.ldexp(np.asarray(e, dtype=a.dtype), -exponent)
+            for e, exponent in ((rule.eps_a, k), (rule.eps_b, m), (rule.eps, k + m))
+        )
     return np.ldexp(a, -k), np.ldexp(b, -m), Rule(rule.name, eps_a, eps_b, eps), k

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.allowed.cosines import Array, Cosine, Rule
 from benchmarks.allowed.sums import one_by_one
@@ -32,7 +31,9 @@ class Loss:
     contrast: Contrast = "chosen"
     reciprocal: bool = False
 
-    def answer(self, subject: Subject, arrays: Mapping[str, Array], options: Mapping[str, Any], wrt: str) -> Array:
+    def answer(
+        self, subject: Subject, arrays: Mapping[str, Array], options: Mapping[str, Any], wrt: str
+    ) -> Array:
         """What the API would give for these arrays and options: its value, or its gradient with respect to `wrt`."""
         return _Call(self, subject, arrays, options).answer(wrt)
 
@@ -54,7 +55,9 @@ class _Call:
             self.roles[n]: a if self.roles[n] == "labels" else cast(cast(a, self.compute), self.carrier.name)
             for n, a in arrays.items()
         }
-        self.rule = Rule.of(self.semantics.norm_rule or "raw", float(self._option("eps", self.semantics.eps) or 0))
+        self.rule = Rule.of(
+            self.semantics.norm_rule or "raw", float(self._option("eps", self.semantics.eps) or 0)
+        )
 
     def answer(self, wrt: str) -> Array:
         """The value in the documented dtype, or the gradient in that of its array."""
@@ -62,7 +65,9 @@ class _Call:
             if wrt:
                 return cast(self._gradient(self.roles[wrt]), str(self.given[wrt].dtype))
             fixed = self.semantics.result_dtype
-            return cast(self._reduced(self._values()), fixed if fixed not in (None, "input") else self.compute)
+            return cast(
+                self._reduced(self._values()), fixed if fixed not in (None, "input") else self.compute
+            )
 
     def _option(self, role: str, otherwise: Any = None) -> Any:
         option = self.subject.option(role)
@@ -87,7 +92,7 @@ class _Call:
         d, gap = self.by_role["distances"], self._gap()
         if self.loss.contrast == "mixed":
             y = similar.astype(self.carrier)
-            return y * d * d + (self._number(1) - y) * gap * gap
+            return np.asarray(y * d * d + (self._number(1) - y) * gap * gap)
         chosen = np.where(similar, d, gap)
         return np.asarray(chosen * chosen)
 
@@ -96,7 +101,7 @@ class _Call:
         t = self._number(self._option("margin", 1.0)) - self.by_role["distances"]
         if self.loss.contrast == "halved":
             return np.asarray((t + np.abs(t)) * self._number(0.5))
-        return np.maximum(t, self._number(0))
+        return np.asarray(np.maximum(t, self._number(0)))
 
     def _reduced(self, values: Array) -> Array:
         """The weighted values, or what the reduction makes of them."""
@@ -203,7 +208,10 @@ class _Call:
 def _summed_to(values: Array, shape: tuple[int, ...]) -> Array:
     """The sum over the axes along which an array of this shape was broadcast."""
     extra = values.ndim - len(shape)
-    axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and values.shape[i + extra] != 1))
+    axes = (
+        *range(extra),
+        *(i + extra for i, n in enumerate(shape) if n == 1 and values.shape[i + extra] != 1),
+    )
     for axis in axes:
         values = np.expand_dims(one_by_one(np.moveaxis(values, axis, 0)), axis)
     return np.asarray(values.reshape(shape))

@@ -46,7 +46,13 @@ class Tally:
     def frame(self) -> pd.DataFrame:
         """One line for each implementation, region, dtype and kind."""
         lines = [
-            (*cell[:3], "gradient" if cell[3] else "value", rows, self.accused.get(cell, 0), self.margins[cell])
+            (
+                *cell[:3],
+                "gradient" if cell[3] else "value",
+                rows,
+                self.accused.get(cell, 0),
+                self.margins[cell],
+            )
             for cell, rows in self.rows.items()
         ]
         names = ["implementation", "region", "dtype", "of", "rows", "alarms", "margin"]

@@ -133,4 +133,4 @@ def _in_range(loss: Loss, subject: Subject, region: str, variant: Variant) -> bo
     eps = subject.eps(dict(variant.options))
     if region == "below_eps" and eps:
         return (eps / 64) ** 4 > carrier.smallest_normal  # two squared norms, 2^-6 eps each
-    return carrier.name != "float16" or not (product and region in ("mixed_scale", "nearly_orthogonal"))
+    return carrier.name != "float16" or not (product and region == "mixed_scale")

@@ -1,4 +1,4 @@
-"""An implementation in the place of a worker: it answers the questions that real frameworks are asked, in this process."""
+"""An implementation in the place of a worker: it answers in this process what real frameworks are asked."""
 
 from __future__ import annotations
 

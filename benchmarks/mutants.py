@@ -20,6 +20,7 @@ from benchmarks.zoo.bases import BASES
 from benchmarks.zoo.catalogue import load
 from benchmarks.zoo.records import Record, Run, read
 from benchmarks.zoo.running import run
+from lossproof.conformance.order import asked_at
 
 
 def told(item: Record) -> None:
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 130
     if options.json:
         found.write(options.json)
+    found = found.in_order(asked_at)  # also what an older order had left
     if options.markdown:
         tables.into_page(found, options.markdown)
     print(tables.text(found))

@@ -14,11 +14,11 @@ from unittest.mock import patch
 from benchmarks.zoo.model import Base
 from lossproof.conformance import session as sessions
 from lossproof.conformance.causes import Explained, explain
+from lossproof.conformance.order import asking_order
 from lossproof.conformance.own_code import Code, place
 from lossproof.conformance.own_run import asked
 from lossproof.conformance.own_session import OwnSession
 from lossproof.conformance.property import Outcome
-from lossproof.conformance.run import asking_order
 from lossproof.conformance.session import Judgement, Standing
 from lossproof.conformance.subject import Key, Subject
 

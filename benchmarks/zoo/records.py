@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,28 @@ def record(base: Base, mutant: Mutant | None, cells: Sequence[Cell], failed: str
     )  # fmt: skip
 
 
+Order = Callable[[str, str, str, str], Any]
+"""The place of a cell, by property, region, dtype and variant."""
+
+
+def in_order(item: Record, order: Order) -> Record:
+    """The record as if its cells had been asked in another order, which changes what each of them had cost by its end.
+
+    The cells of a group share their answers, so the first of them bears the cost: in any order that keeps groups
+    together, and within them the properties in one order, that is the same cell.
+    """
+    spent = [(0, 0.0, 0.0), *((c.questions, c.seconds, c.cost) for c in item.cells)]
+    own = {
+        id(c): [b - a for a, b in zip(*pair, strict=True)]
+        for c, pair in zip(item.cells, pairwise(spent), strict=True)
+    }
+    asked, seconds, cost, cells = 0, 0.0, 0.0, []
+    for c in sorted(item.cells, key=lambda c: order(c.property, c.region, c.dtype, c.variant)):
+        asked, seconds, cost = asked + int(own[id(c)][0]), seconds + own[id(c)][1], cost + own[id(c)][2]
+        cells.append(replace(c, questions=asked, seconds=seconds, cost=cost))
+    return replace(item, cells=tuple(cells))
+
+
 @dataclass(frozen=True)
 class Run:
     """All records of a run, and how they were asked."""
@@ -98,6 +121,11 @@ class Run:
     def mistaken(self) -> tuple[Record, ...]:
         """Mutants in which something was found, but not of the kind that they deserve."""
         return tuple(m for m in self.mutants if m.diverging and not m.right)
+
+    def in_order(self, order: Order) -> Run:
+        """The run as if cells had been asked in another order; no verdict depends on it."""
+        bases, mutants = (tuple(in_order(r, order) for r in part) for part in (self.bases, self.mutants))
+        return replace(self, bases=bases, mutants=mutants)
 
     def write(self, path: Path) -> None:
         """Write it as JSON, for `read` and for other programs."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.zoo.records import Record, Run
+from lossproof.conformance.order import asked_at, reported_at
 from lossproof.conformance.properties import properties
 
 BUDGETS = (1, 10, 60)
@@ -87,16 +88,41 @@ def text(run: Run) -> str:
     return "\n\n".join(parts)
 
 
+def curves(run: Run) -> pd.DataFrame:
+    """The share killed against seconds, as cells are asked and as they stand in tables."""
+    orders = {"as asked": asked_at, "by region, dtype and variant, cases last": reported_at}
+    return (
+        pd.DataFrame(
+            {name: curve(run.in_order(order)).map("{:.1%}".format) for name, order in orders.items()}
+        )
+        .T.rename_axis("order")
+        .reset_index()
+    )
+
+
 def _curve_words(run: Run) -> str:
-    shares = ", ".join(f"{name}: {share:.1%}" for name, share in curve(run).items())
-    return f"{len(run.mutants)} mutants of {len(run.bases)} right implementations; killed after {shares}"
+    count = f"{len(run.mutants)} mutants of {len(run.bases)} right implementations; killed after"
+    return f"{count}\n{curves(run).to_string(index=False)}"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table as Markdown."""
+    rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(object).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(map(_shown, row)) + " |" for row in rows)
+
+
+def _shown(value: object) -> str:
+    if value is None or value != value:  # NaN: no kill
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def into_page(run: Run, page: Path) -> None:
     """Write the tables between the markers of a page."""
     parts = {
-        "matrix": matrix(run).to_markdown(index=False),
-        "properties": by_property(run).to_markdown(index=False),
+        "matrix": matrix(run).pipe(markdown),
+        "properties": by_property(run).pipe(markdown),
+        "curves": curves(run).pipe(markdown),
     }
     text_ = page.read_text(encoding="utf-8")
     for name, table in parts.items():

@@ -38,4 +38,4 @@ class CosineSimilarity(tf.keras.losses.Loss):
 
     def get_config(self):
         """What rebuilds the instance."""
-        return {**super().get_config(), "axis": self.axis}
+        return {**super().get_config(), "axis": self.axis, "dtype": self.dtype}

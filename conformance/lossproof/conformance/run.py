@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -24,9 +24,10 @@ from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
 from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, interruptible
+from lossproof.conformance.order import asking_order, reporting_order
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.session import Judgement, Session
-from lossproof.conformance.subject import Facts, Key
+from lossproof.conformance.subject import Facts
 from lossproof.conformance.targets import Target, facts_of
 
 LOG_TAIL = 20_000
@@ -152,6 +153,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
             progress(session.facts.target, done, total, f"{subject.api} {key}")
             mine.append(session.judge(subject, key))
             done += 1
+        mine.sort(key=lambda j: reporting_order(j.key))
         judged += mine
         pairs = [(j.key, j.row) for j in mine]
         claim_rows += claims(subject, pairs, changed is not None, bool(plan.properties))
@@ -169,11 +171,6 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         session.asker.seconds,
         documentation=tuple(drifted),
     )
-
-
-def asking_order(keys: Iterable[Key]) -> list[Key]:
-    """The cells in the order in which they are asked; cells of one group together, so that it is asked once."""
-    return sorted(keys, key=lambda k: (k.variant.case != "", k.region, k.dtype, k.variant.slug, k.property))
 
 
 def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> RunResult:

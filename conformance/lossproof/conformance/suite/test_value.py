@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lossproof.conformance.asker import Asker, default_variant
 from lossproof.conformance.property import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.regions import possible
-from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.subject import Key, Subject, Variant
 from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = (
@@ -30,18 +31,32 @@ UNDOCUMENTED = ("nonfinite", "empty")
 
 
 def cells(subject: Subject) -> Iterator[Key]:
-    """Every region and dtype; margins on ordinary and parallel rows."""
+    """Every region and dtype; margins on ordinary and parallel rows; two vectors without a batch."""
     for dtype in FLOATS:
         for region in REGIONS:
             if region in UNDOCUMENTED and dtype != "float32":
                 continue
             if possible(region, subject, dtype):
                 yield Key("value", region, dtype, subject.row_wise)
+    if lone := single(subject):
+        yield Key("value", "ordinary", "float32", lone)
     margin = subject.option("margin")
     for value in margin.ask if margin else ():
         for region in ("ordinary", "parallel"):
             if margin and possible(region, subject, "float32"):
                 yield Key("value", region, "float32", default_variant(subject, **{margin.name: value}))
+
+
+def single(subject: Subject) -> Variant | None:
+    """The variant of two vectors without a batch, where the documentation allows them beside batches.
+
+    No other cell asks for their value: a batch of one pair tells little, so layouts are drawn with more.
+    """
+    option = subject.option("axis")
+    axis = -1 if option is None else option.default
+    if subject.spec.family == "contrastive" or 1 not in subject.semantics.ranks or axis not in (-1, 0):
+        return None
+    return replace(subject.row_wise, rank=1) if possible("ordinary", subject, "float32") else None
 
 
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:

@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.allowed.asking import SELDOM, asked, documents, groups, seldom
+from benchmarks.allowed.asking import asked, cells
 from benchmarks.allowed.tally import Tally, markdown
 from benchmarks.allowed.ways import Way
 from lossproof.conformance.subject import Key, Subject
 
+Cell = tuple[Subject, Key, int]
 SHOWN = 5
 """Alarms shown in full."""
 BEGIN, END = "<!-- false_alarms -->", "<!-- end of false_alarms -->"
@@ -34,22 +35,22 @@ BRIEF = {"float": "f", "gradient ": "grad\n", "value ": "value\n"}
 """How a terminal of 80 columns heads the margins."""
 
 
-def rounds(cells: Sequence[tuple[Subject, Key]], seed: int) -> Iterator[tuple[Subject, Key, int]]:
-    """The cells again and again, each time with another seed; those that cost the oracle most in one round of many."""
+def rounds(asked_of: Sequence[Cell], seed: int) -> Iterator[tuple[Subject, Key, int]]:
+    """The cells again and again, each time with another seed; the costly ones in one round of many."""
     number = 0
     while True:
-        for subject, key in cells:
-            if number % SELDOM == 0 or not seldom(key):
+        for subject, key, rarely in asked_of:
+            if number % rarely == 0:
                 yield subject, key, seed + number
         number += 1
 
 
 def judge(
-    cells: Sequence[tuple[Subject, Key]], rows: int, seed: int, tally: Tally, more: Sequence[Way] = ()
+    asked_of: Sequence[Cell], rows: int, seed: int, tally: Tally, more: Sequence[Way] = ()
 ) -> Iterator[int]:
     """Judge until so many rows are, every cell at least once; gives the total after each batch's answers."""
-    for number, (subject, key, round_seed) in enumerate(rounds(cells, seed)):
-        if number >= len(cells) and tally.total >= rows:
+    for number, (subject, key, round_seed) in enumerate(rounds(asked_of, seed)):
+        if number >= len(asked_of) and tally.total >= rows:
             return
         for measured in asked(subject, key, 1, round_seed, more, tally.known):
             tally.add(measured)
@@ -67,14 +68,14 @@ def run(
 ) -> Tally:
     """The tally of a run; with progress on a terminal. `more` are asked beside the allowed implementations."""
     tally = Tally() if tally is None else tally
-    cells = [(s, k) for s in documents(api) for k in groups(s, region, dtype)]
-    if not cells:
+    chosen = cells(api, region, dtype)
+    if not chosen:
         raise click.UsageError(
             f"nothing is documented for api {api!r}, region {region!r} and dtype {dtype!r}"
         )
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rows", total=rows, visible=sys.stderr.isatty())
-        for total in judge(cells, rows, seed, tally, more):
+        for total in judge(chosen, rows, seed, tally, more):
             progress.update(task, completed=total)
     return tally
 

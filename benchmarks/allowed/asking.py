@@ -33,8 +33,8 @@ ROOTS = ("parallel", "opposite", "long")
 """Regions whose gradients the oracle decides by integers or over thousands of elements: milliseconds a row."""
 RANGES = ("tiny_norm", "below_eps", "underflow", "overflow", "mixed_scale", "subnormal")
 """The same in float64."""
-SELDOM = 16
-"""Of so many rounds such cells are asked in one."""
+SELDOM, SOMETIMES = 64, 8
+"""Of so many rounds, those cells are asked in one; and other gradients, and values in float64 of these regions."""
 
 Floats = NDArray[np.float64]
 
@@ -89,11 +89,29 @@ def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[Key]:
     return list(found.values())
 
 
-def seldom(key: Key) -> bool:
-    """Whether the oracle is so slow on a cell that it is asked in one of many rounds."""
-    return bool(key.variant.wrt) and (
-        key.region in ROOTS or (key.dtype == "float64" and key.region in RANGES)
-    )
+def rarity(key: Key) -> int:
+    """Of how many rounds a cell is asked in one: the more the oracle works on its rows, the more seldom."""
+    far = key.dtype == "float64" and key.region in RANGES
+    if key.variant.wrt and (far or key.region in ROOTS):
+        return SELDOM
+    return SOMETIMES if key.variant.wrt or far or key.region == "long" else 1
+
+
+def cells(pattern: str = "*", region: str = "*", dtype: str = "*") -> list[tuple[Subject, Key, int]]:
+    """All cells, with how seldom each is asked; of the most costly ones one for each meaning, whoever documents it."""
+    found, met = [], set()
+    for subject in documents(pattern):
+        of = subject.semantics
+        for key in groups(subject, region, dtype):
+            rarely = rarity(key)
+            if rarely == SELDOM:
+                sides = [a.role for a in subject.edition.call.arrays if a.name == key.variant.wrt]
+                same = (subject.spec.family, of.norm_rule, of.compute_dtype, key.region, key.dtype, *sides)
+                if same in met:
+                    continue
+                met.add(same)
+            found.append((subject, key, rarely))
+    return found
 
 
 def asked(

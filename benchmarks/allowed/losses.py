@@ -37,6 +37,10 @@ class Loss:
         """What the API would give for these arrays and options: its value, or its gradient with respect to `wrt`."""
         return _Call(self, subject, arrays, options).answer(wrt)
 
+    def unrounded(self, subject: Subject, arrays: Mapping[str, Array], options: Mapping[str, Any]) -> Array:
+        """The value in the dtype that is computed in, before it is rounded to the documented one."""
+        return _Call(self, subject, arrays, options).value()
+
 
 class _Call:
     """One call: the arrays by role, in the dtype that is computed in, and the options by role."""
@@ -65,9 +69,11 @@ class _Call:
             if wrt:
                 return cast(self._gradient(self.roles[wrt]), str(self.given[wrt].dtype))
             fixed = self.semantics.result_dtype
-            return cast(
-                self._reduced(self._values()), fixed if fixed not in (None, "input") else self.compute
-            )
+            return cast(self.value(), fixed if fixed not in (None, "input") else self.compute)
+
+    def value(self) -> Array:
+        """The value in the dtype that is computed in."""
+        return np.asarray(self._reduced(self._values()))
 
     def _option(self, role: str, otherwise: Any = None) -> Any:
         option = self.subject.option(role)

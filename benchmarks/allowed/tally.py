@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -73,12 +72,16 @@ class Tally:
 
 
 def markdown(table: pd.DataFrame, first: str) -> str:
-    """A table in Markdown, numbers aligned right; what was not asked is a dot."""
-    words: Callable[[Any], str] = lambda v: "." if pd.isna(v) else f"{v:.3f}"  # noqa: E731
-    head = [first, *map(str, table.columns)]
+    """A table of rows, alarms and margins in Markdown; what was not asked is a dot."""
     body = [
-        [str(name), f"{int(line['rows']):,}", str(int(line["alarms"])), *(words(v) for v in line.iloc[2:])]
+        [str(name), f"{int(line['rows']):,}", str(int(line["alarms"]))]
+        + ["." if pd.isna(v) else f"{v:.3f}" for v in line.iloc[2:]]
         for name, line in table.iterrows()
     ]
+    return ruled([first, *map(str, table.columns)], body)
+
+
+def ruled(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Cells as a Markdown table, the first column left and the others right."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

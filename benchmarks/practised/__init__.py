@@ -1,0 +1,1 @@
+"""What people test losses with today: references, tolerances, gradcheck, a few random samples."""

@@ -55,7 +55,8 @@ def _near_hinge(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
         return none
     kappa, inverse, c = problem.spread
     error = rounding(kappa + np.abs(c), problem.pairs.length, fmt, "G3")
-    error = error + np.where(kappa > 0, fmt.eta * problem.pairs.length * (inverse + 4), 0.0)
+    if fmt.flushes:  # 1/D may be infinite
+        error = error + np.where(kappa > 0, fmt.eta * problem.pairs.length * (inverse + 4), 0.0)
     error = (error + 2 * fmt.u * abs(problem.margin)) * (1 + SLACK)
     near = none.copy()
 

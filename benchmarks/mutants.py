@@ -45,7 +45,8 @@ def failures(found: Run) -> list[str]:
     ]
     words += [f"survives: {m.slug}{': ' + m.failed if m.failed else ''}" for m in found.survivors]
     words += [
-        f"wrong kind: {m.slug} deserves {m.kind}, found as {', '.join(m.worst)}" for m in found.mistaken
+        f"wrong kind: {m.slug} deserves {m.kind}, found as {', '.join(kind for _, kind in m.causes)}"
+        for m in found.mistaken
     ]
     return words
 

@@ -60,7 +60,12 @@ class Record:
 
     @property
     def right(self) -> bool:
-        """Whether the kind that it deserves is among these."""
+        """Whether a finding has the kind that it deserves."""
+        return self.kind in {kind for _, kind in self.causes}
+
+    @property
+    def foremost(self) -> bool:
+        """Whether one of the worst findings has it."""
         return self.kind in self.worst
 
 

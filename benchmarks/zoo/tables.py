@@ -101,7 +101,9 @@ def curves(run: Run) -> pd.DataFrame:
 
 
 def _curve_words(run: Run) -> str:
-    count = f"{len(run.mutants)} mutants of {len(run.bases)} right implementations; killed after"
+    foremost = sum(m.foremost for m in run.mutants)
+    count = f"{len(run.mutants)} mutants of {len(run.bases)} right implementations"
+    count += f"; {foremost} with the kind that they deserve among the worst findings; killed after"
     return f"{count}\n{curves(run).to_string(index=False)}"
 
 

@@ -202,6 +202,9 @@ def _rows(
     eps = subject.eps(dict(variant.options)) or 0.0
     shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
     x, y = regions.pairs(region, rng, shape, unit_norm=semantics.inputs == "unit_norm")
+    if len(set(names)) > 1:  # the wider of two dtypes has digits that the other has no room for
+        last = 1 + (2 * rng.random((2, n, d)) - 1) * FORMATS[narrow].unit
+        x, y = (rows.astype(np.float64) * digits for rows, digits in zip((x, y), last, strict=True))
     return cast(x, names[0]), cast(y, names[1])
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from lossproof.conformance.results import Finding
 from lossproof.conformance.run import TargetResult
+from lossproof.conformance.subject import Key
 
-from .fake_sessions import judged_by, running
+from .fake_sessions import in_place_of, judged_by, running, session_of
 
 LOSS = "faulty.CosineLoss"
 
@@ -201,6 +202,16 @@ def test_underflow_on_the_way_is_judged_apart(judging: Any) -> None:
 def test_plain_float32_diverges_only_where_squares_overflow(judging: Any) -> None:
     finding = the_finding(judging("naive", "value", "eps", "zero_vector", "axis", "scale", "permutation"))
     assert (finding.kind, finding.severity, finding.regions) == ("overflow", "S3", ("overflow",))
+
+
+def test_another_score_is_that_of_a_whole_call(worker: Any) -> None:
+    """Rows that happen to answer as 1 - c would are no other score, where most of the wrong rows deny it."""
+    session = session_of(worker, [in_place_of("faulty.cosine_similarity", "partly_distance")])
+    (subject,) = session.subjects
+    judgement = session.judge(subject, Key("value", "ordinary", "float32", subject.row_wise))
+    causes = [item.cause for item in judgement.causes]
+    assert {cause.kind for cause in causes} == {"formula"}
+    assert not [cause.behaves_as for cause in causes if "score" in cause.behaves_as]
 
 
 def test_float64_computed_in_float32(judging: Any) -> None:

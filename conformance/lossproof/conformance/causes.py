@@ -186,6 +186,9 @@ def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding
 
 # --- the catalogue ---
 
+WHOLE_CALL = {"compute_dtype", "score"}
+"""What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
+
 
 def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
     """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on."""
@@ -219,12 +222,12 @@ def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any
     wrong rows and differ on the right ones), and then the first.
     """
     best, most = None, (0, 0)
-    whole = (int(item.mask.sum()), int(item.mask.size))
+    whole, wrong = (int(item.mask.sum()), int(item.mask.size)), item.failure.wrong
     for kind, parameters in candidates(subject, key, item.failure):
         match = explained(subject, item.failure, parameters)
         rows = (int((item.mask & match).sum()), int(match.sum()))
-        if "compute_dtype" in parameters and 2 * rows[0] < whole[0]:
-            continue  # a dtype is that of a whole call
+        if WHOLE_CALL & set(parameters) and 2 * int((wrong & match).sum()) < int(wrong.sum()):
+            continue  # some rows may look so by chance
         if rows[0] and rows > most:
             best, most = (_cause(subject, key, kind, parameters), parameters, ""), rows
         if most == whole:

@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the tables into a page")
     options = parser.parse_args(arguments)
     if options.sources:
-        found = read(options.sources)
+        found = read(options.sources).of(load())
     else:
         chosen = [
             m

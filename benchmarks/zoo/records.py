@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -126,6 +126,15 @@ class Run:
     def mistaken(self) -> tuple[Record, ...]:
         """Mutants in which something was found, but not of the kind that they deserve."""
         return tuple(m for m in self.mutants if m.diverging and not m.right)
+
+    def of(self, mutants: Mapping[str, Mutant]) -> Run:
+        """The run without mutants that are gone since, and with the kinds that the others deserve today."""
+        left = tuple(
+            replace(r, kind=m.kind, category=m.category, says=m.says)
+            for r in self.mutants
+            if (m := mutants.get(r.slug)) is not None
+        )
+        return replace(self, mutants=left)
 
     def in_order(self, order: Order) -> Run:
         """The run as if cells had been asked in another order; no verdict depends on it."""

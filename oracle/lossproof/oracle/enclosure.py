@@ -242,8 +242,13 @@ class Enclosure:
             left = left[~decided]
         return values, left
 
-    def rounded_by_ladder(self, fmt: FloatFormat, some: Rows | None = None) -> tuple[NDArray[Any], Mask]:
-        """All values (or some) rounded by the stages in turn, and where they are decided; flat."""
+    def rounded_by_ladder(
+        self, fmt: FloatFormat, some: Rows | None = None, tried: bool = False
+    ) -> tuple[NDArray[Any], Mask]:
+        """All values (or some) rounded by the stages in turn, and where they are decided; flat.
+
+        `tried`: a kernel has done what the first stage does.
+        """
         among = None
         if some is not None:
             among = np.zeros(self.problem.size, dtype=bool)
@@ -261,7 +266,7 @@ class Enclosure:
             return decided
 
         # The radius of the first stage is no finer than float64: it could decide zeros alone.
-        self.climb(ask, among, LADDER[1:] if fmt.name == "float64" else LADDER)
+        self.climb(ask, among, LADDER[1:] if tried or fmt.name == "float64" else LADDER)
         return (values, settled) if some is None else (values[some], settled[some])
 
 

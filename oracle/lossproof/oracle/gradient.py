@@ -224,7 +224,7 @@ class CosineGradient:
         factors = Factors(self.factors.weights[pairs], self.factors.divisor)
         some = place * self.stride + rows % self.stride
         few = Enclosure(replace(self, problem=problem, factors=factors, shape=(len(pairs), self.length)))
-        return few.rounded_by_ladder(fmt, some)
+        return few.rounded_by_ladder(fmt, some, tried=True)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
         return bounds.gradient_bound(self, fmt, grade)

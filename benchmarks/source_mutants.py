@@ -1,6 +1,6 @@
 """Do the tests notice small changes to the oracle's and the judge's own source?
 
-    python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FILE] [--json FILE]
+    python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FOLDER] [--json FILE]
 
 Draws N changes (see benchmarks/mutation/operators.py) from all the modules, and runs the
 tests that reach each, quickest first. Printed are the share that the tests kill and every survivor. Survivors that
@@ -13,6 +13,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import random
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -28,9 +29,13 @@ JUDGE = (
     "batches", "case_values", "cases", "conditions", "expectation", "judge", "outcomes", "property",
     "relations",
 )  # fmt: skip
-TESTS = ("tests/oracle", *(f"tests/conformance/test_{n}.py" for n in (
-    "cases", "expectation", "gradient", "regions", "verdicts",
-)))  # fmt: skip
+TESTS = {
+    "oracle": ["tests/oracle"],
+    "conformance": [
+        f"tests/conformance/test_{n}.py" for n in ("cases", "expectation", "gradient", "regions", "verdicts")
+    ],
+}
+"""Which tests answer for the modules of a room."""
 TARGET = 0.95
 EQUIVALENT = ROOT / "benchmarks" / "mutation" / "equivalent.yaml"
 
@@ -43,7 +48,7 @@ def modules(only: str = "*") -> list[str]:
     return [n for n in names if fnmatch.fnmatch(n, only)]
 
 
-def drawn(names: list[str], sample: int, seed: int) -> list[tuple[operators.Change, Any]]:
+def drawn(names: list[str], sample: int, seed: int) -> list[operators.Change]:
     """`sample` changes of all there are, by a seeded draw, in the order of the lines; all, where there are fewer."""
     every = [c for n in names for c in operators.changes(n, covering.file_of(n, ROOT).read_text())]
     if sample >= len(every):
@@ -55,21 +60,26 @@ def drawn(names: list[str], sample: int, seed: int) -> list[tuple[operators.Chan
 @click.option("--only", default="*", metavar="GLOB", help="Modules, by dotted name.")
 @click.option("--sample", default=400, show_default=True, help="How many changes.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--covering", "kept", type=click.Path(path_type=Path), default=None,
-              help="Which test runs which line: read from here, or written.  [default: measured anew]")  # fmt: skip
+@click.option(
+    "--covering", "kept", type=click.Path(path_type=Path), default=Path("lossproof-covering"), show_default=True,
+    help="Folder in which it is kept which test runs which line; delete it after a change of source or tests.",
+)  # fmt: skip
 @click.option(
     "--json", "out", type=click.Path(path_type=Path), default=None, help="Where to write the result."
 )
-def main(only: str, sample: int, seed: int, kept: Path | None, out: Path | None) -> None:
+def main(only: str, sample: int, seed: int, kept: Path, out: Path | None) -> None:
     """Run the sample."""
-    cover = _covering(kept or Path(f"lossproof-covering-{seed}.json"))
+    names = modules(only)
+    covers = {room: _covering(room, kept) for room in sorted({_room(n) for n in names})}
     trying.preload()
     known: dict[str, str] = yaml.safe_load(EQUIVALENT.read_text()) or {}
-    chosen, rows = drawn(modules(only), sample, seed), []
-    for i, (change, tree) in enumerate(chosen):
+    chosen, rows = drawn(names, sample, seed), list[dict[str, Any]]()
+    for i, change in enumerate(chosen):
+        cover = covers[_room(change.module)]
         tests = cover.tests(change.module, change.line)
         seconds = sum(cover.seconds[t] for t in tests)
         file = covering.file_of(change.module, ROOT)
+        tree = operators.changed(file.read_text(), change.spot)
         tried = (
             trying.attempt(ROOT, change.module, file, tree, tests, seconds)
             if tests
@@ -84,15 +94,19 @@ def main(only: str, sample: int, seed: int, kept: Path | None, out: Path | None)
     sys.exit(0 if report(rows) >= TARGET else 1)
 
 
-def _covering(path: Path) -> covering.Covering:
+def _room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def _covering(room: str, folder: Path) -> covering.Covering:
     """Read, or measured in a process of its own: coverage must see lossproof being loaded."""
+    path = (folder / f"{room}.json").resolve()
     if path.exists():
         return covering.load(path)
-    import subprocess
-
+    folder.mkdir(parents=True, exist_ok=True)
     words = "import sys; from pathlib import Path; from benchmarks.mutation import covering as c; "
     words += "c.record(Path(sys.argv[1]), sys.argv[3:], Path(sys.argv[2]))"
-    command = [sys.executable, "-c", words, str(ROOT), str(path.resolve()), *TESTS]
+    command = [sys.executable, "-c", words, str(ROOT), str(path), *TESTS[room]]
     subprocess.run(command, cwd=ROOT, check=True)
     return covering.load(path)
 

@@ -9,7 +9,6 @@ docstrings, messages of exceptions, `__all__`, and code that only type checkers 
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +29,16 @@ UNNOTICED = ("__all__", "__slots__")
 
 
 @dataclass(frozen=True)
+class Spot:
+    """A place in the tree: the path to a node, what is done there and its line."""
+
+    path: tuple[tuple[str, int], ...]
+    what: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True)
 class Change:
     """One change to one module: `line` as it stands, what is done to it, and which of the like on that line."""
 
@@ -39,6 +48,7 @@ class Change:
     source: str
     what: str
     number: int
+    spot: Spot
 
     @property
     def key(self) -> str:
@@ -47,26 +57,15 @@ class Change:
         return f"{self.module}:{self.function}: {self.source} [{self.what}{nth}]"
 
 
-@dataclass(frozen=True)
-class _Spot:
-    """A place in the tree: the path to a node, what is done there and its line."""
-
-    path: tuple[tuple[str, int], ...]
-    what: str
-    line: int
-    function: str
-
-
-def changes(module: str, text: str) -> list[tuple[Change, ast.Module]]:
-    """Every change to the text of a module, each with the tree that has it, in the order of the lines."""
-    tree, lines = ast.parse(text), text.splitlines()
-    found, seen = [], dict[tuple[str, str, str], int]()
-    for spot in sorted(_spots(tree), key=lambda s: s.line):
+def changes(module: str, text: str) -> list[Change]:
+    """Every change to the text of a module, in the order of the lines."""
+    lines, found, seen = text.splitlines(), [], dict[tuple[str, str, str], int]()
+    for spot in sorted(_spots(ast.parse(text)), key=lambda s: s.line):
         source = lines[spot.line - 1].strip()
         same = (spot.function, source, spot.what)
         number = seen[same] = seen.get(same, -1) + 1
-        found.append((Change(module, spot.line, spot.function, source, spot.what, number), spot))
-    return [(change, _changed(tree, spot)) for change, spot in found]
+        found.append(Change(module, spot.line, spot.function, source, spot.what, number, spot))
+    return found
 
 
 def count(text: str) -> int:
@@ -74,20 +73,20 @@ def count(text: str) -> int:
     return sum(1 for _ in _spots(ast.parse(text)))
 
 
-def _spots(tree: ast.Module) -> Iterator[_Spot]:
+def _spots(tree: ast.Module) -> Iterator[Spot]:
     yield from _walk(tree, (), "", None)
 
 
 def _walk(
     node: ast.AST, path: tuple[tuple[str, int], ...], function: str, parent: ast.AST | None
-) -> Iterator[_Spot]:
+) -> Iterator[Spot]:
     if isinstance(node, ast.Raise | ast.Assert | ast.Import | ast.ImportFrom) or _for_readers(node):
         return
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         function = f"{function}.{node.name}" if function else node.name
     line = getattr(node, "lineno", 0)
     for what in _whats(node, parent):
-        yield _Spot(path, what, line, function)
+        yield Spot(path, what, line, function)
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params", "bases", "keywords") and not (
             name == "keywords" and isinstance(node, ast.Call)
@@ -148,9 +147,9 @@ def _of_types(node: ast.AST) -> bool:
     )  # fmt: skip
 
 
-def _changed(tree: ast.Module, spot: _Spot) -> ast.Module:
-    """A copy of the tree with one change."""
-    new = copy.deepcopy(tree)
+def changed(text: str, spot: Spot) -> ast.Module:
+    """The syntax tree of a module's text with one change."""
+    new = ast.parse(text)
     holder: ast.AST = new
     parent, name, index = holder, "", 0
     for name, index in spot.path:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 
 import click
@@ -22,12 +23,17 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.allowed.asking import asked, cells
+from benchmarks.allowed.asking import SELDOM, asked, cells
 from benchmarks.allowed.tally import Tally, markdown
 from benchmarks.allowed.ways import Way
+from lossproof.conformance.batches import ROWS
 from lossproof.conformance.subject import Key, Subject
 
 Cell = tuple[Subject, Key, int]
+LARGE = 1024
+"""Rows of a batch after the first round."""
+FEW = 6
+"""The most costly cells are asked of one way in so many."""
 SHOWN = 5
 """Alarms shown in full."""
 BEGIN, END = "<!-- false_alarms -->", "<!-- end of false_alarms -->"
@@ -35,26 +41,25 @@ BRIEF = {"float": "f", "gradient ": "grad\n", "value ": "value\n"}
 """How a terminal of 80 columns heads the margins."""
 
 
-def rounds(asked_of: Sequence[Cell], seed: int) -> Iterator[tuple[Subject, Key, int]]:
-    """The cells again and again, each time with another seed; the costly ones in one round of many."""
-    number = 0
-    while True:
-        for subject, key, rarely in asked_of:
-            if number % rarely == 0:
-                yield subject, key, seed + number
-        number += 1
-
-
 def judge(
     asked_of: Sequence[Cell], rows: int, seed: int, tally: Tally, more: Sequence[Way] = ()
 ) -> Iterator[int]:
-    """Judge until so many rows are, every cell at least once; gives the total after each batch's answers."""
-    for number, (subject, key, round_seed) in enumerate(rounds(asked_of, seed)):
-        if number >= len(asked_of) and tally.total >= rows:
+    """Judge until so many rows are, every cell at least once; gives the total after each batch's answers.
+
+    Cells are asked in rounds, each with another seed: first as the suite asks them, then in large batches. The most
+    costly ones are asked of a few ways each, all in turn.
+    """
+    for number in count():
+        for place, (subject, key, rarely) in enumerate(asked_of):
+            if number % rarely or (number and tally.total >= rows):
+                continue
+            turn = slice(place % FEW, None, FEW) if rarely == SELDOM else slice(None)
+            size = LARGE if number else ROWS
+            for measured in asked(subject, key, seed + number, more, tally.known, size, turn):
+                tally.add(measured)
+            yield tally.total
+        if tally.total >= rows:
             return
-        for measured in asked(subject, key, 1, round_seed, more, tally.known):
-            tally.add(measured)
-        yield tally.total
 
 
 def run(
@@ -65,9 +70,11 @@ def run(
     dtype: str = "*",
     more: Sequence[Way] = (),
     tally: Tally | None = None,
+    minutes: float = float("inf"),
 ) -> Tally:
     """The tally of a run; with progress on a terminal. `more` are asked beside the allowed implementations."""
     tally = Tally() if tally is None else tally
+    until = time.monotonic() + 60 * minutes
     chosen = cells(api, region, dtype)
     if not chosen:
         raise click.UsageError(
@@ -77,6 +84,8 @@ def run(
         task = progress.add_task("rows", total=rows, visible=sys.stderr.isatty())
         for total in judge(chosen, rows, seed, tally, more):
             progress.update(task, completed=total)
+            if time.monotonic() > until:
+                break
     return tally
 
 
@@ -124,6 +133,7 @@ def put_into(file: Path, text: str) -> None:
 @click.command(help=__doc__)
 @click.option("--rows", default=200_000, show_default=True, help="Rows to judge at least.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the rows.")
+@click.option("--minutes", default=float("inf"), help="Stop after so long, though fewer rows are judged.")
 @click.option("--api", default="*", help="Only APIs that match this pattern.")
 @click.option("--region", default="*", help="Only regions that match this pattern.")
 @click.option("--dtype", default="*", help="Only dtypes that match this pattern.")
@@ -132,11 +142,18 @@ def put_into(file: Path, text: str) -> None:
     "--markdown", "page_file", type=click.Path(path_type=Path, exists=True), help="Put tables into a page."
 )
 def main(
-    rows: int, seed: int, api: str, region: str, dtype: str, json_file: Path | None, page_file: Path | None
+    rows: int,
+    seed: int,
+    minutes: float,
+    api: str,
+    region: str,
+    dtype: str,
+    json_file: Path | None,
+    page_file: Path | None,
 ) -> None:
     begun, console, tally = time.monotonic(), Console(), Tally()
     try:
-        run(rows, seed, api, region, dtype, tally=tally)
+        run(rows, seed, api, region, dtype, tally=tally, minutes=minutes)
     except KeyboardInterrupt:
         click.echo(f"interrupted after {tally.total:,} rows, {len(tally.alarms)} alarms", err=True)
         sys.exit(130)

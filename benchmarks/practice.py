@@ -1,11 +1,12 @@
 """What the customary ways to test a loss catch, on the mutants of the zoo and on right implementations.
 
-    python -m benchmarks.practice [--only GLOB] [--lossproof FILE] [--json FILE] [--markdown PAGE]
+    python -m benchmarks.practice [--only GLOB] [--from FILE] [--lossproof FILE] [--json FILE] [--markdown PAGE]
 
 A float64 reference in NumPy with numpy.testing.assert_allclose at its default tolerance and at 1e-5, with
 torch.testing.assert_close at its defaults, and torch.autograd.gradcheck for what is written in PyTorch; all on ten
 random normal samples, and each documented option once. --lossproof reads what `benchmarks.mutants --json` wrote, for
-the column beside them. Exits 130 when interrupted.
+the column beside them. --json is written after each right implementation and its mutants, and --from reads it: what
+it holds is not asked again. Exits 130 when interrupted.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -52,6 +54,37 @@ class Tried:
     category: str
     """"" for a right one"""
     accused: Verdicts
+
+
+@dataclass
+class Found:
+    """Mutants and right implementations of the zoo, and the allowed ones, with the verdicts on them."""
+
+    mutants: list[Tried] = field(default_factory=list)
+    right: list[Tried] = field(default_factory=list)
+    allowed: list[Tried] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, file: Path) -> Found:
+        """What `write` wrote; lossproof's own column is left out."""
+        raw = json.loads(file.read_text(encoding="utf-8"))
+
+        def one(data: dict[str, Any]) -> Tried:
+            accused = {m: v for m, v in data["accused"].items() if m != OURS}
+            return Tried(data["slug"], data["base"], data["category"], accused)
+
+        return cls(*([one(d) for d in raw[f.name]] for f in fields(cls)))
+
+    def write(self, file: Path | None) -> None:
+        """Write it as JSON, where a file is given."""
+        if file:
+            parts = {f.name: [asdict(t) for t in getattr(self, f.name)] for f in fields(self)}
+            file.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+
+    def add(self, items: Iterable[Tried]) -> None:
+        """Add a right implementation of the zoo and its mutants."""
+        for item in items:
+            (self.mutants if item.category else self.right).append(item)
 
 
 def answers(file: Path, base: Base) -> tuple[Subject, list[Sample], list[Values | None]]:
@@ -134,26 +167,29 @@ def _share(group: Sequence[Tried], method: str, percent: bool) -> str:
     return f"{killed}{of}" + (f" ({killed / len(verdicts):.0%})" if percent else "")
 
 
-def with_ours(
-    mutants: Sequence[Tried], right: Sequence[Tried], file: Path
-) -> tuple[list[Tried], list[Tried]]:
+def with_ours(found: Found, file: Path) -> Found:
     """The same with lossproof's own verdicts, from a run of the zoo."""
     run = read([file])
     ours = {r.slug: bool(r.diverging) for r in (*run.mutants, *run.bases)}
-    return tuple(  # type: ignore[return-value]
-        [Tried(t.slug, t.base, t.category, {OURS: ours.get(t.slug), **t.accused}) for t in part]
-        for part in (mutants, right)
+    mutants, right = (
+        [replace(t, accused={OURS: ours.get(t.slug), **t.accused}) for t in part]
+        for part in (found.mutants, found.right)
     )
+    allowed = [replace(t, accused={OURS: None, **t.accused}) for t in found.allowed]
+    return Found(mutants, right, allowed)
 
 
-def page(mutants: Sequence[Tried], bases: Sequence[Tried], allowed: Sequence[Tried]) -> str:
+def page(found: Found) -> str:
     """The tables in Markdown."""
-    methods = list(mutants[0].accused)
+    methods = list(found.mutants[0].accused)
     lines = []
-    for name, group in (("the zoo's right implementations", bases), ("those of the section above", allowed)):
+    for name, group in (
+        ("the zoo's right implementations", found.right),
+        ("those of the section above", found.allowed),
+    ):
         line: dict[str, str | int] = {"accused although right": name, "of": len(group)}
-        lines.append(line | {m: _share(group, m, False) if m in group[0].accused else "." for m in methods})
-    tables = [table(mutants), pd.DataFrame(lines)]
+        lines.append(line | {m: _share(group, m, False) for m in methods})
+    tables = [table(found.mutants), pd.DataFrame(lines)]
     return "\n\n".join(ruled(list(t.columns), t.astype(str).to_numpy().tolist()) for t in tables)
 
 
@@ -168,41 +204,48 @@ def put_into(file: Path, text: str) -> None:
     file.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
+def ask(found: Found, chosen: Sequence[Mutant], json_file: Path | None) -> None:
+    """Ask what is not found yet, and write it as it comes."""
+    have = {t.slug for t in found.mutants}
+    left = {slug: [m for m in chosen if m.base == slug and m.slug not in have] for slug in BASES}
+    busy = [BASES[slug] for slug, mutants in left.items() if mutants]
+    for base in track(busy, "bases", console=Console(stderr=True), transient=True):
+        again = any(t.slug == base.slug for t in found.right)
+        found.add(t for t in tried(base, left[base.slug]) if t.category or not again)
+        found.write(json_file)
+    asked_of = {t.base for t in found.allowed}
+    apis = dict.fromkeys(b.api for b in BASES.values() if any(m.base == b.slug for m in chosen))
+    found.allowed += right_ones(api for api in apis if api not in asked_of)
+    found.write(json_file)
+
+
+FILE = click.Path(path_type=Path, exists=True)
+
+
 @click.command(help=__doc__)
 @click.option("--only", default="*", help="Only mutants that match this pattern.")
-@click.option(
-    "--lossproof", "ours", type=click.Path(path_type=Path, exists=True), help="A run of benchmarks.mutants."
-)
+@click.option("--from", "source", type=FILE, help="Verdicts that --json wrote.")
+@click.option("--lossproof", "ours", type=FILE, help="A run of benchmarks.mutants.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write every verdict to this file."
 )
-@click.option(
-    "--markdown", "page_file", type=click.Path(path_type=Path, exists=True), help="Put tables into a page."
-)
-def main(only: str, ours: Path | None, json_file: Path | None, page_file: Path | None) -> None:
+@click.option("--markdown", "page_file", type=FILE, help="Put tables into a page.")
+def main(
+    only: str, source: Path | None, ours: Path | None, json_file: Path | None, page_file: Path | None
+) -> None:
     chosen = [m for m in load().values() if fnmatchcase(m.slug, only)]
     if not chosen:
         raise click.UsageError(f"no mutant is called {only}")
-    of = {slug: [m for m in chosen if m.base == slug] for slug in BASES}
-    busy = [BASES[slug] for slug, mutants in of.items() if mutants]
-    found: list[Tried] = []
+    found = Found.read(source) if source else Found()
     try:
-        for base in track(busy, "bases", console=Console(stderr=True), transient=True):
-            found += tried(base, of[base.slug])
-        allowed = list(right_ones(dict.fromkeys(b.api for b in busy)))
+        ask(found, chosen, json_file)
     except KeyboardInterrupt:
-        click.echo(f"interrupted after {len(found)} implementations", err=True)
+        click.echo(f"interrupted after {len(found.mutants)} mutants", err=True)
         sys.exit(130)
-    mutants, bases = [t for t in found if t.category], [t for t in found if not t.category]
     if ours:
-        mutants, bases = with_ours(mutants, bases, ours)
-    if json_file:
-        parts = {"mutants": mutants, "right": bases, "allowed": allowed}
-        json_file.write_text(
-            json.dumps({k: [asdict(t) for t in v] for k, v in parts.items()}, indent=1) + "\n",
-            encoding="utf-8",
-        )
-    text = page(mutants, bases, allowed)
+        found = with_ours(found, ours)
+        found.write(json_file)
+    text = page(found)
     if page_file:
         put_into(page_file, text)
     click.echo(text)

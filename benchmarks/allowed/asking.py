@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.allowed.ways import Way, ways
 from lossproof import oracle
 from lossproof.conformance.asker import EXTREME
-from lossproof.conformance.batches import Batch, batches
+from lossproof.conformance.batches import ROWS, Batch, batches
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.expectation import Expected, Silent, expect
 from lossproof.conformance.judge import measured, reach
@@ -115,18 +115,24 @@ def cells(pattern: str = "*", region: str = "*", dtype: str = "*") -> list[tuple
 
 
 def asked(
-    subject: Subject, key: Key, count: int, seed: int, more: Sequence[Way] = (), above: Any = None
+    subject: Subject,
+    key: Key,
+    seed: int,
+    more: Sequence[Way] = (),
+    above: Any = None,
+    rows: int = ROWS,
+    some: slice = slice(None),
 ) -> Iterator[Measured]:
-    """The answers of every way that is right for a cell, and of `more`, to `count` batches.
+    """The answers of every way that is right for a cell (or of `some` of them), and of `more`, to one batch.
 
     `above` says of a way, region, dtype and kind which margin is known already: only what exceeds it is sharpened.
     """
-    for batch in batches(subject, key.region, key.dtype, key.variant, count, seed):
+    for batch in batches(subject, key.region, key.dtype, key.variant, 1, seed, rows):
         try:
             expected = expect(subject, batch.arrays, batch.options, wrt=batch.wrt)
         except Silent:
             return
-        for way in (*ways(subject, key.region, key.dtype, key.variant), *more):
+        for way in (*ways(subject, key.region, key.dtype, key.variant)[some], *more):
             known = above(way.name, key) if above else 0.0
             yield measure(subject, key, batch, expected, way, known)
 

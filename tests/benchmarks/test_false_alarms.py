@@ -69,7 +69,7 @@ def test_every_family_and_reduction_is_among_the_cells() -> None:
 def test_losses_with_labels_weights_and_reductions(api: str) -> None:
     subject = documents(api)[-1]
     for key in groups(subject, "ordinary", "float32")[::4]:
-        for measured in asked(subject, key, 1, 3):
+        for measured in asked(subject, key, 3):
             assert measured.alarm is None
 
 
@@ -94,7 +94,7 @@ def test_a_batch_is_judged_as_the_judge_judges_it() -> None:
         key = Key("value", region, "float32", subject.row_wise)
         for way in (*ways.ways(subject, region, "float32", subject.row_wise), WRONG):
             (reply,) = Asker(InProcess(way, subject), 0, 1).replies(subject, key)
-            found = next(m for m in asked(subject, key, 1, 0, [WRONG]) if m.way == way.name)
+            found = next(m for m in asked(subject, key, 0, [WRONG]) if m.way == way.name)
             assert bool(found.alarm) == bool(reply.judged.wrong.any())
             assert found.rows == int((~reply.judged.undefined).sum())
 

@@ -16,7 +16,9 @@ from benchmarks.practice import Tried, answers, table
 from benchmarks.practised.methods import METHODS, REFERENCE, gradchecked, judged
 from benchmarks.practised.samples import samples
 from benchmarks.zoo.bases import BASES
+from benchmarks.zoo.judging import Cell
 from benchmarks.zoo.model import Mutant
+from benchmarks.zoo.records import Record, Run
 from lossproof.conformance.subject import Subject
 
 NUMPY = BASES["numpy_cosine_similarity"]
@@ -111,3 +113,19 @@ def test_the_command_asks_mutants_in_workers_and_writes_json_and_a_page(
     assert [t["accused"][m] for t in found["right"] for m in METHODS] == [False, False, False, None]
     assert "| in all | 2 | 2 (100%) |" in page.read_text()
     assert CliRunner().invoke(practice.main, ["--only", "nothing"]).exit_code == 2
+
+    def never(*_: Any) -> None:
+        raise AssertionError("asked again")
+
+    cells = (Cell("value", "ordinary", "float32", "-", "diverges", (), 1, 0.1, 0.1),)
+    ours = [
+        Record(slug, NUMPY.slug, NUMPY.api, "numpy", "", "sign", "", found)
+        for slug, found in (("turned", cells), ("ended", ()))
+    ]
+    Run(1, (), (), tuple(ours)).write(tmp_path / "run.json")
+    monkeypatch.setattr(practice, "tried", never)
+    arguments = ["--from", str(out), "--lossproof", str(tmp_path / "run.json"), "--markdown", str(page)]
+    result = CliRunner().invoke(practice.main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "| category | mutants | lossproof | allclose" in page.read_text()
+    assert "| in all | 2 | 1 (50%) | 2 (100%) |" in page.read_text()

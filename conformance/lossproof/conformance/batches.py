@@ -59,11 +59,21 @@ class Batch:
 
 
 def batches(
-    subject: Subject, region: str, dtype: str, variant: Variant, count: int, run_seed: int
+    subject: Subject,
+    region: str,
+    dtype: str,
+    variant: Variant,
+    count: int,
+    run_seed: int,
+    rows: int = ROWS,
 ) -> Iterator[Batch]:
-    """The batches of a group of cells, a function of the seed, API, region, dtype, variant and number alone."""
+    """The batches of a group of cells, a function of the seed, API, region, dtype, variant and number alone.
+
+    `rows` is how many rows a batch has where the region and the reduction do not ask for fewer.
+    """
     words = (subject.api, region, dtype, variant.slug)
-    for number, layout in enumerate(draw(layouts(subject, region, dtype, variant), count, run_seed, *words)):
+    drawn = draw(layouts(subject, region, dtype, variant, rows), count, run_seed, *words)
+    for number, layout in enumerate(drawn):
         rng = generator(run_seed, *words, number)
         arrays, axis = _arrays(subject, region, dtype, variant, layout, rng)
         label = (region, dtype, variant.slug, str(number))
@@ -87,7 +97,9 @@ def _axis(subject: Subject, variant: Variant) -> int:
     return -1 if value is None else int(value)
 
 
-def layouts(subject: Subject, region: str, dtype: str, variant: Variant) -> st.SearchStrategy[Layout]:
+def layouts(
+    subject: Subject, region: str, dtype: str, variant: Variant, rows: int = ROWS
+) -> st.SearchStrategy[Layout]:
     """Layouts in which the region means something."""
     names = variant.dtypes or (dtype,)
     compute = subject.compute_dtype(*names) if dtype in FORMATS else "float32"
@@ -102,9 +114,9 @@ def layouts(subject: Subject, region: str, dtype: str, variant: Variant) -> st.S
         length = st.just(1)
     elif region == "long":
         length = st.sampled_from(LONG)
-    rows = LONG_ROWS if region == "long" else ROWS
+    rows = LONG_ROWS if region == "long" else rows
     if _reduction(subject, variant) != "none":
-        rows = min(rows, SUMMED_ROWS.get(compute, rows))
+        rows = min(rows, SUMMED_ROWS.get(compute, ROWS))
     order: st.SearchStrategy[Layout_] = st.sampled_from(["C", "transposed", "strided"])
     if subject.spec.family == "contrastive":
         if region == "empty":

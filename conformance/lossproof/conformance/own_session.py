@@ -151,7 +151,7 @@ def excused(case: Case | None, outcome: Outcome) -> Outcome:
         return _unsupported(outcome, "the documentation contradicts itself here")
     if case is None or case.ask == "call":
         return outcome
-    if error.endswith("AttributeError") and "has no attribute" in message:
+    if error.endswith("AttributeError") and "has no attribute" in message and "Tensor' object" not in message:
         return _unsupported(outcome, f"your code has none: {message}")
     if case.ask == "signature":
         return _signature(case, outcome)

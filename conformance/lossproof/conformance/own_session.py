@@ -6,6 +6,7 @@ What is left out is `unsupported` with its reason, never a pass and never held a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -36,6 +37,8 @@ NEEDS_THE_FRAMEWORK = {
     "descend": "NumPy has no gradients",
 }
 CORE = ("x", "y", "distances")
+OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
+"""Types of what is called and is no instance of a class of its own."""
 ENDS = {"crash": "crashes", "hang": "hangs"}
 
 
@@ -64,7 +67,8 @@ class OwnSession(Session):
             return Outcome(
                 "unsupported", note=f"not asked: your code {ENDS[dead.answer.outcome]} on plain input"
             )
-        return excused(case, super().outcome(subject, key))
+        name = self.facts.target.rpartition(":")[2].rpartition(".")[2]
+        return excused(case, super().outcome(subject, key), name)
 
     def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
         """The witness of a cause in a cell; of an exception, a print or a mutation the smallest question, too."""
@@ -139,8 +143,17 @@ class OwnSession(Session):
         return ""
 
 
-def excused(case: Case | None, outcome: Outcome) -> Outcome:
-    """The outcome, `unsupported` where what diverges is not the code's doing."""
+def _lacking(message: str) -> str:
+    """The type, or class, that an AttributeError says has no such attribute."""
+    named = re.match(r"(?:type object )?'([^']+)' (?:object )?has no attribute", message)
+    return named[1].rpartition(".")[2] if named else ""
+
+
+def excused(case: Case | None, outcome: Outcome, name: str) -> Outcome:
+    """The outcome, `unsupported` where what diverges is not the code's doing; `name` is that of the code.
+
+    What a framework's tensor lacks is missed by the code, which is its mistake; what the code lacks is not asked of it.
+    """
     observed = outcome.observed if isinstance(outcome.observed, Mapping) else {}
     error, message = str(observed.get("error", "")), str(observed.get("message", ""))
     if error.endswith("lossproof_worker.Unsupported"):
@@ -151,7 +164,7 @@ def excused(case: Case | None, outcome: Outcome) -> Outcome:
         return _unsupported(outcome, "the documentation contradicts itself here")
     if case is None or case.ask == "call":
         return outcome
-    if error.endswith("AttributeError") and "has no attribute" in message and "Tensor' object" not in message:
+    if error.endswith("AttributeError") and _lacking(message) in (*OF_FUNCTIONS, name):
         return _unsupported(outcome, f"your code has none: {message}")
     if case.ask == "signature":
         return _signature(case, outcome)

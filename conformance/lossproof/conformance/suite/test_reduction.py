@@ -24,7 +24,10 @@ def documented(subject: Subject) -> Iterator[Variant]:
 
 
 def cells(subject: Subject) -> Iterator[Key]:
-    """Every documented reduction in every dtype, and of one row."""
+    """Every documented reduction in every dtype, of parallel rows and of none; and reduced with another margin.
+
+    Where the value is undocumented, a margin that is given and not used shows in the reduced value alone.
+    """
     for variant in documented(subject):
         for dtype in FLOATS:
             if possible("ordinary", subject, dtype):
@@ -32,11 +35,16 @@ def cells(subject: Subject) -> Iterator[Key]:
         if possible("parallel", subject, "float32"):
             yield Key("reduction", "parallel", "float32", variant)
         yield Key("reduction", "empty", "float32", variant)
+    margin = subject.option("margin")
+    for value in margin.ask if margin and possible("ordinary", subject, "float32") else ():
+        yield Key("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
 
 
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
-    """The reduced value within its bound."""
-    return by_aspect(subject, key, asker, "reduction")
+    """The reduced value within its bound; with another margin it is the loss that is judged, not the divisor."""
+    margin = subject.option("margin")
+    given = margin is not None and margin.name in dict(key.variant.options)
+    return by_aspect(subject, key, asker, "formula" if given else "reduction")
 
 
 PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, judge)

@@ -13,7 +13,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 
@@ -104,11 +103,9 @@ def shown(frame: pd.DataFrame, title: str) -> Table:
     return table
 
 
-def page(tally: Tally, command: str, seconds: float) -> str:
+def page(tally: Tally, command: str) -> str:
     """The tables in Markdown, with the command that made them."""
-    head = (
-        f"`{command}` judged {tally.total:,} rows in {seconds / 60:.0f} minutes: {len(tally.alarms)} alarms."
-    )
+    head = f"`{command}` judged {tally.total:,} rows in {tally.seconds / 60:.0f} minutes: {len(tally.alarms)} alarms."
     return "\n\n".join(
         [
             head,
@@ -137,6 +134,12 @@ def put_into(file: Path, text: str) -> None:
 @click.option("--api", default="*", help="Only APIs that match this pattern.")
 @click.option("--region", default="*", help="Only regions that match this pattern.")
 @click.option("--dtype", default="*", help="Only dtypes that match this pattern.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True),
+    help="Judge nothing: read what --json wrote.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every cell to this file.")
 @click.option(
     "--markdown", "page_file", type=click.Path(path_type=Path, exists=True), help="Put tables into a page."
@@ -148,33 +151,33 @@ def main(
     api: str,
     region: str,
     dtype: str,
+    source: Path | None,
     json_file: Path | None,
     page_file: Path | None,
 ) -> None:
     begun, console, tally = time.monotonic(), Console(), Tally()
-    try:
-        run(rows, seed, api, region, dtype, tally=tally, minutes=minutes)
-    except KeyboardInterrupt:
-        click.echo(f"interrupted after {tally.total:,} rows, {len(tally.alarms)} alarms", err=True)
-        sys.exit(130)
-    seconds = time.monotonic() - begun
+    if source:
+        raw = json.loads(source.read_text(encoding="utf-8"))
+        tally, rows, seed = Tally.read(raw), raw.get("asked", rows), raw["seed"]
+    else:
+        try:
+            run(rows, seed, api, region, dtype, tally=tally, minutes=minutes)
+        except KeyboardInterrupt:
+            click.echo(f"interrupted after {tally.total:,} rows, {len(tally.alarms)} alarms", err=True)
+            sys.exit(130)
+        tally.seconds = time.monotonic() - begun
     for by in ("region", "implementation"):
         console.print(shown(tally.table(by), f"largest error over bound, by {by}"))
     if json_file:
-        result = {
-            "rows": tally.total, "seed": seed, "seconds": round(seconds, 1),
-            "alarms": [asdict(a) for a in tally.alarms], "cells": tally.frame().to_dict("records"),
-        }  # fmt: skip
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        whole = {"asked": rows, "seed": seed, **tally.written()}
+        json_file.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     if page_file:
-        put_into(
-            page_file, page(tally, f"python -m benchmarks.false_alarms --rows {rows} --seed {seed}", seconds)
-        )
+        put_into(page_file, page(tally, f"python -m benchmarks.false_alarms --rows {rows} --seed {seed}"))
     for alarm in tally.alarms[:SHOWN]:
         click.echo(
             f"ALARM {alarm.way}: {alarm.document} {' '.join(alarm.label)}: {alarm.says}\n  {json.dumps(alarm.row)}"
         )
-    click.echo(f"{tally.total:,} rows judged, {len(tally.alarms)} alarms, {seconds:.0f} s")
+    click.echo(f"{tally.total:,} rows judged, {len(tally.alarms)} alarms, {tally.seconds:.0f} s")
     sys.exit(1 if tally.alarms else 0)
 
 

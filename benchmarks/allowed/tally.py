@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -23,6 +24,25 @@ class Tally:
     margins: dict[Cell, float] = field(default_factory=dict)
     alarms: list[Alarm] = field(default_factory=list)
     accused: dict[Cell, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, raw: dict[str, Any]) -> Tally:
+        """What `written` gave."""
+        tally = cls(alarms=[Alarm(**{**a, "label": tuple(a["label"])}) for a in raw["alarms"]])
+        tally.seconds = raw["seconds"]
+        for line in raw["cells"]:
+            cell = (line["implementation"], line["region"], line["dtype"], line["of"] == "gradient")
+            tally.rows[cell], tally.margins[cell] = line["rows"], line["margin"]
+            tally.accused[cell] = line["alarms"]
+        return tally
+
+    def written(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "rows": self.total, "seconds": round(self.seconds, 1), "alarms": [asdict(a) for a in self.alarms],
+            "cells": self.frame().to_dict("records"),
+        }  # fmt: skip
 
     def add(self, measured: Measured) -> None:
         """Count the answers of one way to a batch."""

@@ -113,8 +113,8 @@ def _raises(check: Callable[..., None], actual: Values, wanted: Values, rtol: fl
 
 
 def _result(subject: Subject, sample: Sample) -> str:
-    """The dtype that a tester expects: the documented one, else that of the inputs."""
+    """The dtype that a tester expects: the documented one, else that of the documented computation."""
     fixed = subject.semantics.result_dtype
     if fixed in FORMATS:
         return str(fixed)
-    return next(str(a.dtype) for a in sample.arrays.values() if str(a.dtype) in FORMATS)
+    return subject.compute_dtype(*(str(a.dtype) for a in sample.arrays.values() if str(a.dtype) in FORMATS))

@@ -124,13 +124,20 @@ def test_a_wrong_implementation_among_them_is_shown_and_fails_the_command(
 def test_the_tables_go_into_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{false_alarms.BEGIN}\nold\n{false_alarms.END}\nafter\n")
-    result = command("--rows", "100", "--region", "zero", "--markdown", str(page))
+    result = command(
+        "--rows", "100", "--region", "zero", "--markdown", str(page), "--json", str(tmp_path / "out.json")
+    )
     assert result.exit_code == 0, result.output
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
     assert "| correctly rounded |" in text
+    again = tmp_path / "again.md"
+    again.write_text(f"{false_alarms.BEGIN}\n{false_alarms.END}\n")
+    result = command("--from", str(tmp_path / "out.json"), "--markdown", str(again))
+    assert result.exit_code == 0, result.output
+    assert again.read_text().strip() in text
     page.write_text("no marks")
     assert command("--rows", "100", "--region", "zero", "--markdown", str(page)).exit_code == 2
 

@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,16 @@ from lossproof.conformance.interruption import SIGNALS, interruptible
 
 def nothing(*_: Any) -> None:
     """A progress that shows nothing."""
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Signals are heeded; a shell starts what runs in its background with SIGINT ignored."""
+    handlers = {signal.SIGINT: signal.default_int_handler}
+    before = {which: signal.signal(which, handlers.get(which, signal.SIG_DFL)) for which in SIGNALS}
+    yield
+    for which, handler in before.items():
+        signal.signal(which, handler)
 
 
 @pytest.mark.parametrize("which", SIGNALS)

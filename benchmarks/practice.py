@@ -28,7 +28,7 @@ from rich.progress import track
 
 from benchmarks.allowed.asking import documents
 from benchmarks.allowed.tally import ruled
-from benchmarks.allowed.ways import every
+from benchmarks.allowed.ways import ways
 from benchmarks.practised.methods import METHODS, Values, Verdicts, gradchecked, judged
 from benchmarks.practised.samples import Sample, samples
 from benchmarks.zoo.bases import BASES
@@ -129,11 +129,13 @@ def right_ones(apis: Iterable[str]) -> Iterator[Tried]:
         subject = documents(api)[-1]
         drawn = samples(subject)
         computes = [subject.compute_dtype(_core(s)) for s in drawn]
-        ways = {dtype: {w.name: w for w in every(dtype)} for dtype in set(computes)}
-        names = [n for n in next(iter(ways.values())) if all(n in found for found in ways.values())]
+        found = {
+            c: {w.name: w for w in ways(subject, "ordinary", c, subject.row_wise)} for c in set(computes)
+        }
+        names = [n for n in next(iter(found.values())) if all(n in known for known in found.values())]
         everyone: list[list[Values | None]] = [
             [
-                np.asarray(ways[c][name].answer(subject, s.arrays, s.options))
+                np.asarray(found[c][name].answer(subject, s.arrays, s.options))
                 for s, c in zip(drawn, computes, strict=True)
             ]
             for name in names

@@ -36,8 +36,9 @@ def cells(subject: Subject) -> Iterator[Key]:
             yield Key("reduction", "parallel", "float32", variant)
         yield Key("reduction", "empty", "float32", variant)
     margin = subject.option("margin")
-    for value in margin.ask if margin and possible("ordinary", subject, "float32") else ():
-        yield Key("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
+    if margin is not None and possible("ordinary", subject, "float32"):
+        for value in margin.ask:
+            yield Key("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
 
 
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:

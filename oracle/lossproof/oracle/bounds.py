@@ -39,8 +39,6 @@ GRADES = ("G0", "G1", "G2", "G3")
 NARROW = ("float16", "bfloat16")
 EXTRA = 8
 """Roundings beyond the d of a dot product: the 8 of u (d + 8)."""
-ROWS_AT_ONCE = 1 << 15
-"""Pairs of a large batch that are bounded together."""
 UP = 1 + 2.0**-40
 """The bounds are computed in float64: a hundred or so roundings, and then some."""
 
@@ -65,14 +63,8 @@ def bound(e: Enclosure, dtype: object, grade: str, flush: bool = True) -> Float:
     choice("grade", grade, GRADES)
     if grade == "G3" and fmt.name not in NARROW:
         raise ValueError(f"grade 'G3' is for {' and '.join(NARROW)}; for {fmt.name} use G0, G1 or G2")
-    problem, subset = e.problem, getattr(e.problem, "subset", None)
-    if subset is None or problem.size <= ROWS_AT_ONCE or getattr(problem, "flip", None) is not None:
-        return flat_bound(e, fmt, grade).reshape(e.shape)
-    out = np.empty(problem.size)  # a bound keeps seven numbers for each pair: more than short rows hold
-    for start in range(0, problem.size, ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, problem.size))
-        out[rows] = flat_bound(Enclosure(subset(rows)), fmt, grade)
-    return out.reshape(e.shape)
+    parts = [flat_bound(part, fmt, grade) for _, part in e.parts()]
+    return np.concatenate(parts).reshape(e.shape)
 
 
 def flat_bound(e: Enclosure, fmt: FloatFormat, grade: str) -> Float:

@@ -237,8 +237,9 @@ class CosineProblem:
     def subset(self, rows: Rows) -> CosineProblem:
         """The problem of some pairs alone."""
         similar = None if self.similar is None else self.similar[rows]
+        flip = None if self.flip is None else (self.flip[0][rows], self.flip[1][rows])
         pairs = self.pairs.subset(rows)
-        return CosineProblem(pairs, self.measure, (len(rows),), self.score, similar, self.margin)
+        return CosineProblem(pairs, self.measure, (len(rows),), self.score, similar, self.margin, flip)
 
     def as_similarity(self) -> Self:
         """The same rows with c itself as the value."""

@@ -6,7 +6,7 @@ ladder, and in a later one only for the rows that the question at hand leaves un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,6 +25,9 @@ LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(1), DoubleDouble
 
 BLOCK_ROWS = 1 << 14
 """Rows are asked in blocks of so many, which keeps what is computed of them in the cache."""
+
+PART = 1 << 15
+"""Values of a large batch that are bounded and graded together."""
 
 Rows = NDArray[np.intp]
 Ask = Callable[[Arithmetic[Any], Any, Rows | slice], Mask]
@@ -79,6 +82,15 @@ class Quick(Protocol):
 
     def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """What the ladder says of the rows that were left."""
+        ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A problem whose values can be asked for some at a time."""
+
+    def subset(self, rows: Rows) -> Problem:
+        """The problem of some values (flat) alone."""
         ...
 
 
@@ -148,6 +160,19 @@ class Enclosure:
         mask = np.zeros(self.problem.size, dtype=bool)
         mask[left] = True
         return (mask & self.valued).reshape(self.shape)
+
+    def parts(self) -> Iterator[tuple[slice, Enclosure]]:
+        """Itself; of a large batch some values (flat) after others, so that what is kept of a part goes with it.
+
+        A bound keeps seven numbers for each value: more than short rows hold.
+        """
+        size = self.problem.size
+        if size <= PART or not isinstance(self.problem, Divisible):
+            yield slice(0, size), self
+            return
+        for start in range(0, size, PART):
+            stop = min(start + PART, size)
+            yield slice(start, stop), Enclosure(self.problem.subset(np.arange(start, stop)))
 
     def climb(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
         """Put a question to each stage of the ladder in turn, about the rows (flat) that are still

@@ -96,13 +96,18 @@ def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
     "none".
     """
     values, fmt = _answer(answer, e, dtype)
+    found = [_best_grade(values[some], part, fmt) for some, part in e.parts()]
+    return np.concatenate(found).reshape(e.shape)
+
+
+def _best_grade(values: Float, e: Enclosure, fmt: FloatFormat) -> NDArray[np.str_]:
     others = e.alternatives(fmt.name)
     out = _grade(values, e, fmt, tuple(other for other in others if other.hull))
     for other in others:
         if not other.hull:
             theirs = _grade(values, other.enclosure, fmt, ())
             out = np.where(other.mask.ravel() & (theirs < out), theirs, out)  # "G0" < "G1" < ... < "none"
-    return out.reshape(e.shape)
+    return out
 
 
 def _grade(values: Float, e: Enclosure, fmt: FloatFormat, kinks: tuple[Alternative, ...]) -> NDArray[np.str_]:

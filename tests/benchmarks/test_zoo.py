@@ -121,6 +121,7 @@ def test_a_right_one_has_no_finding() -> None:
         ("np-contrastive-class-margin-not-in-config", ("configuration",)),
         ("np-distance-nonzero-by-elements", ("weights",)),
         ("np-embedding-any-reduction", ("error",)),
+        ("np-contrastive-class-margin-forgotten", ("reduction",)),
     ],
 )
 def test_a_mutant_dies_under_the_kind_that_it_deserves(slug: str, properties: tuple[str, ...]) -> None:

@@ -59,6 +59,17 @@ def test_parallel_rows_have_cosine_one_exactly(dtype: str, region: str, sign: in
 @pytest.mark.parametrize("dtype", DTYPES)
 @settings(max_examples=10, deadline=None)
 @given(d=lengths, seed=seeds)
+def test_nearly_orthogonal_rows_stay_near_one(dtype: str, d: int, seed: int) -> None:
+    """In two dimensions a projection leaves next to nothing of a row: its squares would not be normal numbers."""
+    for array in drawn("nearly_orthogonal", dtype, d, seed):
+        largest = np.abs(array.astype(np.float64)).max(axis=-1)
+        assert (largest >= 0.25).all()
+        assert (largest <= 4).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=10, deadline=None)
+@given(d=lengths, seed=seeds)
 def test_orthogonal_rows_are_exactly_so_and_not_zero(dtype: str, d: int, seed: int) -> None:
     for p, q, r in sums(*drawn("orthogonal", dtype, d, seed)):
         assert p == 0

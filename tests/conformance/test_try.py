@@ -166,6 +166,13 @@ def test_methods_that_the_code_does_not_have_are_not_asked_for(tried: Any) -> No
     assert note == "your code has none: 'Loss' object has no attribute 'get_config'"
 
 
+def test_what_the_code_asks_of_an_array_in_vain_is_its_own_mistake(tried: Any) -> None:
+    done = tried("arrays.py:Mistaken", "configuration", api="tf.keras.losses.CosineSimilarity")
+    (row,) = done.rows(variant="case=configuration-axis")
+    assert row["verdict"] == "diverges"
+    assert "'numpy.ndarray' object has no attribute 'cpu'" in row["observed"]
+
+
 def test_a_page_that_contradicts_itself_accuses_nobody(tried: Any, tmp_path: Path) -> None:
     (tmp_path / "similarity.py").write_text(
         "from arrays import cosine\n"

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.oracle import transforms
 from lossproof.oracle.binary64 import SAFE, U
 from lossproof.oracle.formats import Float, FloatFormat
 from lossproof.oracle.fused import SCORE_TERMS
@@ -28,7 +29,6 @@ from lossproof.oracle.lanes import (
     whole_gradients,
     whole_sums,
 )
-from lossproof.oracle.transforms import SPLITTER
 
 Rows = NDArray[np.intp]
 NEAR = 1 << 14
@@ -141,25 +141,8 @@ def _narrowed(bits: Any, precision: int, bias: int, out: Any) -> None:
         out[i] = ((b >> 48) & 0x8000) | (((b & 0x7FFFFFFFFFFFFFFF) >> drop) - shift)
 
 
-@compiled
-def two_sum(a: float, b: float) -> tuple[float, float]:
-    """a + b exactly, as in transforms.py."""
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-@compiled
-def two_prod(a: float, b: float) -> tuple[float, float]:
-    """a b exactly, as in transforms.py."""
-    p = a * b
-    t = SPLITTER * a
-    s = SPLITTER * b
-    ah = t - (t - a)
-    bh = s - (s - b)
-    al = a - ah
-    bl = b - bh
-    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
+two_sum = compiled(transforms.two_sum)
+two_prod = compiled(transforms.two_prod)
 
 
 @compiled

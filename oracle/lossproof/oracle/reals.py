@@ -89,7 +89,7 @@ class Real:
             if len(self.terms) == len(other.terms) == 1 and self.r == other.r == 0:
                 (s, q), (t, w) = self.terms[0], other.terms[0]
                 return Real(ZERO, ((s * t, q * w),)) if q != w else Real(s * t * q)
-            raise NotImplementedError("products of sums of roots are no part of the formulas")
+            raise ArithmeticError("products of sums of roots are no part of the formulas")
         f = other.r
         return Real(self.r * f, tuple((s * f, q) for s, q in self.terms) if f != 0 else ())
 
@@ -99,12 +99,12 @@ class Real:
         if len(other.terms) == 1 and other.r == 0:
             s, q = other.terms[0]
             return self * Real(ZERO, ((1 / (s * q), q),))  # 1 / (s sqrt(q)) = sqrt(q) / (s q)
-        raise NotImplementedError("quotients by sums of roots are no part of the formulas")
+        raise ArithmeticError("quotients by sums of roots are no part of the formulas")
 
     def sqrt(self) -> Real:
         """The square root of a rational number >= 0."""
         if self.terms:
-            raise NotImplementedError("roots of roots are no part of the formulas")
+            raise ArithmeticError("roots of roots are no part of the formulas")
         return Real(ZERO, ((fmpq(1), self.r),)) if self.r != 0 else Real(ZERO)
 
     def merged(self) -> Real:

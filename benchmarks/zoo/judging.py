@@ -9,17 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from benchmarks.zoo.model import Base
-from lossproof.conformance import session as sessions
-from lossproof.conformance.causes import Explained, explain
+from lossproof.conformance.causes import Explained
 from lossproof.conformance.order import asking_order
 from lossproof.conformance.own_code import Code, place
 from lossproof.conformance.own_run import asked
 from lossproof.conformance.own_session import OwnSession
 from lossproof.conformance.property import Outcome
-from lossproof.conformance.session import Judgement, Standing
+from lossproof.conformance.session import Standing
 from lossproof.conformance.subject import Key, Subject
 
 EXPLAINED = 1
@@ -58,26 +56,17 @@ class KindsOnly(OwnSession):
         super().__init__(*given)
         self._explained: Counter[str] = Counter()
 
-    def judge(self, subject: Subject, key: Key) -> Judgement:
-        """The verdict on one cell, with its causes where they are looked for."""
+    def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
+        """The causes in the first failing batch, where they are looked for."""
         places = (key.property, key.region)
         enough = all(self._explained[place] >= EXPLAINED for place in places) and not key.variant.case
-        with patch.object(sessions, "explain", _nothing if enough else _of_one_batch):
-            judged = super().judge(subject, key)
-        self._explained.update(places if judged.row.verdict == "diverges" else ())
-        return judged
+        self._explained.update(places)
+        first = replace(outcome, failures=outcome.failures[:1])
+        return () if enough else super().causes(subject, key, first)
 
     def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
         """Nothing to show."""
         return Standing("new", {}, {}, {}, outcome)
-
-
-def _nothing(*_: Any) -> list[Explained]:
-    return []
-
-
-def _of_one_batch(subject: Subject, key: Key, outcome: Outcome, ledger: Sequence[Any]) -> list[Explained]:
-    return explain(subject, key, replace(outcome, failures=outcome.failures[:1]), ledger)
 
 
 def judge_file(

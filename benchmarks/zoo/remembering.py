@@ -1,4 +1,5 @@
-"""Mutants of one base are asked the same questions: what the oracle says of them is worked out once.
+"""Mutants of one base, and releases of one package, are asked the same questions: what the oracle says of them is
+worked out once.
 
 Only functions of their arguments are remembered, so no verdict changes; see test_remembering.
 """
@@ -23,7 +24,7 @@ from lossproof.conformance.subject import Subject
 
 
 class Memory:
-    """What was worked out so far; for the subjects of one API and edition."""
+    """What was worked out so far."""
 
     def __init__(self) -> None:
         self._found: dict[Any, Any] = {}
@@ -49,7 +50,7 @@ class Memory:
 
     def _batches(self, draw: Callable[..., Iterator[Batch]]) -> Callable[..., list[Batch]]:
         def drawn(subject: Subject, *words: Any) -> list[Batch]:
-            key = ("batches", subject.api, *words)
+            key = ("batches", *_page(subject), *words)
             if key not in self._found:
                 self._found[key] = list(draw(subject, *words))
                 self._digests.update((id(b.arrays), digest(b.arrays)) for b in self._found[key])
@@ -61,7 +62,7 @@ class Memory:
         def expected(
             subject: Subject, arrays: Any, options: Any, override: Any = None, wrt: str = ""
         ) -> Expected:
-            key = ("expect", subject.api, self._digest(arrays), _words(options), _words(override), wrt)
+            key = ("expect", *_page(subject), self._digest(arrays), _words(options), _words(override), wrt)
             if key not in self._found:
                 try:
                     self._found[key] = expect(subject, arrays, options, override, wrt)
@@ -79,7 +80,7 @@ class Memory:
         def judged(
             subject: Subject, arrays: Any, options: Any, answer: Answer, override: Any, flush: bool, wrt: str
         ) -> Judged:
-            question = (subject.api, self._digest(arrays), _words(options), _words(override), flush, wrt)
+            question = (*_page(subject), self._digest(arrays), _words(options), _words(override), flush, wrt)
             said = (answer.outcome, answer.value, answer.type, answer.note, answer.error)
             key = ("judge", question, said)
             if key not in self._found:
@@ -111,6 +112,11 @@ def digest(arrays: Mapping[str, Any]) -> bytes:
         values = np.ascontiguousarray(array)
         parts.update(f"{name} {values.dtype} {np.shape(array)} ".encode() + values.tobytes())
     return parts.digest()
+
+
+def _page(subject: Subject) -> tuple[str, str]:
+    """What the judge knows of a subject: nothing of its target enters a verdict on an answer."""
+    return subject.api, subject.edition.slug
 
 
 def _words(options: Mapping[str, Any] | None) -> str:

@@ -118,11 +118,7 @@ class Session:
             if isinstance(error, WorkerError):
                 raise
             outcome = Outcome("broken", note=f"{type(error).__name__}: {error}")
-        causes: tuple[Explained, ...] = ()
-        if outcome.verdict == "diverges":
-            found = explain(subject, key, outcome, self.ledger)
-            found = settled(subject, key, found, lambda b: self.asker.judged(subject, b, key.region))
-            causes = tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
+        causes = self.causes(subject, key, outcome) if outcome.verdict == "diverges" else ()
         row = self._row(subject, key, outcome, causes)
         return Judgement(
             subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4))
@@ -131,6 +127,12 @@ class Session:
     def outcome(self, subject: Subject, key: Key) -> Outcome:
         """What a cell's property says of it."""
         return judge(subject, key, self.asker)
+
+    def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
+        """Why a cell diverges: its causes, new ones first, worst first."""
+        found = explain(subject, key, outcome, self.ledger)
+        found = settled(subject, key, found, lambda b: self.asker.judged(subject, b, key.region))
+        return tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
 
     def absent(self, subject: Subject, why: str) -> Judgement:
         """The verdict where the documentation names an API that the target does not have."""

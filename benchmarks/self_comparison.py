@@ -1,0 +1,158 @@
+"""Compare releases with themselves: nothing may have changed.
+
+    python -m benchmarks.self_comparison [TARGET ...] [--examples N] [--json FILE] [--forget]
+
+Each target (all that are catalogued, if none is named) is started twice, each time in a worker of its own, and asked
+the same questions; what `lossproof compare` makes of the two is printed. So that a hundred releases take an hour or
+two, no causes are looked for, which tell only why what changed has changed, and what was judged once is not judged
+again where question, answer and page are the same: a verdict is a function of these (see benchmarks.zoo.remembering
+and its test). --json FILE keeps what was found after each target, and leaves out what it holds already. --forget
+removes an environment again that had to be built.
+
+Exits 1 where a release differs from itself, a cell is broken, or a target could not be had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.zoo.remembering import Memory
+from lossproof.conformance.asker import Asker
+from lossproof.conformance.causes import Explained
+from lossproof.conformance.client import Worker, WorkerError
+from lossproof.conformance.comparing import compare
+from lossproof.conformance.environments import built, remove
+from lossproof.conformance.histories import side
+from lossproof.conformance.property import Outcome
+from lossproof.conformance.run import Plan, TargetResult, facts, judge_session
+from lossproof.conformance.session import Session
+from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.targets import Target, TargetUnavailable, parse
+from lossproof.specs import load_specs
+from lossproof.specs.frameworks import load_catalogues
+
+
+@dataclass(frozen=True)
+class Found:
+    """What comparing a target with itself found."""
+
+    target: str
+    cells: int = 0
+    questions: int = 0
+    broken: int = 0
+    changes: tuple[str, ...] = ()
+    failed: str = ""
+    seconds: float = 0.0
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it was judged twice and nothing differs."""
+        return not (self.changes or self.broken or self.failed)
+
+    @property
+    def words(self) -> str:
+        """One line."""
+        said = self.failed or "; ".join(self.changes) or "nothing changed"
+        lost = f", {self.broken} BROKEN" if self.broken else ""
+        return f"{self.target}: {said} ({self.cells} cells, {self.questions} questions, {self.seconds:.0f} s{lost})"
+
+
+class VerdictsOnly(Session):
+    """A session that looks for no causes."""
+
+    def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
+        """None."""
+        return ()
+
+
+def catalogued() -> Iterator[str]:
+    """Every target that the catalogue names: each release on each of its backends."""
+    for catalogue in load_catalogues().values():
+        name = catalogue.name
+        for backend in catalogue.backends or ("",):
+            for release in catalogue.releases:
+                yield f"{name}[{backend}]=={release}" if backend else f"{name}=={release}"
+
+
+def judged(target: Target, plan: Plan) -> TargetResult:
+    """Start a target, judge its cells and end it."""
+    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
+        try:
+            with Worker.start(target, Path(folder) / "log.txt") as worker:
+                asker = Asker(worker, plan.seed, plan.examples)
+                session = VerdictsOnly(facts(target, worker.info), asker, load_specs(), ())
+                return judge_session(session, plan, lambda *_: None)
+        except WorkerError as error:
+            return TargetResult(target.name, failed=str(error))
+
+
+def compared(text: str, examples: int) -> Found:
+    """Judge a target twice and compare."""
+    begun, plan = time.perf_counter(), Plan(examples=examples)
+    try:
+        (target,) = parse(text)
+    except TargetUnavailable as error:
+        return Found(text, failed=str(error))
+    results = [judged(target, plan) for _ in ("once", "again")]
+    failed = next((r.failed for r in results if r.failed), "")
+    old, new = (side(text, r) for r in results)
+    return Found(
+        text,
+        min(len(r.rows) for r in results),
+        sum(r.questions for r in results),
+        sum(row.verdict == "broken" for r in results for row in r.rows),
+        () if failed else tuple(f"{c.kind_of_change}: {c.title}" for c in compare(old, new)),
+        failed,
+        round(time.perf_counter() - begun, 1),
+    )
+
+
+def all_compared(targets: list[str], examples: int, forget: bool) -> Iterator[Found]:
+    """Each target with itself; what was judged is kept as long as the next one is of the same package and backend."""
+    memory, family = Memory(), ""
+    for text in targets:
+        if text.partition("==")[0] != family:
+            memory, family = Memory(), text.partition("==")[0]
+        before = {e.path for e in built()}
+        with memory.in_use():
+            yield compared(text, examples)
+        for environment in built():
+            if forget and environment.path not in before:
+                remove(environment)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare, print, and keep."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--examples", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--forget", action="store_true")
+    options = parser.parse_args(arguments)
+    kept: dict[str, Found] = {}
+    if options.json and options.json.exists():
+        kept = {d["target"]: Found(**d) for d in json.loads(options.json.read_text(encoding="utf-8"))}
+    targets = options.targets or list(catalogued())
+    for found in all_compared([t for t in targets if t not in kept], options.examples, options.forget):
+        kept[found.target] = found
+        print(found.words, flush=True)
+        if options.json:
+            options.json.write_text(
+                json.dumps([asdict(f) for f in kept.values()], indent=1), encoding="utf-8"
+            )
+    done = [kept[t] for t in targets]
+    print(f"{sum(f.unchanged for f in done)} of {len(done)} targets unchanged against themselves")
+    return 0 if all(f.unchanged for f in done) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

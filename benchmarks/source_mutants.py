@@ -2,16 +2,18 @@
 
     python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FOLDER] [--json FILE]
 
-Draws N changes (see benchmarks/mutation/operators.py) from all the modules, and runs the
-tests that reach each, quickest first. Printed are the share that the tests kill and every survivor. Survivors that
-benchmarks/mutation/equivalent.yaml explains are told apart: no test can notice those. Exit code 1 where fewer than 95%
-of the others are killed. Needs a POSIX system and `pip install -e ".[fast,test,mutation]"`.
+Draws N changes (see benchmarks/mutation/operators.py) from all the modules, and runs the tests that reach each,
+quickest first and for --seconds at most: a limit that can only let more of them live. Printed are the share that the
+tests kill and every survivor. Survivors that benchmarks/mutation/equivalent.yaml explains are told apart: no test can
+notice those. Exit code 1 where fewer than 95% of the others are killed. Needs a POSIX system and
+`pip install -e ".[fast,test,mutation]"`.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import random
 import subprocess
 import sys
@@ -37,6 +39,8 @@ TESTS = {
 }
 """Which tests answer for the modules of a room."""
 TARGET = 0.95
+KERNELS = "kernels"
+"""Folder of the machine code that the tests left when they ran unchanged."""
 EQUIVALENT = ROOT / "benchmarks" / "mutation" / "equivalent.yaml"
 
 
@@ -65,9 +69,12 @@ def drawn(names: list[str], sample: int, seed: int) -> list[operators.Change]:
     help="Folder in which it is kept which test runs which line; delete it after a change of source or tests.",
 )  # fmt: skip
 @click.option(
+    "--seconds", default=60.0, show_default=True, help="Of tests that a change is shown to, at most."
+)
+@click.option(
     "--json", "out", type=click.Path(path_type=Path), default=None, help="Where to write the result."
 )
-def main(only: str, sample: int, seed: int, kept: Path, out: Path | None) -> None:
+def main(only: str, sample: int, seed: int, kept: Path, seconds: float, out: Path | None) -> None:
     """Run the sample."""
     names = modules(only)
     covers = {room: _covering(room, kept) for room in sorted({_room(n) for n in names})}
@@ -76,12 +83,12 @@ def main(only: str, sample: int, seed: int, kept: Path, out: Path | None) -> Non
     chosen, rows = drawn(names, sample, seed), list[dict[str, Any]]()
     for i, change in enumerate(chosen):
         cover = covers[_room(change.module)]
-        tests = cover.tests(change.module, change.line)
-        seconds = sum(cover.seconds[t] for t in tests)
+        tests = cover.tests(change.module, change.line, seconds)
+        needed = sum(cover.seconds[t] for t in tests)
         file = covering.file_of(change.module, ROOT)
         tree = operators.changed(file.read_text(), change.spot)
         tried = (
-            trying.attempt(ROOT, change.module, file, tree, tests, seconds)
+            trying.attempt(ROOT, change.module, file, tree, tests, needed, kept.resolve() / KERNELS)
             if tests
             else trying.Tried("survived", 0.0, 0)
         )
@@ -107,7 +114,8 @@ def _covering(room: str, folder: Path) -> covering.Covering:
     words = "import sys; from pathlib import Path; from benchmarks.mutation import covering as c; "
     words += "c.record(Path(sys.argv[1]), sys.argv[3:], Path(sys.argv[2]))"
     command = [sys.executable, "-c", words, str(ROOT), str(path), *TESTS[room]]
-    subprocess.run(command, cwd=ROOT, check=True)
+    machine_code = {"NUMBA_CACHE_DIR": str(folder.resolve() / KERNELS)}
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, **machine_code})
     return covering.load(path)
 
 

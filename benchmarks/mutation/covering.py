@@ -7,10 +7,12 @@ that runs only when a module is imported belongs to no test: there every test th
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 ROOMS = ("oracle", "conformance")
@@ -23,11 +25,13 @@ class Covering:
     seconds: dict[str, float]
     lines: dict[str, dict[str, list[str]]]
 
-    def tests(self, module: str, line: int) -> list[str]:
-        """The tests for a change to a line, quickest first."""
+    def tests(self, module: str, line: int, seconds: float = math.inf) -> list[str]:
+        """The tests for a change to a line, quickest first: what these seconds suffice for, but one at least."""
         of_module = self.lines.get(module, {})
         named = of_module.get(str(line)) or sorted({t for tests in of_module.values() for t in tests})
-        return sorted((t for t in named if t in self.seconds), key=lambda t: (self.seconds[t], t))
+        quickest = sorted((t for t in named if t in self.seconds), key=lambda t: (self.seconds[t], t))
+        spent = accumulate(self.seconds[t] for t in quickest)
+        return [t for i, (t, s) in enumerate(zip(quickest, spent, strict=True)) if s <= seconds or i == 0]
 
 
 def load(path: Path) -> Covering:

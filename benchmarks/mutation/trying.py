@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.machinery
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,6 +20,11 @@ from typing import Any, Literal
 Fate = Literal["killed", "survived", "timeout"]
 SLOWER = 4.0
 """Times the tests' own seconds, and half a minute more, after which a change counts as one that never ends."""
+COMPILED_IN = (
+    "binary64", "compiled", "compiled_float64", "double_double", "formats", "fused", "lanes", "sliced_dots", "slices",
+    "transforms",
+)  # fmt: skip
+"""Modules whose functions or constants are part of the compiled kernels."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,18 @@ def preload() -> None:
 
 
 def attempt(
-    root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[str], seconds: float
+    root: Path,
+    module: str,
+    file: Path,
+    tree: ast.Module,
+    tests: Sequence[str],
+    seconds: float,
+    kernels: Path | None = None,
 ) -> Tried:
-    """Run the tests in a fork in which the module has the tree for source."""
+    """Run the tests in a fork in which the module has the tree for source.
+
+    `kernels` holds machine code of the unchanged source, for a module of which none is compiled in (`COMPILED_IN`).
+    """
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lossproof-mutant-") as scratch:
         pid = os.fork()
@@ -58,6 +73,8 @@ def attempt(
             code = 99
             try:
                 os.setsid()  # so that what the tests start ends with them
+                if kernels is not None and module.rpartition(".")[2] not in COMPILED_IN:
+                    shutil.copytree(kernels, Path(scratch, "numba"))
                 code = _run(root, module, file, tree, tests, Path(scratch))
             except BaseException:
                 traceback.print_exc()

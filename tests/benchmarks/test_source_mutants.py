@@ -80,6 +80,8 @@ def test_tests_of_a_line_come_quickest_first_and_else_those_of_the_module() -> N
     assert cover.tests("m", 3) == ["quick", "slow"]
     assert cover.tests("m", 4) == ["quick", "other", "slow"]
     assert cover.tests("n", 1) == []
+    assert cover.tests("m", 4, seconds=1.5) == ["quick", "other"]
+    assert cover.tests("m", 3, seconds=0.01) == ["quick"]
 
 
 SCRIPT = """

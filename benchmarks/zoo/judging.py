@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from lossproof.conformance.property import Outcome
 from lossproof.conformance.session import Standing
 from lossproof.conformance.subject import Key, Subject
 
+WRONG = 8
+"""Wrong values in which causes are looked for, and the rest of their batch: what is reduced has one in a batch."""
 EXPLAINED = 1
 """Diverging cells of a property, and of a region, whose causes are looked for."""
 Tell = Callable[[int, int, str], None]
@@ -48,7 +51,7 @@ class Cell:
 class KindsOnly(OwnSession):
     """A session for the matrix, which needs verdicts and kinds: it reduces no witness, and explains a few cells.
 
-    Of a mutant that is wrong everywhere the causes are looked for in the first failing batch of the first cells of
+    Of a mutant that is wrong everywhere the causes are looked for in the first failing batches of the first cells of
     each property and region.
     """
 
@@ -57,11 +60,13 @@ class KindsOnly(OwnSession):
         self._explained: Counter[str] = Counter()
 
     def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
-        """The causes in the first failing batch, where they are looked for."""
+        """The causes in the first failing batches, where they are looked for."""
         places = (key.property, key.region)
         enough = all(self._explained[place] >= EXPLAINED for place in places) and not key.variant.case
         self._explained.update(places)
-        first = replace(outcome, failures=outcome.failures[:1])
+        values = accumulate(int(f.wrong.sum()) for f in outcome.failures)
+        enough_of_it = 1 + sum(n < WRONG for n in values)
+        first = replace(outcome, failures=outcome.failures[:enough_of_it])
         return () if enough else super().causes(subject, key, first)
 
     def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:

@@ -121,6 +121,9 @@ def test_oracle(put: Put) -> None:
     assert diverging(put("wrong_sign", property="sign", **asked), "sign")
     assert diverging(put("wrong_sign", **asked), "formula")
     assert diverging(put("last_axis", property="axis", options={"axis": 0}, **asked), "axis")
+    assert diverging(put("wrong_sign", property="shape", **asked), "formula")  # the shape is right
+    assert diverging(put("keeping_dims", property="shape", **asked), "shape")
+    assert put("keeping_dims", **asked).verdict == "conforms"  # of the value this one is about
     far = put("wrong_sign", **asked)
     assert far.ratio is not None
     assert far.ratio > 1e4  # twice 0.96 over a bound of a few ulps

@@ -224,6 +224,28 @@ def test_float64_computed_in_float32(judging: Any) -> None:
     assert others <= {("overflow", "S3"), ("underflow", "S3")}
 
 
+def causes_of(worker: Any, name: str, region: str, dtype: str = "float32") -> list[Any]:
+    """The causes that one cell of a fake is put down to."""
+    session = session_of(worker, [in_place_of("faulty.cosine_similarity", name)])
+    (subject,) = session.subjects
+    return [e.cause for e in session.judge(subject, Key("value", region, dtype, subject.row_wise)).causes]
+
+
+def test_fewer_bits_inside_err_to_both_sides(worker: Any) -> None:
+    (cause,) = causes_of(worker, "half_inside", "ordinary")
+    assert (cause.kind, cause.severity, cause.words) == ("accuracy", "S1", "no more accurate than float16")
+    assert "float16" in cause.behaves_as
+    (other,) = causes_of(worker, "too_small", "ordinary")
+    assert other.kind == "formula"  # as near, but always on one side
+
+
+@pytest.mark.parametrize("region", ["subnormal", "underflow"])
+def test_subnormal_numbers_taken_for_zero(worker: Any, region: str) -> None:
+    (cause,) = causes_of(worker, "flushing", region, "float16")
+    assert (cause.kind, cause.severity) == ("underflow", "S3")
+    assert cause.behaves_as == '{"parameters": {"subnormals": "zero"}}'
+
+
 def test_missing_error(judging: Any) -> None:
     finding = the_finding(judging("lenient", "error", "axis"))
     assert (finding.kind, finding.severity) == ("error", "S2")

@@ -270,6 +270,27 @@ def single_inside(x1, x2, axis=-1, eps=1e-8):
         return careful(x1.astype(np.float32), x2.astype(np.float32), axis, eps).astype(dtype)
 
 
+def half_inside(x1, x2, axis=-1, eps=1e-8):
+    """Inputs are rounded to float16, where they fit."""
+    with np.errstate(all="ignore"):
+        halves = [x.astype(np.float16).astype(x.dtype) for x in (x1, x2)]
+    kept = [np.where(np.isfinite(h) & (np.abs(x) > 6e-5), h, x) for h, x in zip(halves, (x1, x2))]  # noqa: B905
+    return careful(*kept, axis, eps)
+
+
+def too_small(x1, x2, axis=-1, eps=1e-8):
+    """Every value is too small by what float16 would err, and never too large."""
+    value = careful(x1, x2, axis, eps)
+    return (value - np.where(np.isfinite(value), 2.0**-12, 0)).astype(value.dtype)
+
+
+def flushing(x1, x2, axis=-1, eps=1e-8):
+    """Subnormal numbers are taken for zero."""
+    _check(x1, x2, axis)
+    flushed = [np.where(np.abs(x) < np.finfo(x.dtype).tiny, np.zeros_like(x), x) for x in (x1, x2)]
+    return cosine_similarity(*flushed, axis, eps)
+
+
 def partly_distance(x1, x2, axis=-1, eps=1e-8):
     """1 - c for one row in four of a batch, and half of c for the others."""
     value = careful(x1, x2, axis, eps)

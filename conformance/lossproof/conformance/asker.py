@@ -164,9 +164,9 @@ class Asker:
     def count(self, key: Key) -> int:
         """How many batches a cell asks: `examples`; two where a layout repeats itself, and of gradients.
 
-        A row has one value and a gradient of d elements.
+        A row has one value and a gradient of d elements; a batch without batch axes has but one value.
         """
-        if key.region in ("empty", "nonfinite") or key.variant.rank:
+        if key.region in ("empty", "nonfinite") or (key.variant.rank or 0) > 1:
             return min(self.examples, 2)
         return min(self.examples, GRADIENTS) if key.variant.wrt else self.examples
 

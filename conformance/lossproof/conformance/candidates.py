@@ -46,6 +46,8 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
     if failure.reply.batch.wrt:
         yield from _gradients(subject)
     if subject.has("x"):
+        if key.region in ("underflow", "subnormal"):
+            yield "underflow", {"subnormals": "zero"}
         yield from _rules(subject, key)
     for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
         if key.variant.weights or reduction in ("none", "sum", "mean"):

@@ -15,7 +15,7 @@ from lossproof.conformance.dtypes import FORMATS, numpy_dtype
 from lossproof.conformance.expectation import Silent, expect
 from lossproof.conformance.judge import judge, measured, ulps
 from lossproof.conformance.messages import Answer
-from lossproof.conformance.outcomes import batch_of, conforms, diverges, kind_of, wanted_of
+from lossproof.conformance.outcomes import batch_of, conforms, diverges, kind_of, kind_of_value, wanted_of
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.spelling import documented, enclosed, hexed, literal, seen
 from lossproof.conformance.subject import Subject
@@ -31,11 +31,13 @@ def by_oracle(subject: Subject, case: Case, answer: Answer) -> Outcome:
     wanted = documented(judged)
     if judged.undefined.all() and judged.undefined.size:
         return Outcome("undocumented", observed=seen(answer), rows=1, case=case)
-    wrong = judged.wrong.any() or judged.size_differs
-    if not wrong:
+    shaped = judged.size_differs or (case.property == "shape" and judged.shape_differs)
+    if not (judged.wrong.any() or shaped):
         return conforms(case, wanted, seen(answer))
-    outcome = diverges(case, kind_of(case), answer, wanted, seen(answer), "another value")
-    failure = Failure(Reply(batch_of(case), answer, judged), judged.wrong, kind_of(case))
+    kind = kind_of(case) if shaped else kind_of_value(case)
+    outcome = diverges(case, kind, answer, wanted, seen(answer), "another value")
+    wrong = judged.wrong if judged.wrong.any() else np.ones_like(judged.wrong)
+    failure = Failure(Reply(batch_of(case), answer, judged), wrong, kind)
     ratio = float(np.nanmax(judged.ratio, initial=0.0))
     error = None if judged.size_differs else float(np.nanmax(ulps(judged), initial=0.0))
     return Outcome(
@@ -64,7 +66,7 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
     )
     if same.all():
         return conforms(case, said, seen(answer))
-    return diverges(case, kind_of(case), answer, said, seen(answer), "another value")
+    return diverges(case, kind_of_value(case), answer, said, seen(answer), "another value")
 
 
 def _reach(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -> NDArray[np.float64]:

@@ -88,6 +88,7 @@ def explain(subject: Subject, key: Key, outcome: Outcome, ledger: Sequence[Known
     for finding in _applicable(subject, key, ledger):
         found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
     found += _diagnose(subject, key, left)
+    found += _coarser(subject, key, left)
     for item in left:
         if item.mask.any():
             found.append(_unexplained(subject, key, item))
@@ -186,6 +187,9 @@ def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding
 
 # --- the catalogue ---
 
+NARROW = ("float16", "bfloat16")
+FEWEST = 4
+"""Wrong values on whose two sides something can be built."""
 WHOLE_CALL = {"compute_dtype", "score"}
 """What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
 
@@ -213,6 +217,42 @@ def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explain
                     found.append(Explained(cause, int(both.sum()), other.failure, both))
                     other.mask = other.mask & ~both
     return found
+
+
+def _coarser(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
+    """What nothing else explains, and lies on both sides of the documented values no farther from them than arithmetic
+    of fewer bits would leave it: a wide bound accepts much, but another formula errs to one side.
+    """
+    open_ = [i for i in left if i.mask.any() and i.failure.reply.judged.expected and not i.failure.says]
+    errors = [_signs(i) for i in open_]
+    signs = np.concatenate(errors) if errors else np.zeros(0)
+    fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
+    if signs.size < FEWEST or fewer * 8 < signs.size:
+        return []
+    for name in NARROW:
+        parameters = {"compute_dtype": name}
+        match = [i.mask & explained(subject, i.failure, parameters) for i in open_]
+        if 2 * sum(int(m.sum()) for m in match) >= signs.size:
+            cause = replace(
+                _cause(subject, key, "accuracy", parameters), words=f"no more accurate than {name}"
+            )
+            found = [Explained(cause, int(m.sum()), i.failure, m) for i, m in zip(open_, match, strict=True)]
+            for item, taken in zip(open_, match, strict=True):
+                item.mask = item.mask & ~taken
+            return [e for e in found if e.rows]
+    return []
+
+
+def _signs(item: _Left) -> Any:
+    """Of each wrong value whether it is too large (1) or too small (-1)."""
+    judged = item.failure.reply.judged
+    assert judged.expected is not None
+    if judged.observed is None or judged.size_differs or item.mask.size != judged.observed.size:
+        return np.zeros(0)
+    values = judged.observed.astype(np.float64).ravel()
+    near = np.asarray(judged.expected.value.lower).ravel()
+    with np.errstate(invalid="ignore"):
+        return np.sign((values - near)[item.mask.ravel()])
 
 
 def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any], str] | None:

@@ -231,7 +231,9 @@ def explains(
     values = observed.reshape(other.shape)
     value = other.value
     bound = reach(other, judged.flush)
-    right = np.where(value.undefined, np.isnan(values.astype(np.float64)), _right(values, other, bound))
+    # 0/0 of a rule or a divisor is NaN; along another axis a NaN says nothing, whatever vectors are zero there
+    nothing = np.isnan(values.astype(np.float64)) & ("axis" not in parameters)
+    right = np.where(value.undefined, nothing, _right(values, other, bound))
     if np.any(right & (bound > PROVES_NOTHING)) and not np.any(right & ~_accepts_all(judged, other, bound)):
         return np.zeros_like(judged.wrong)  # not one row tells this rule from the documented one
     if right.size != judged.wrong.size:

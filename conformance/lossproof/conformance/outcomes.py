@@ -27,6 +27,12 @@ def kind_of(case: Case, otherwise: str = "formula") -> str:
     return case.kind or KIND_OF.get(case.property, otherwise)
 
 
+def kind_of_value(case: Case) -> str:
+    """The kind of a wrong value: where a case is about the shape or the dtype, these are right."""
+    kind = kind_of(case)
+    return "formula" if not case.kind and kind in ("shape", "dtype") else kind
+
+
 def batch_of(case: Case) -> Batch:
     """The arrays and options of a case."""
     return Batch(

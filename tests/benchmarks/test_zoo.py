@@ -122,6 +122,8 @@ def test_a_right_one_has_no_finding() -> None:
         ("np-distance-nonzero-by-elements", ("weights",)),
         ("np-embedding-any-reduction", ("error",)),
         ("np-contrastive-class-margin-forgotten", ("reduction",)),
+        ("np-contrastive-each-seventh", ("permutation",)),  # the page states no formula
+        ("np-distance-rank-unchecked", ("error",)),
     ],
 )
 def test_a_mutant_dies_under_the_kind_that_it_deserves(slug: str, properties: tuple[str, ...]) -> None:

@@ -116,6 +116,23 @@ def permuted(subject: Subject, batch: Batch) -> Batch:
     return replace(batch, arrays={**batch.arrays, **turned})
 
 
+def one_each(subject: Subject) -> bool:
+    """Whether the row-wise variant gives each sample a value of its own."""
+    reduction = subject.option("reduction")
+    chosen = dict(subject.row_wise.options).get(reduction.name, reduction.default) if reduction else None
+    return subject.meaning(chosen) == "none"
+
+
+def turned(subject: Subject, batch: Batch) -> Batch:
+    """Pairs that are no more than a label and a distance, in reverse order."""
+    return replace(batch, arrays={n: np.ascontiguousarray(np.flip(a, 0)) for n, a in batch.arrays.items()})
+
+
+def of_turned(subject: Subject, batch: Batch, values: NDArray[Any]) -> NDArray[Any]:
+    """The values in the order of the pairs that `turned` asks for."""
+    return np.flip(values, 0)
+
+
 def first_half(subject: Subject, batch: Batch) -> Batch | None:
     """Only some of the batch: what a row gives must not depend on its neighbours."""
     by_role = names(subject)

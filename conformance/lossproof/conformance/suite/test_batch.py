@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
-from lossproof.conformance.relations import by_relation, first_half, of_first_half
+from lossproof.conformance.relations import by_relation, first_half, of_first_half, one_each
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Cell, Conclude
 
@@ -16,9 +16,7 @@ REGIONS = ("ordinary", "mixed_scale")
 
 def cells(subject: Subject) -> Iterator[Key]:
     """Rows with a value each, in every dtype."""
-    reduction = subject.option("reduction")
-    chosen = dict(subject.row_wise.options).get(reduction.name, reduction.default) if reduction else None
-    if subject.meaning(chosen) != "none":
+    if not one_each(subject):
         return
     for dtype in FLOATS:
         for region in REGIONS:

@@ -1,4 +1,4 @@
-"""permutation: the order of the elements of a row does not matter."""
+"""permutation: the order of the elements of a row does not matter; pairs with a label keep their losses."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from collections.abc import Iterator
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.property import FLOATS, Outcome, Property
 from lossproof.conformance.regions import possible
-from lossproof.conformance.relations import by_relation, permuted
+from lossproof.conformance.relations import by_relation, of_turned, one_each, permuted, turned
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Cell, Conclude
 
 REGIONS = ("ordinary", "nearly_orthogonal", "long")
+PAIRS = ("ordinary", "mixed_scale")
 
 
 def cells(subject: Subject) -> Iterator[Key]:
-    """Rows with a documented value, in every dtype."""
-    if not subject.has("x"):
+    """Rows with a documented value, or pairs with a loss each, in every dtype."""
+    if not subject.has("x") and not one_each(subject):
         return
     for dtype in FLOATS:
-        for region in REGIONS:
+        for region in REGIONS if subject.has("x") else PAIRS:
             if possible(region, subject, dtype):
                 yield Key("permutation", region, dtype, subject.row_wise)
 
 
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     """Both answers within twice the bound."""
-    return by_relation(
-        subject, key, asker, "formula", "reversing the elements of both rows changes the value", permuted
-    )
+    if subject.has("x"):
+        says = "reversing the elements of both rows changes the value"
+        return by_relation(subject, key, asker, "formula", says, permuted)
+    says = "reversing the order of the pairs changes the loss of one"
+    return by_relation(subject, key, asker, "formula", says, turned, of_turned)
 
 
-PROPERTY = Property("permutation", "formula", "the same value for permuted elements", cells, judge)
+PROPERTY = Property("permutation", "formula", "the same value for permuted elements or pairs", cells, judge)
 
 
 def test_permutation(cell: Cell, conclude: Conclude) -> None:

@@ -28,7 +28,8 @@ def cells(subject: Subject) -> Iterator[Key]:
 
     Where the value is undocumented, a margin that is given and not used shows in the reduced value alone.
     """
-    for variant in documented(subject):
+    reduced = tuple(documented(subject))
+    for variant in reduced:
         for dtype in FLOATS:
             if possible("ordinary", subject, dtype):
                 yield Key("reduction", "ordinary", dtype, variant)
@@ -36,7 +37,7 @@ def cells(subject: Subject) -> Iterator[Key]:
             yield Key("reduction", "parallel", "float32", variant)
         yield Key("reduction", "empty", "float32", variant)
     margin = subject.option("margin")
-    if margin is not None and possible("ordinary", subject, "float32"):
+    if reduced and margin is not None and possible("ordinary", subject, "float32"):
         for value in margin.ask:
             yield Key("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
 

@@ -65,6 +65,10 @@ def drawn(names: list[str], sample: int, seed: int) -> list[operators.Change]:
 @click.option("--sample", default=400, show_default=True, help="How many changes.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
+    "--again", type=click.Path(path_type=Path, exists=True), default=None,
+    help="Only the changes that survived in what --json wrote.",
+)  # fmt: skip
+@click.option(
     "--covering", "kept", type=click.Path(path_type=Path), default=Path("lossproof-covering"), show_default=True,
     help="Folder in which it is kept which test runs which line; delete it after a change of source or tests.",
 )  # fmt: skip
@@ -74,13 +78,18 @@ def drawn(names: list[str], sample: int, seed: int) -> list[operators.Change]:
 @click.option(
     "--json", "out", type=click.Path(path_type=Path), default=None, help="Where to write the result."
 )
-def main(only: str, sample: int, seed: int, kept: Path, seconds: float, out: Path | None) -> None:
+def main(
+    only: str, sample: int, seed: int, again: Path | None, kept: Path, seconds: float, out: Path | None
+) -> None:
     """Run the sample."""
     names = modules(only)
     covers = {room: _covering(room, kept) for room in sorted({_room(n) for n in names})}
     trying.preload()
     known: dict[str, str] = yaml.safe_load(EQUIVALENT.read_text()) or {}
     chosen, rows = drawn(names, sample, seed), list[dict[str, Any]]()
+    if again is not None:
+        lived = {r["key"] for r in json.loads(again.read_text()) if r["fate"] == "survived"}
+        chosen = [c for c in drawn(names, sys.maxsize, seed) if c.key in lived]
     for i, change in enumerate(chosen):
         cover = covers[_room(change.module)]
         tests = cover.tests(change.module, change.line, seconds)

@@ -147,8 +147,13 @@ class Run:
 
 
 def read(paths: Sequence[Path]) -> Run:
-    """The run that was written to files, in parts."""
+    """The run that was written to files, in parts; of what several hold the last counts.
+
+    Raises ValueError where they were not asked alike.
+    """
     parts = [_read(path) for path in paths]
+    if len(asked := {(p.examples, p.properties) for p in parts}) > 1:
+        raise ValueError(f"parts of different runs: batches a cell and properties {sorted(asked)}")
     bases, mutants = ({r.slug: r for p in parts for r in getattr(p, which)} for which in ("bases", "mutants"))
     return replace(parts[0], bases=tuple(bases.values()), mutants=tuple(mutants.values()))
 

@@ -187,6 +187,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     run = a_run(cell("diverges", "sign"))
     run.write(tmp_path / "run.json")
     assert records.read([tmp_path / "run.json"]) == run
+    replace(run, examples=2).write(tmp_path / "short.json")
+    with pytest.raises(ValueError, match="parts of different runs"):
+        records.read([tmp_path / "run.json", tmp_path / "short.json"])
 
 
 def test_a_run_is_read_with_the_catalogue_of_today() -> None:

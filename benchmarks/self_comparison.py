@@ -19,7 +19,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.targets import Target, TargetUnavailable, parse
 from lossproof.specs import load_specs
 from lossproof.specs.frameworks import load_catalogues
+from lossproof.specs.models import Spec
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Found:
     @property
     def unchanged(self) -> bool:
         """Whether it was judged twice and nothing differs."""
-        return not (self.changes or self.broken or self.failed)
+        return self.cells > 0 and not (self.changes or self.broken or self.failed)
 
     @property
     def words(self) -> str:
@@ -81,26 +82,22 @@ def catalogued() -> Iterator[str]:
                 yield f"{name}[{backend}]=={release}" if backend else f"{name}=={release}"
 
 
-def judged(target: Target, plan: Plan) -> TargetResult:
+def judged(target: Target, plan: Plan, specs: Sequence[Spec]) -> TargetResult:
     """Start a target, judge its cells and end it."""
     with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
         try:
             with Worker.start(target, Path(folder) / "log.txt") as worker:
                 asker = Asker(worker, plan.seed, plan.examples)
-                session = VerdictsOnly(facts(target, worker.info), asker, load_specs(), ())
+                session = VerdictsOnly(facts(target, worker.info), asker, specs, ())
                 return judge_session(session, plan, lambda *_: None)
         except WorkerError as error:
             return TargetResult(target.name, failed=str(error))
 
 
-def compared(text: str, examples: int) -> Found:
+def compared(text: str, target: Target, plan: Plan, specs: Sequence[Spec]) -> Found:
     """Judge a target twice and compare."""
-    begun, plan = time.perf_counter(), Plan(examples=examples)
-    try:
-        (target,) = parse(text)
-    except TargetUnavailable as error:
-        return Found(text, failed=str(error))
-    results = [judged(target, plan) for _ in ("once", "again")]
+    begun = time.perf_counter()
+    results = [judged(target, plan, specs) for _ in ("once", "again")]
     failed = next((r.failed for r in results if r.failed), "")
     old, new = (side(text, r) for r in results)
     return Found(
@@ -116,13 +113,19 @@ def compared(text: str, examples: int) -> Found:
 
 def all_compared(targets: list[str], examples: int, forget: bool) -> Iterator[Found]:
     """Each target with itself; what was judged is kept as long as the next one is of the same package and backend."""
+    plan, specs = Plan(examples=examples), load_specs()
     memory, family = Memory(), ""
     for text in targets:
         if text.partition("==")[0] != family:
             memory, family = Memory(), text.partition("==")[0]
         before = {e.path for e in built()}
+        try:
+            (target,) = parse(text)
+        except TargetUnavailable as error:
+            yield Found(text, failed=str(error))
+            continue
         with memory.in_use():
-            yield compared(text, examples)
+            yield compared(text, target, plan, specs)
         for environment in built():
             if forget and environment.path not in before:
                 remove(environment)

@@ -1,6 +1,7 @@
 """Values of a documented cosine, right, or each wrong in one way. Run in a real worker: Python 3.7 syntax."""
 
 import math
+import os
 
 import numpy as np
 from fakes import isqrt
@@ -268,6 +269,12 @@ def single_inside(x1, x2, axis=-1, eps=1e-8):
     dtype = np.result_type(x1.dtype, x2.dtype)
     with np.errstate(all="ignore"):
         return careful(x1.astype(np.float32), x2.astype(np.float32), axis, eps).astype(dtype)
+
+
+def of_this_process(x1, x2, axis=-1, eps=1e-8):
+    """Another value in another process."""
+    value = careful(x1, x2, axis, eps)
+    return (value + os.getpid() % 1000 / 1000).astype(value.dtype)
 
 
 def half_inside(x1, x2, axis=-1, eps=1e-8):

@@ -209,12 +209,13 @@ def contrastive_bound(problem: ContrastiveProblem, fmt: FloatFormat, grade: str)
 
 
 def weighted_bound(problem: WeightedProblem, fmt: FloatFormat, grade: str) -> Float:
-    """w e: |w| E, the rounding of w to the dtype and of the product; eta if it underflows."""
+    """w e: |w| E, the rounding of w to the dtype and of the product; eta if it underflows. 0 for a weight of 0."""
     inner = flat_bound(problem.inner, fmt, grade)[problem.index]
     size = np.abs(problem.weights) * problem.inner.magnitude[problem.index]
     with np.errstate(invalid="ignore"):
         product = growth(2, fmt.u) * size + np.where(size == 0, 0.0, fmt.eta)
-        return np.asarray(np.abs(problem.weights) * inner * (1 + 3 * fmt.u) + product)
+        out = np.abs(problem.weights) * inner * (1 + 3 * fmt.u) + product
+    return np.where(problem.weights == 0, 0.0, out)  # nothing is lost, even where E is infinite
 
 
 def total_bound(problem: TotalProblem, fmt: FloatFormat, grade: str) -> Float:

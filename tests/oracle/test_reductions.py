@@ -20,6 +20,7 @@ WEIGHTS = {
     "all zero": np.zeros((2, 3)),
     "wider": np.array([[[1.0]], [[0.5]]]),
     "cancelling": np.array([[1.0, -1.0, 0.0], [0.0, 2.0, -2.0]]),
+    "a sum beyond float64": np.array([-1e308, -1.5e308, 3.0]),
 }
 
 

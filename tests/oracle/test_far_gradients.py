@@ -1,4 +1,4 @@
-"""The bound of gradients of float64 rows far from 1, whose 1/D the oracle knows of scaled rows only."""
+"""Gradients and thresholds of float64 rows far from 1, whose norms the first stages do not know."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
+
+from . import reference
 
 
 def rows(left: float, right: float) -> tuple[np.ndarray, np.ndarray]:
@@ -31,3 +33,36 @@ def test_a_float64_computation_lies_within_it() -> None:
     got = (b - a * (a * b).sum(-1, keepdims=True)) / norms
     gradient = oracle.cosine_gradient(x, y)
     assert oracle.within(got, gradient, oracle.bound(gradient, "float64", "G2")).all()
+
+
+@pytest.mark.parametrize("shift", [0, -190, -300, 190, 300])
+@pytest.mark.parametrize("side", ["x", "y", "both"])
+def test_a_norm_at_its_threshold_is_seen_wherever_it_lies(shift: int, side: str) -> None:
+    """0.6 and 0.8 are no floats: the norm is eps but for a rounding, while the other row may be an ordinary one."""
+    at, away = np.ldexp([[0.6, 0.8]], shift), np.array([[0.5, 8.0]])
+    sides = {"x": (at, away), "y": (away, at), "both": (at, at)}[side]
+    for eps, near in ((2.0**shift, True), (2.0**shift * 0.75, False)):
+        others = oracle.cosine(*sides, norm_rule="threshold", eps=eps).alternatives("float64")
+        assert len(others) == ((3 if side == "both" else 1) if near else 0)
+        clamped = oracle.cosine_gradient(*sides, norm_rule="floor_norm", eps=eps).alternatives("float64")
+        assert bool(clamped) == (near and side != "y")
+
+
+@pytest.mark.parametrize("wrt", ["x", "y"])
+def test_the_gradient_on_the_other_side_of_a_threshold(wrt: str) -> None:
+    """Where |x| counts as 1 the gradient does not follow it, where |y| does that by x still follows |x|."""
+    at, away = np.array([[0.6, 0.8]]) / 4, np.array([[0.5, 3.0]])
+    for x, y, flipped in ((at, away, "x"), (away, at, "y")):
+        e = oracle.cosine_gradient(x, y, wrt=wrt, norm_rule="threshold", eps=0.25)
+        (other,) = e.alternatives("float64")
+        a, b = (reference.fractions(v[0]) for v in ((x, y) if wrt == "x" else (y, x)))
+        p, q, r = reference.dot(a, b), reference.dot(a, a), reference.dot(b, b)
+        expected = set()
+        for one in (False, True):  # whether the norm at the threshold counts as 1
+            mine, theirs = one and flipped == wrt, one and flipped != wrt
+            n = reference.root((reference.F(1) if mine else q) * (reference.F(1) if theirs else r))
+            slope = reference.F(0) if mine else p / q
+            values = (reference.number(v - w * slope) / n for v, w in zip(b, a, strict=True))
+            expected.add(tuple(reference.rounded(v, "float64") for v in values))
+        told = {tuple(v.rounded("float64")[0].tolist()) for v in (e, other.enclosure)}
+        assert told == expected

@@ -121,6 +121,28 @@ def test_axes_are_put_back():
     assert (np.moveaxis(middle.lower, 1, -1) == last.lower).all()
 
 
+@pytest.mark.parametrize("dtype", samples.DTYPES)
+def test_the_bound_does_not_depend_on_the_axis(dtype):
+    x, y = (v.reshape(2, 3, 2) for v in samples.rows("ordinary", dtype, 6, 2))
+    last = oracle.cosine_gradient(x, y)
+    vector = oracle.cosine_gradient(x[0, 0], y[0, 0], axis=0)
+    for grade in ("G0", "G1", "G2"):
+        told = oracle.bound(last, dtype, grade)
+        for axis in (0, 1, -3):
+            moved = oracle.cosine_gradient(np.moveaxis(x, -1, axis), np.moveaxis(y, -1, axis), axis=axis)
+            assert (np.moveaxis(oracle.bound(moved, dtype, grade), axis, -1) == told).all()
+        assert (oracle.bound(vector, dtype, grade) == told[0, 0]).all()
+
+
+@pytest.mark.parametrize("clamp", ["held", "followed"])
+def test_more_pairs_than_are_kept(clamp):
+    """Short rows in such numbers that their dot products are computed again: the gradients are those of a few alone."""
+    x, y = (np.resize(v, (66_000, 2)) for v in samples.rows("ordinary", "float16", 500, 2))
+    many = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=0.5, clamp=clamp).rounded("float32")
+    few = oracle.cosine_gradient(x[:500], y[:500], norm_rule="floor_norm", eps=0.5, clamp=clamp)
+    assert many.tobytes() == np.resize(few.rounded("float32"), many.shape).tobytes()
+
+
 def test_inside_a_clamp_the_formula_has_a_derivative():
     """At a zero vector D = max(|a|, eps) max(|b|, eps) does not depend on a."""
     e = oracle.cosine_gradient([[0.0, 0.0]], [[3.0, 4.0]], norm_rule="floor_norm", eps=0.5)

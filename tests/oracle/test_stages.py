@@ -165,6 +165,19 @@ def test_what_the_kernels_decide_of_gradients_is_what_the_ladder_says(region, dt
                 assert share is not None or (which == "numpy" and name != "float32")
 
 
+@pytest.mark.parametrize("length", [3, 41])
+def test_powers_of_two_change_no_bit_of_a_cosine(length, which):
+    """However far the norms lie from 1, and whichever stage or kernel gives up on them for that."""
+    x, y = samples.rows("ordinary", "float64", 30, length, 4)
+    wanted = {name: oracle.cosine(x, y).rounded(name).tobytes() for name in FORMATS}
+    for over in (-400, -290, -260, -235, -210, -190, -175, -140, 140, 175, 190, 210, 235, 260, 290, 400):
+        for under in (over, over // 2, 0, -over):
+            e = oracle.cosine(np.ldexp(x, over), np.ldexp(y, under))
+            for name, fmt in FORMATS.items():
+                assert e.rounded(name).tobytes() == wanted[name], (over, under, name)
+                assert e.rounded_by_ladder(fmt)[0].tobytes() == wanted[name], (over, under, name)
+
+
 @pytest.mark.parametrize("strange", [np.inf, -np.inf, np.nan])
 def test_large_and_strange_float16_numbers_are_told_apart(strange, monkeypatch):
     monkeypatch.setattr("lossproof.oracle.kernels.active", lambda: "numpy")

@@ -107,11 +107,11 @@ def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
 
 def grouped_bound(problem: GroupedSum, fmt: FloatFormat, grade: str) -> Float:
     """The bounds of the members and the roundings of their sum."""
+    count = problem.members.shape[1]
+    if count <= 1:  # nothing is added: the half ulp of the result is all that comes to it
+        return np.asarray(problem.inner.problem.bound(fmt, grade)[problem.members].sum(axis=1))
     each = flat_bound(problem.inner, fmt, grade)[problem.members].sum(axis=1)
     size = problem.inner.magnitude[problem.members].sum(axis=1)
-    count = problem.members.shape[1]
-    if count <= 1:
-        return np.asarray(each)
     share = rounding_count(count, fmt, grade)
     return np.asarray(each * (1 + share) + share * size)
 

@@ -168,10 +168,10 @@ def test_what_the_kernels_decide_of_gradients_is_what_the_ladder_says(region, dt
 @pytest.mark.parametrize("length", [3, 41])
 def test_powers_of_two_change_no_bit_of_a_cosine(length, which):
     """However far the norms lie from 1, and whichever stage or kernel gives up on them for that."""
-    x, y = samples.rows("ordinary", "float64", 30, length, 4)
+    x, y = samples.rows("ordinary", "float64", 20, length, 4)
     wanted = {name: oracle.cosine(x, y).rounded(name).tobytes() for name in FORMATS}
-    for over in (-400, -290, -260, -235, -210, -190, -175, -140, 140, 175, 190, 210, 235, 260, 290, 400):
-        for under in (over, over // 2, 0, -over):
+    for over in (-400, -260, -205, -175, 175, 205, 260, 400):
+        for under in (over, -over if abs(over) > 200 else 0):
             e = oracle.cosine(np.ldexp(x, over), np.ldexp(y, under))
             for name, fmt in FORMATS.items():
                 assert e.rounded(name).tobytes() == wanted[name], (over, under, name)

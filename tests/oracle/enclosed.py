@@ -94,3 +94,15 @@ def holds(number, true):
             assert at[0] <= v <= at[1], (i, float(Fraction(int(v.p), int(v.q))))
             told += 1
     return told / len(true)
+
+
+def nearest(v, fmt):
+    """The nearest number of a format, ties to even, of a fraction; Python rounds a fraction to even as well."""
+    if v == 0:
+        return 0.0
+    size = abs(v)
+    exponent = size.numerator.bit_length() - size.denominator.bit_length()
+    exponent -= size < Fraction(2) ** exponent
+    quantum = Fraction(2) ** (max(exponent, fmt.emin) - fmt.precision + 1)
+    value = round(v / quantum) * quantum
+    return float(value) if abs(value) < Fraction(2) ** (fmt.emax + 1) else np.inf if v > 0 else -np.inf

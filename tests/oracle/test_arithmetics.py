@@ -13,7 +13,7 @@ from lossproof.oracle.double_double import DoubleDouble, Pair
 from lossproof.oracle.exact import Exact
 from lossproof.oracle.formats import FORMATS
 
-from .enclosed import STAGES, Known, ends, floats, fraction, holds, known, radii
+from .enclosed import STAGES, Known, ends, floats, fraction, holds, known, nearest, radii
 
 DIGITS = {"float64": 52, "double-double": 100}
 """Bits of a result of exact operands that a stage is sure of at least."""
@@ -178,18 +178,6 @@ def between(g, n):
             out += [near, np.nextafter(near, 0), np.nextafter(near, np.sign(near) * np.inf)]
     every = np.concatenate(out)
     return every[np.isfinite(every)]
-
-
-def nearest(v, fmt):
-    """The nearest number of a format, ties to even, of a fraction; Python rounds a fraction to even as well."""
-    if v == 0:
-        return 0.0
-    size = abs(v)
-    exponent = size.numerator.bit_length() - size.denominator.bit_length()
-    exponent -= size < Fraction(2) ** exponent
-    quantum = Fraction(2) ** (max(exponent, fmt.emin) - fmt.precision + 1)
-    value = round(v / quantum) * quantum
-    return float(value) if abs(value) < Fraction(2) ** (fmt.emax + 1) else np.inf if v > 0 else -np.inf
 
 
 def test_questions_about_numbers_near_ties(stage):

@@ -100,8 +100,12 @@ def test_square_roots_hold_the_value(stage, reach):
         return
     mid = np.abs(floats(g, N, *REACH[reach])) * g.choice([1.0, 1.0, 1.0, 0.0, -1.0], N)
     rad = np.where(mid == 0, g.choice([0.0, 1e-30, 1.0], N), np.abs(mid) * np.where(mid < 0, 2.0, 0.0))
-    for radius in (np.where(mid < 0, rad, radii(g, mid)), rad):
-        a = known(stage, g, mid, radius, least=0)
+    positive = np.abs(floats(g, N, *REACH[reach]))
+    for middle, radius in (
+        (mid, np.where(mid < 0, rad, radii(g, mid))), (mid, rad),
+        (positive, radii(g, positive)), (positive, 0 * positive),
+    ):  # fmt: skip
+        a = known(stage, g, middle, radius, least=0)
         root = stage.sqrt(a.number)
         told = 0
         for i, v in enumerate(a.true):

@@ -20,6 +20,7 @@ KINDS = (
     "tiny",
     "huge",
     "sparse",
+    "constant",
     "everywhere",
 )
 
@@ -44,6 +45,12 @@ def rows(kind, n, d, g):
         return x * 2.0**e, y * 2.0 ** g.choice([-1, 0, 1, 1], (n, 1)) * np.where(
             g.random((n, 1)) < 0.5, 2.0**e, 1.0
         )
+    if (
+        kind == "constant"
+    ):  # what two slices leave of an element is the same for all; of some, as much as there can be
+        x, y = (np.repeat(v[:, :1], d, axis=1) for v in (x, y))
+        x[:4], y[2:6] = 2.0**-4 + 2.0**-50, 2.0**-5 - 2.0**-51
+        return x, y
     if kind == "sparse":
         return x * (g.random((n, d)) < 0.3), y * (g.random((n, d)) < 0.4)
     if kind == "everywhere":
@@ -56,7 +63,7 @@ def rows(kind, n, d, g):
 def test_dot_products_hold_the_value(name, kind):
     """P, Q and R of every stage, also where one side is a single number that is repeated."""
     stage = STAGES[name]
-    for lengths in ((1, 1), (2, 2), (3, 3), (8, 8), (9, 9), (33, 33), (1, 6), (40, 1)):
+    for lengths in ((1, 1), (2, 2), (3, 3), (8, 8), (9, 9), (33, 33), (64, 64), (1, 6), (40, 1)):
         g = np.random.default_rng([KINDS.index(kind), *lengths])
         x, y = rows(kind, 12, max(lengths), g)
         x, y = np.ascontiguousarray(x[:, : lengths[0]]), np.ascontiguousarray(y[:, : lengths[1]])
@@ -71,6 +78,17 @@ def test_dot_products_hold_the_value(name, kind):
             if kind in ("ordinary", "near unit norm", "parallel") and name in ("one slice", "two slices"):
                 scale = np.sqrt((x * x).sum(1) * x.shape[1] + (y * y).sum(1) * y.shape[1]) ** 2
                 assert (number.rad <= scale * 2.0 ** (-66 if name == "one slice" else -80)).all()
+
+
+@pytest.mark.parametrize("name", ["float64", "one slice", "two slices"])
+def test_what_is_exactly_zero_is_known_to_be(name):
+    """Rows of zeros and rows with nothing in common; a sum that cancels, or underflows, is no such zero."""
+    x = np.array([[1.0, 0.0, 3.0], [0.0, 0.0, 0.0], [3.0, 1.0, 0.0], [1e-180, 0.0, 0.0]])
+    y = np.array([[0.0, 7.0, 0.0], [1.0, 2.0, 3.0], [-1.0, 3.0, 0.0], [1e-180, 0.0, 1.0]])
+    p, q, r = STAGES[name].dots(Block(x, y))
+    assert (p.rad == 0).tolist() == [True, True, False, False]
+    assert (q.rad == 0).tolist() == [False, True, False, False]
+    assert (r.rad > 0).all()
 
 
 def test_products_of_rows_that_leave_the_range_are_told_apart():

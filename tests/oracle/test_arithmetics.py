@@ -162,6 +162,9 @@ def test_sums_hold_the_value(stage, reach, count):
     some[count // 2 :] *= 1 + 2.0**-40
     cancelled = stage.sum(stage.number(some))
     assert holds(cancelled, [sum(map(fraction, some), fmpq(0))]) == 1
+    lost = np.full(max(count, 1), 2.0**-53 - 2.0**-63)  # beside 1 each of them is rounded away
+    lost[0] = 1.0
+    assert holds(stage.sum(stage.number(lost)), [sum(map(fraction, lost), fmpq(0))]) == 1
     if isinstance(cancelled, Ball):
         assert cancelled.rad[0] <= (count + 2) * 2.0**-52 * np.abs(some).sum()
 
@@ -247,7 +250,15 @@ def test_much_is_decided(stage):
 
 def test_rationals_of_every_size(stage):
     """Also sums that float64 cannot hold, of either sign."""
-    values = [fmpq(1, 3), fmpq(-2, 7), fmpq(3), fmpq(0), fmpq(1, 3) / 2**500, fmpq(-1, 3) * 2**900]
+    values = [
+        fmpq(1, 3),
+        1 - fmpq(1, 2**200),
+        fmpq(-2, 7),
+        fmpq(3),
+        fmpq(0),
+        fmpq(1, 3) / 2**500,
+        fmpq(-1, 3) * 2**900,
+    ]
     values += [s * fmpq(v) for v in (2**1024, 2**1024 + 2**1000, 2**2000) for s in (1, -1)]
     number = stage.rational(values)
     assert holds(number, values) >= 0.5

@@ -179,6 +179,7 @@ def test_casters_round_once(name):
         assert formats.round_integer(n, exponent, fmt, True) == nearest(
             (n + Fraction(1, 1 << 80)) * unit, fmt
         )
+    assert formats.round_integer(0, 7, fmt) == 0.0
     with pytest.raises(ValueError, match=f"too few to round to {name}"):
         formats.round_integer(5, 0, fmt, True)
 

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 from lossproof import oracle
+from lossproof.oracle import environment
 
 # The x86 control register: bits 13 and 14 choose the rounding, bits 15 and 6 flush results and inputs to zero. A few
 # bytes of machine code read and set it, which is what a framework's start-up code does.
@@ -42,6 +43,34 @@ def run(body):
 
 def test_this_process_is_fit():
     assert oracle.faults() == ()
+
+
+def test_each_fault_is_told_by_itself(monkeypatch):
+    """An environment that is wrong in one way only, as far as Python can play it."""
+    right = environment._array
+    played = {
+        2.0**-1074: (0.0, "subnormal float64 numbers are flushed to zero"),
+        2.0**-140: (0.0, "subnormal float32 numbers are flushed to zero"),
+        1.0 + 2.0**-24: (1.0 + 2.0**-23, "float64 to float32 does not round to nearest, ties to even"),
+        1.0 + 2.0**-30: (1.0, "NumPy contracts or reorders elementwise operations"),
+    }
+    for value, (instead, message) in played.items():
+        monkeypatch.setattr(environment, "_array", lambda v, a=value, b=instead: right(b if v == a else v))
+        assert environment.faults() == (message,)
+        with pytest.raises(environment.FloatEnvironmentError, match=message):
+            environment.require()
+
+
+def test_only_a_changed_mode_is_looked_into(monkeypatch):
+    looked = []
+    monkeypatch.setattr(environment, "require", lambda: looked.append(True))
+    environment.guard()
+    assert not looked
+    for name, value in (("_TINY", 0.0), ("_ULP", 2.0**-51)):
+        with monkeypatch.context() as changed:
+            changed.setattr(environment, name, value)
+            environment.guard()
+        assert looked.pop()
 
 
 @pytest.mark.skipif(

@@ -124,6 +124,7 @@ def test_a_right_one_has_no_finding() -> None:
         ("np-contrastive-class-margin-forgotten", ("reduction",)),
         ("np-contrastive-each-seventh", ("permutation",)),  # the page states no formula
         ("np-distance-rank-unchecked", ("error",)),
+        ("np-contrastive-class-one-weight-ignored", ("weights",)),
     ],
 )
 def test_a_mutant_dies_under_the_kind_that_it_deserves(slug: str, properties: tuple[str, ...]) -> None:

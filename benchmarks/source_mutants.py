@@ -34,7 +34,16 @@ JUDGE = (
 TESTS = {
     "oracle": ["tests/oracle"],
     "conformance": [
-        f"tests/conformance/test_{n}.py" for n in ("cases", "expectation", "gradient", "regions", "verdicts")
+        f"tests/conformance/test_{n}.py"
+        for n in (
+            "cases",
+            "expectation",
+            "expected_dtypes",
+            "gradient",
+            "regions",
+            "training_cases",
+            "verdicts",
+        )
     ],
 }
 """Which tests answer for the modules of a room."""

@@ -16,7 +16,7 @@ import numpy as np
 from lossproof.conformance.asker import Reply
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.candidates import EPS, EXTREME, FLOORS, candidates
-from lossproof.conformance.judge import explains
+from lossproof.conformance.judge import LOW_PRECISION, explains
 from lossproof.conformance.matching import Mask, explained, holding
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.rivals import rivals, telling
@@ -187,7 +187,6 @@ def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding
 
 # --- the catalogue ---
 
-NARROW = ("float16", "bfloat16")
 FEWEST = 4
 """Wrong values on whose two sides something can be built."""
 WHOLE_CALL = {"compute_dtype", "score"}
@@ -229,7 +228,7 @@ def _coarser(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explaine
     fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
     if signs.size < FEWEST or fewer * 8 < signs.size:
         return []
-    for name in NARROW:
+    for name in LOW_PRECISION:
         parameters = {"compute_dtype": name}
         match = [i.mask & explained(subject, i.failure, parameters) for i in open_]
         if 2 * sum(int(m.sum()) for m in match) >= signs.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,14 +128,11 @@ def test_the_command_names_file_and_field_of_a_broken_spec(
 def judges(of: int) -> list[int]:
     """The judging processes of a process, through /proc."""
     found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                status, line = (folder / "status").read_text(), (folder / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if f"\nPPid:\t{of}\n" in status and b"multiprocessing" in line and b"spawn_main" in line:
-                found.append(int(folder.name))
+    for pid in _children(of):
+        with contextlib.suppress(OSError):
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"multiprocessing" in line and b"spawn_main" in line:
+                found.append(pid)
     return found
 
 
@@ -170,25 +169,74 @@ def test_a_killed_judge_fails_its_target_and_no_other(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir() if p.name not in ("run", "ledger.yaml")] == []
 
 
-def _later(told: Any, name: str) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if any(_has_child(p, "FAKE_START=never") for p in judges(os.getpid())):
-            told(name, 0, 0, "")
-            return
+TOOL = """
+import sys
+from pathlib import Path
+from lossproof.conformance.run import Plan, judge_targets
+from lossproof.conformance.targets import Target
+if __name__ == "__main__":
+    adapter, specs, ledger = map(Path, sys.argv[1:])
+    def fake(name):
+        return Target(name, "fake", Path(sys.executable), adapter, env={"FAKE_START": "never"})
+    judge_targets([fake("a"), fake("b")], Plan(specs=specs, ledger=ledger), 2, lambda *_: None)
+"""
+"""A tool whose targets never get ready."""
+
+
+@proc
+def test_a_tool_that_is_killed_takes_its_judges_and_their_workers_along(tmp_path: Path) -> None:
+    asked, script = plan(tmp_path), tmp_path / "tool.py"
+    script.write_text(TOOL)
+    command = [sys.executable, str(script), str(target().adapter), str(DATA), str(asked.ledger)]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    tool = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)})
+    try:
+        assert _within(60, lambda: sum(_has_child(p, "FAKE_START=never") for p in judges(tool.pid)) == 2)
+        helpers = judges(tool.pid)  # two judges, and the process that passes their news on
+        started = [child for judge in helpers for child in _children(judge)]
+        assert len(helpers) == 3
+        assert len(started) == 2
+    finally:
+        tool.kill()
+        tool.wait()
+    assert _within(60, lambda: not any(map(_alive, helpers + started)))
+    assert [p.name for p in scratch.iterdir() if p.name.startswith("lossproof")] == []
+
+
+def _within(seconds: float, true: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.05)
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def _later(told: Any, name: str) -> None:
+    if _within(30, lambda: any(_has_child(p, "FAKE_START=never") for p in judges(os.getpid()))):
+        told(name, 0, 0, "")
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if f"\nPPid:\t{pid}\n" in (folder / "status").read_text():
+                    found.append(int(folder.name))
+    return found
 
 
 def _has_child(pid: int, word: str) -> bool:
     """Whether a process has a child with this word in its environment."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                mine = f"\nPPid:\t{pid}\n" in (folder / "status").read_text()
-                if mine and word.encode() in (folder / "environ").read_bytes():
-                    return True
-            except OSError:
-                continue
+    with contextlib.suppress(OSError):
+        return any(word.encode() in Path(f"/proc/{p}/environ").read_bytes() for p in _children(pid))
     return False
 
 

@@ -90,6 +90,17 @@ def test_grades_are_what_the_bounds_say(dtype):
     assert (oracle.grade(nearest.astype(np.float64) + 3, e, dtype) == "none").all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_answer_far_beyond_all_bounds_is_measured_without_a_warning():
+    """The largest float64 for a right angle: that many ulp is beyond float64, and no one is warned of it."""
+    e = oracle.cosine(np.array([[1.0, 0.0]]), np.array([[2.0**-1000, 1.0]]))
+    for answer in (np.finfo(np.float64).max, np.inf, np.nan):
+        errors = oracle.ulp_error(np.array([answer]), e)
+        assert not np.isfinite(errors).any()
+        assert oracle.excess(np.array([answer]), e, "float64", "G2") > 1
+        assert oracle.grade(np.array([answer]), e, "float64").tolist() == ["none"]
+
+
 def test_an_infinity_is_right_where_the_value_rounds_to_it():
     x = np.full((2, 4), 200, np.float16)
     e = oracle.cosine(x, x, norm_rule="raw")

@@ -1,9 +1,12 @@
-"""Ctrl-C and SIGTERM end a run, wherever Python happens to be when they come."""
+"""Ctrl-C and SIGTERM end a run, wherever Python happens to be when they come; so does the death of who began it."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +15,8 @@ Progress = Callable[[str, int, int, str], None]
 """Called with target, cells done, cells in all, and what is being judged."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+AGAIN = 5.0
+"""Seconds that an orphaned process has for cleaning up before it is told to end once more."""
 
 
 @contextmanager
@@ -44,3 +49,22 @@ def interruptible(progress: Progress) -> Iterator[Progress]:
     finally:
         for which, handler in before.items():
             signal.signal(which, handler)
+
+
+def end_with_parent() -> None:
+    """Have this process, one that `multiprocessing` started, end with its parent, however that dies.
+
+    It gets SIGTERM: the first interrupts what is `interruptible`, the next ends the process once that is over. Of
+    a parent that is killed nothing else tells: a pool's idle process waits for ever, and so does a manager's.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        while True:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(AGAIN)
+
+    threading.Thread(target=watch, name="ends with its parent", daemon=True).start()

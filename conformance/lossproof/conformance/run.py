@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import metadata
 from multiprocessing.context import SpawnContext
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
 from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
-from lossproof.conformance.interruption import Progress, interruptible
+from lossproof.conformance.interruption import Progress, end_with_parent, interruptible
 from lossproof.conformance.order import asking_order, reporting_order
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.session import Judgement, Session
@@ -190,7 +191,9 @@ def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
 
 def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> list[TargetResult]:
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
+    with manager:
         news = manager.Queue()
         stop = threading.Event()
         listener = threading.Thread(target=_listen, args=(news, progress, stop), daemon=True)
@@ -217,7 +220,7 @@ def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
 
 def _in_process(target: Target, plan: Plan, context: SpawnContext, news: Any) -> TargetResult:
     """A target judged in a pool of its own: the death of a process takes its whole pool along."""
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent) as pool:
         future = pool.submit(_judge_here, target, plan, news)
         wait([future])
         return _result(target, future)

@@ -71,7 +71,7 @@ def ulp_error(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
     """
     values, fmt = _answer(answer, e, dtype)
     unit, _ = error_unit(e, fmt.name)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(_errors(values, e, fmt).reshape(e.shape) / unit)
 
 

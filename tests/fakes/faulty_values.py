@@ -271,6 +271,11 @@ def single_inside(x1, x2, axis=-1, eps=1e-8):
         return careful(x1.astype(np.float32), x2.astype(np.float32), axis, eps).astype(dtype)
 
 
+def single_eps(x1, x2, axis=-1, eps=1e-8):
+    """A constant in float32."""
+    return careful(x1, x2, axis, float(np.float32(eps)))
+
+
 def of_this_process(x1, x2, axis=-1, eps=1e-8):
     """Another value in another process."""
     value = careful(x1, x2, axis, eps)

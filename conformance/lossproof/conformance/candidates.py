@@ -48,7 +48,7 @@ def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[s
     if subject.has("x"):
         if key.region in ("underflow", "subnormal"):
             yield "underflow", {"subnormals": "zero"}
-        yield from _rules(subject, key)
+        yield from _rules(subject, key, failure)
     for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
         if key.variant.weights or reduction in ("none", "sum", "mean"):
             yield "reduction", {"reduction": reduction}
@@ -87,9 +87,12 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
 
 
-def _rules(subject: Subject, key: Key) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rules(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     kind = "zero_vector" if key.region == "zero" else "eps"
     if subject.eps() is not None:  # another rule with whatever eps is given
+        assert failure.reply.judged.expected is not None
+        if failure.reply.judged.expected.compute == "float64":
+            yield "eps", {"eps_dtype": "float32"}
         for rule in FLOORS:
             if rule != subject.semantics.norm_rule:
                 yield kind, {"norm_rule": rule}

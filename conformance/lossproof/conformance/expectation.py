@@ -124,6 +124,8 @@ class _Chosen:
 
     def eps(self) -> float:
         value = self.of("eps", self.semantics.eps)
+        if value is not None and (rounded := self.override.get("eps_dtype")):
+            value = cast(np.asarray(value), rounded)
         return 0.0 if value is None else float(value)
 
 

@@ -144,7 +144,10 @@ def _collected(high: float, middle: float, small: float, rest: float) -> tuple[f
 
 @compiled
 def _rounded(found: Any, sign: float, offset: float, out: Any, decided: Any) -> None:
-    """c = P / D, D = sqrt(Q R), in double-double as in double_double.py; scored and rounded where that is certain."""
+    """c = P / D, D = sqrt(Q R), in double-double as in double_double.py; scored and rounded where that is certain.
+
+    The rests leave a radius of 2^-110 at least, so what is decided is far from underflow.
+    """
     for i in range(len(out)):
         p, p_low = two_sum(found[0, i], found[1, i])
         q, q_low = two_sum(found[3, i], found[4, i])
@@ -162,10 +165,10 @@ def _rounded(found: Any, sign: float, offset: float, out: Any, decided: Any) -> 
         rad = found[2, i] / s + abs(c) * (0.5 * (found[5, i] / q + found[8, i] / r) + 4 * EPS)
         high, low = two_sum(offset, sign * c)
         high, low = two_sum(high, low + sign * c_low)
-        rad = (rad + 4 * EPS * (abs(high) + offset) + 4 * U * abs(low)) * (1 + 2.0**-20) + 2.0**-880
+        rad = (rad + 4 * EPS * (abs(high) + offset) + 4 * U * abs(low)) * (1 + 2.0**-20)
         first, last = high + (low - rad), high + (low + rad)
         out[i] = first
-        decided[i] = (first == last) & (abs(first) > 2.0**-900)
+        decided[i] = first == last
 
 
 def round_rows(x: Float, y: Float, score: str, values: Float) -> Rows:

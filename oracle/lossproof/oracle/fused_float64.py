@@ -39,6 +39,7 @@ def _rounded(sums: Float, d: int, sign: float, offset: float) -> tuple[Float, Ma
     A row with 2^(E - 1) <= |x| < 2^E has a rest of at most sqrt(d) half quanta of 2^(E - SLICE), so |rx| <= f |x| with
     f = sqrt(d) 2^-SLICE. The rest of P is then off by gamma (f + f + 2 f^2) |x| |y|, that of Q by gamma (2 + f) f Q,
     and so is that of R; gamma = (d + 8) u as in sliced_dots.py, and 1 + 2^-18 covers the rounding of the norms.
+    The rests leave a radius of 2^-80 at least, so what is decided is far from underflow.
     """
     (p, p_low), (q, q_low), (r, r_low) = (
         two_sum(sums[2], sums[5] + sums[6]),
@@ -65,9 +66,8 @@ def _rounded(sums: Float, d: int, sign: float, offset: float) -> tuple[Float, Ma
         c, c_low = two_sum(c, low + sign * c_low)
     rad += 4 * EPS * (np.abs(c) + offset) + 4 * U * np.abs(c_low)
     rad *= 1 + 2.0**-20
-    rad += 2.0**-880
     first, last = c + (c_low - rad), c + (c_low + rad)
-    sure = (first == last) & (np.abs(first) > 2.0**-900)
+    sure = first == last
     for squared in sums[:2]:
         if not (squared.min(initial=1.0) >= 1 / RANGE and squared.max(initial=1.0) <= RANGE):
             sure &= (squared >= 1 / RANGE) & (squared <= RANGE)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossproof.oracle.binary64 import GROW, U
+from lossproof.oracle.binary64 import U
 from lossproof.oracle.formats import Float, Mask
 from lossproof.oracle.rows import Block
 from lossproof.oracle.slices import FEW, SLICE, dot
@@ -64,10 +64,11 @@ def second_width(length: int) -> int:
 def _quanta(squared: Float, repeats: float) -> Float:
     """2^(E - SLICE) for rows with |x|^2 < 2^(2 E), from their squared norm; any where that is out of range.
 
-    By bits: a number with the exponent field f lies below 2^(f - 1022).
+    By bits: a number with the exponent field f lies below 2^(f - 1022). What is enlarged by 2^-20 for the rounding of
+    the norm may lie beyond RANGE where the norm itself does not.
     """
     whole = squared * (repeats * (1 + 2.0**-20))
-    fine = _within_range(whole)
+    fine = (whole >= 1 / RANGE) & (whole <= 2 * RANGE)
     if not fine.all():
         whole[~fine] = 1.0
     bits = whole.view(np.int64)
@@ -181,14 +182,14 @@ def _collected(high: Float, middle: Float, rest: Float, small: Float, rad: Float
 
 
 def _known(a: Sum, zero: Mask, fine: Mask) -> Sum:
-    """Exactly zero where `zero` is set; unknown where the range was left. A little more for underflow and rounding."""
-    rad = a.rad * GROW
-    rad += 2.0**-880
+    """Exactly zero where `zero` is set; unknown where the range was left. What underflows in range is below 2^-1000,
+    far less than what gamma has to spare.
+    """
     if zero.any():
-        rad[zero] = 0.0
+        a.rad[zero] = 0.0
     if not fine.all():
-        rad[~fine] = np.inf
-    return Sum(a.high, a.low, rad)
+        a.rad[~fine] = np.inf
+    return a
 
 
 def _within_range(squared: Float) -> Mask:

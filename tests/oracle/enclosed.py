@@ -44,11 +44,14 @@ def floats(g, n, low, high):
 
 
 def radii(g, mid):
-    """From nothing through small parts of a number to more than all of it."""
-    share = 2.0 ** -g.choice([0.5, 1.0, 3.0, 30.0, 50.0, 70.0, 100.0], len(mid)) * g.choice(
-        [1.0, 4.0], len(mid)
-    )
-    return np.where(g.random(len(mid)) < 0.35, 0.0, np.abs(mid) * share)
+    """From nothing through small parts of a number, and all but a few units of it, to more than all of it; of a zero
+    from nothing to 1.
+    """
+    n = len(mid)
+    share = 2.0 ** -g.choice([0.5, 1.0, 3.0, 30.0, 50.0, 70.0, 100.0], n) * g.choice([1.0, 4.0], n)
+    share = np.where(g.random(n) < 0.2, 1 - g.choice([5, 6, 8, 12, 40], n) * 2.0**-53, share)
+    around_zero = g.choice([0.0, 0.0, 2.0**-900, 1e-30, 1.0], n)
+    return np.where(mid == 0, around_zero, np.where(g.random(n) < 0.35, 0.0, np.abs(mid) * share))
 
 
 def known(stage, g, mid, rad, least=None):

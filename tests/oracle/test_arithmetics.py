@@ -224,7 +224,76 @@ def test_questions_about_numbers_near_ties(stage):
             assert decided.all() or not isinstance(stage, Exact)
 
 
-@pytest.mark.parametrize("stage", [STAGES["float64"], STAGES["two slices"]], ids=["float64", "two slices"])
+FLOATS = pytest.mark.parametrize(
+    "stage", [STAGES["float64"], STAGES["two slices"]], ids=["float64", "two slices"]
+)
+
+
+@FLOATS
+def test_what_is_not_known_may_lie_anywhere(stage):
+    """Radii and middles that are infinite or NaN: no bound is one, nothing is rounded and nothing judged."""
+    inf, nan = np.inf, np.nan
+    mid, rad = np.array(
+        [
+            (1.0, inf),
+            (1.0, nan),
+            (nan, 1.0),
+            (0.0, inf),
+            (inf, 1.0),
+            (-inf, inf),
+            (1e308, 1.7e308),
+            (0.0, 1e308),
+        ]
+    ).T
+    unknown = stage.unknown(np.ones(8, dtype=bool), stage.number(mid))
+    number = Ball(mid, rad) if isinstance(stage, Binary64) else Pair(mid, 0 * mid, rad)
+    for some, at in ((number, slice(0, 6)), (unknown, slice(None))):
+        low, high = stage.bounds(some)
+        assert (low[at] == -inf).all()
+        assert (high[at] == inf).all()
+        for fmt in FORMATS.values():
+            assert not stage.rounded(some, fmt)[1][at].any()
+        inside, decided = stage.within(some, np.ones(8), np.ones(8))
+        assert not (inside | decided)[at].any()
+        assert not stage.less(some, stage.number(np.ones(8)))[1][at].any()
+    low, high = stage.bounds(number)
+    assert low[6] <= -0.7e308
+    assert high[6] == inf
+    assert low[7] <= -1e308
+    assert high[7] >= 1e308
+
+
+def test_numbers_around_zero(stage):
+    """A zero that is known but to a radius is no zero, and one that is known is not negative."""
+    if isinstance(stage, Exact):
+        return
+    rad = np.array([0.0, 0.0, 2.0**-1000, 1e-30, 1.0, 1.0])
+    mid = np.array([0.0, -0.0, 0.0, -0.0, 0.0, -0.0])
+    number = Ball(mid, rad) if isinstance(stage, Binary64) else Pair(mid, 0 * mid, rad)
+    low, high = stage.bounds(number)
+    assert (low <= -rad).all()
+    assert (high >= rad).all()
+    assert ((low == 0) & (high == 0)).tolist() == [True, True, False, False, False, False]
+    for name, fmt in FORMATS.items():
+        values, decided = stage.rounded(number, fmt)
+        assert not decided[4:].any()
+        assert (values[decided] == 0).all()
+        if not (isinstance(stage, Binary64) and name == "float64"):
+            assert decided[:2].all()
+    assert stage.less(number, stage.number(np.zeros(6)))[1].tolist() == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    inside, decided = stage.within(number, np.zeros(6), np.zeros(6))
+    assert decided.tolist() == [True, True, False, False, False, False]
+    assert inside[:2].all()
+
+
+@FLOATS
 def test_much_is_decided(stage):
     """Of ordinary numbers that are known to the precision of the stage nearly all are rounded and judged."""
     g = np.random.default_rng(14)

@@ -66,3 +66,23 @@ def test_the_gradient_on_the_other_side_of_a_threshold(wrt: str) -> None:
             expected.add(tuple(reference.rounded(v, "float64") for v in values))
         told = {tuple(v.rounded("float64")[0].tolist()) for v in (e, other.enclosure)}
         assert told == expected
+
+
+@pytest.mark.parametrize("shift", [-700, -450, -250, -195, 195, 250, 450, 700])
+@pytest.mark.parametrize("wrt", ["x", "y"])
+def test_powers_of_two_change_no_bit_of_a_gradient(wrt: str, shift: int) -> None:
+    """Of the other row none at all, of the row itself the exponent alone; zeros are among the elements of both."""
+    g = np.random.default_rng(8)
+    x, y = g.standard_normal((2, 30, 5)) * (g.random((2, 30, 5)) < 0.7)
+    x[:, 0], y[:, 1] = 1.5, -0.75
+    near = oracle.cosine_gradient(x, y, wrt=wrt)
+    far = np.ldexp(x, 0 if wrt == "x" else shift), np.ldexp(y, 0 if wrt == "y" else shift)
+    own = np.ldexp(x, shift if wrt == "x" else 0), np.ldexp(y, shift if wrt == "y" else 0)
+    for dtype in oracle.FLOAT_DTYPES:
+        assert oracle.cosine_gradient(*far, wrt=wrt).rounded(dtype).tobytes() == near.rounded(dtype).tobytes()
+    both = oracle.cosine_gradient(*(np.ldexp(v, shift if abs(shift) < 500 else 0) for v in own), wrt=wrt)
+    for found in (oracle.cosine_gradient(*own, wrt=wrt), both):
+        e = found.rounded("float64")
+        scale = np.round(np.log2(np.nanmax(np.abs(e)) / np.nanmax(np.abs(near.rounded("float64")))))
+        assert scale in (-shift, -2 * shift)
+        assert (np.ldexp(e, -int(scale)) == near.rounded("float64")).all()

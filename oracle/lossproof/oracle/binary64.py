@@ -193,6 +193,10 @@ class Binary64:
             pad = size * (4 * U)
             pad += a.rad
             low, high = a.mid - pad, a.mid + pad
+            if (
+                not pad.max(initial=0.0) < np.inf
+            ):  # nothing is known there, and the ends may be one and the same NaN
+                size = np.where(pad < np.inf, size, np.nan)
             exact = size == 0
             if exact.any():
                 zero = exact & (a.rad == 0)

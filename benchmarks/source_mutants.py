@@ -37,10 +37,12 @@ TESTS = {
         f"tests/conformance/test_{n}.py"
         for n in (
             "cases",
+            "conditions",
             "expectation",
             "expected_dtypes",
             "gradient",
             "regions",
+            "relations",
             "training_cases",
             "verdicts",
         )

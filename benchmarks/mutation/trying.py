@@ -27,6 +27,10 @@ COMPILED_IN = (
 """Modules whose functions or constants are part of the compiled kernels."""
 
 
+BROKEN = 99
+"""Exit code of a fork in which the tests were not run as they should."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """What became of a change, after how many seconds, and among how many tests."""
@@ -65,15 +69,16 @@ def attempt(
     """Run the tests in a fork in which the module has the tree for source.
 
     `kernels` holds machine code of the unchanged source, for a module of which none is compiled in (`COMPILED_IN`).
+    Raises RuntimeError where the tests could not be run, or were run over the unchanged module.
     """
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lossproof-mutant-") as scratch:
         pid = os.fork()
         if pid == 0:
-            code = 99
+            code = BROKEN
             try:
                 os.setsid()  # so that what the tests start ends with them
-                if kernels is not None and module.rpartition(".")[2] not in COMPILED_IN:
+                if kernels is not None and kernels.exists() and module.rpartition(".")[2] not in COMPILED_IN:
                     shutil.copytree(kernels, Path(scratch, "numba"))
                 code = _run(root, module, file, tree, tests, Path(scratch))
             except BaseException:
@@ -86,6 +91,8 @@ def attempt(
         said = killer.read_text() if killer.exists() else ""
     if status is None:
         return Tried("timeout", took, len(tests))
+    if os.waitstatus_to_exitcode(status) == BROKEN:
+        raise RuntimeError(f"the tests of a change to {module} could not be run: see the traceback above")
     return Tried("survived" if status == 0 else "killed", took, len(tests), said)
 
 
@@ -110,7 +117,7 @@ def _run(root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[
     """In the fork: 0 where all tests pass."""
     import pytest
 
-    out = os.open(os.devnull, os.O_WRONLY)
+    told, out = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(out, 1)
     os.dup2(out, 2)
     os.environ["NUMBA_CACHE_DIR"] = str(scratch / "numba")  # compiled changes stay out of the user's cache
@@ -119,7 +126,7 @@ def _run(root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[
     import numba
 
     numba.config.reload_config()  # type: ignore[no-untyped-call]
-    _substitute(module, compile(tree, str(file), "exec", dont_inherit=True))
+    loaded = _substitute(module, compile(tree, str(file), "exec", dont_inherit=True))
 
     class Watch:
         def pytest_runtest_logreport(self, report: Any) -> None:
@@ -129,16 +136,26 @@ def _run(root: Path, module: str, file: Path, tree: ast.Module, tests: Sequence[
         pytest_collectreport = pytest_runtest_logreport  # a module that cannot even be imported
 
     os.chdir(root)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no"]
-    return int(pytest.main([*options, *tests], plugins=[Watch()]))
+    # plain: pytest loads what belongs to its plugins, lossproof.conformance among them, by a loader of its own else
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "--assert=plain"]
+    code = int(pytest.main([*options, *tests], plugins=[Watch()]))
+    if module in sys.modules and not loaded:
+        os.dup2(told, 2)
+        raise RuntimeError(f"{module} was loaded, and not with the change")
+    return code
 
 
-def _substitute(module: str, code: CodeType) -> None:
-    """From now on the module's source is this code."""
+def _substitute(module: str, code: CodeType) -> list[str]:
+    """From now on the module's source is this code; the list fills when it is loaded."""
     loader: Any = importlib.machinery.SourceFileLoader
-    theirs = loader.get_code
+    theirs, loaded = loader.get_code, list[str]()
 
     def get_code(self: Any, name: str) -> CodeType:
-        return code if name == module else theirs(self, name)
+        if name != module:
+            found: CodeType = theirs(self, name)
+            return found
+        loaded.append(name)
+        return code
 
     loader.get_code = get_code
+    return loaded

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 
 
 def log2_squared_norms(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """log2(sum x^2) along an axis without overflow or underflow; -inf for a zero row, NaN for a nonfinite one."""
+    """log2(sum x^2) along an axis without overflow or underflow; -inf for a zero row; inf or NaN for a nonfinite one."""
     wide = np.abs(values.astype(np.float64))
     with np.errstate(all="ignore"):
         top = np.max(wide, axis=axis, keepdims=True, initial=0.0)

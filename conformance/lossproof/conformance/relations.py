@@ -35,14 +35,14 @@ def by_relation(
     """
     replies = asker.replies(subject, key)
     failures = []
-    compared = 0
+    compared = False
     for reply in replies:
         first, expected = reply.judged.observed, reply.judged.expected
         changed = change(subject, reply.batch)
         if first is None or expected is None or changed is None or reply.judged.size_differs:
             continue
         second = asker.judged(subject, changed, key.region)
-        compared += 1
+        compared = True
         if second.judged.observed is None or second.judged.size_differs:
             note = second.answer.error.type if second.answer.error else "another number of values"
             failures.append(

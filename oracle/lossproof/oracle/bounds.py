@@ -41,6 +41,8 @@ EXTRA = 8
 """Roundings beyond the d of a dot product: the 8 of u (d + 8)."""
 UP = 1 + 2.0**-40
 """The bounds are computed in float64: a hundred or so roundings, and then some."""
+SHARP = 2.0**-24
+"""The part of kappa that may be left in doubt of kappa and of c."""
 
 
 def growth(count: float | Float, u: float) -> Float:
@@ -70,11 +72,11 @@ def bound(e: Enclosure, dtype: object, grade: str, flush: bool = True) -> Float:
 def flat_bound(e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
     """`bound`, flat."""
     zero = np.zeros(e.problem.size)
-    main = zero if grade == "G0" else e.problem.bound(fmt, grade)
+    main = zero if grade == "G0" else e.problem.bound(fmt, grade) * UP
     # Where the exponent is in doubt, an ulp that changes nothing in the sum may stand for it.
     negligible = main * 2.0**-20
     half = 0.5 * e.exponent_limits(fmt, negligible)
-    return np.where(e.valued, main * (1.0 if grade == "G0" else UP) + half, np.nan)
+    return np.where(e.valued, main + half, np.nan)
 
 
 def rounding(size: Float, count: int, fmt: FloatFormat, grade: str) -> Float:
@@ -91,8 +93,11 @@ def rounding(size: Float, count: int, fmt: FloatFormat, grade: str) -> Float:
 
 
 def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
-    """Upper bounds of kappa = sum |a b| / D and of 1/D, flat; 0 where D vanishes or there is no value."""
-    kappa, inverse = np.zeros(problem.size), np.zeros(problem.size)
+    """Upper bounds of kappa = sum |a b| / D and of 1/D, flat; 0 where D vanishes or there is no value.
+
+    Far below a floor kappa is so small that the first stage, which knows it to some u, may tell nothing of its size.
+    """
+    kappa, inverse, sharp = np.zeros(problem.size), np.zeros(problem.size), np.zeros(problem.size, dtype=bool)
     left = np.flatnonzero(~problem.undefined & ~problem.gone)
     apart = by_norms(problem)
     if apart:
@@ -105,12 +110,12 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
         for rows in problem.row_blocks(arithmetic.block_elements, slice(None) if everything else left):
             c, denominator = problem.cosines(arithmetic, rows, absolute=True)
             with np.errstate(all="ignore"):
-                kappa[rows] = arithmetic.bounds(c)[1]
+                low, high = arithmetic.bounds(c)
+                kappa[rows], sharp[rows] = high, (high < np.inf) & (high - low <= high * SHARP)
                 if not apart:
                     one = arithmetic.number(np.ones(len(kappa[rows])))
                     inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(denominator()))[1]
-        sharp = (kappa[left] < np.inf) & (apart | (inverse[left] < np.inf))
-        left = left[~sharp]
+        left = left[~(sharp[left] & (apart | (inverse[left] < np.inf)))]
         if not left.size:
             break
     return kappa, inverse
@@ -149,35 +154,28 @@ def cosine_bound(problem: CosineProblem, fmt: FloatFormat, grade: str) -> Float:
     # 0.
     m = abs(problem.margin)
     hinge = out + u * m * (1 + u) + u * out
-    gap = (
-        cosine_ends(problem)[1] - problem.margin
-    )  # the upper end: a gap guessed too wide would prove too much
+    # the upper end: a gap guessed too wide would prove too much
+    gap = cosine_ends(problem, kappa * SHARP)[1] - problem.margin
     hinge = np.where(gap < 0, np.maximum(0.0, hinge + gap * (1 - 2 * u)), hinge)
     return np.where(problem.similar, out + u, hinge)
 
 
 def spread(problem: CosineProblem) -> tuple[Float, Float, Float]:
-    """Upper bounds of kappa and 1/D, and c as float64 knows it; flat, 0 where D vanishes or there is no
-    value.
-    """
+    """Upper bounds of kappa, 1/D and |c| with the sign of c; flat, 0 where D vanishes or there is no value."""
     kappa, inverse = conditioning(problem)
-    c = signed_cosine(problem)
+    low, high = cosine_ends(problem, kappa * SHARP)
+    c = np.where(np.abs(low) > np.abs(high), low, high)  # the end of larger magnitude
     return kappa, inverse, np.where(problem.gone, 0.0, np.clip(c, -kappa, kappa))
 
 
-def signed_cosine(problem: CosineProblem) -> Float:
-    """c as far as float64 knows it, the end of larger magnitude, flat; it goes into small terms only."""
-    low, high = cosine_ends(problem)
-    return np.where(np.abs(low) > np.abs(high), low, high)
-
-
-def cosine_ends(problem: CosineProblem) -> tuple[Float, Float]:
-    """Lower and upper end of the first enclosure of c that is finite, flat."""
+def cosine_ends(problem: CosineProblem, doubt: Float) -> tuple[Float, Float]:
+    """Lower and upper end of the first enclosure of c that is no wider than that, flat."""
     low, high = np.zeros(problem.size), np.zeros(problem.size)
 
     def ask(arithmetic: Any, numbers: Any, rows: Any) -> Mask:
         low[rows], high[rows] = arithmetic.bounds(numbers)
-        known: Mask = np.isfinite(low[rows]) & np.isfinite(high[rows])
+        with np.errstate(invalid="ignore"):
+            known: Mask = (high[rows] - low[rows] <= doubt[rows]) & np.isfinite(high[rows])
         return known
 
     Enclosure(problem.as_similarity()).climb(ask)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 from lossproof import oracle
@@ -59,6 +60,94 @@ def test_each_fault_is_told_by_itself(monkeypatch):
         assert environment.faults() == (message,)
         with pytest.raises(environment.FloatEnvironmentError, match=message):
             environment.require()
+
+
+@pytest.mark.parametrize("name", ["two_sum", "fast_two_sum", "two_prod"])
+def test_a_transformation_that_loses_something_is_told(name, monkeypatch):
+    """Each by itself, in the rounded result or in what was rounded away, in one of the elements or in all."""
+    right = getattr(environment, name)
+    for part in (0, 1):
+        for at in (slice(None), slice(8, 9)):
+
+            def wrong(a, b, part=part, at=at):
+                found = [v.copy() for v in right(a, b)]
+                found[part][at] += 2.0**-50
+                return tuple(found)
+
+            monkeypatch.setattr(environment, name, wrong)
+            assert environment.faults() == ("NumPy contracts or reorders elementwise operations",)
+            monkeypatch.setattr(environment, name, right)
+    assert environment.faults() == ()
+
+
+def played(right, wrong_of):
+    """Arrays in which one operation gives something else; everything else of them is as it was."""
+
+    class Odd(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            plain = [v.view(np.ndarray) if isinstance(v, Odd) else v for v in inputs]
+            out = getattr(ufunc, method)(*plain, **options)
+            out = wrong_of(ufunc, plain, out)
+            return out.view(Odd) if isinstance(out, np.ndarray) and out.dtype.kind == "f" else out
+
+        def astype(self, dtype, **options):
+            plain = self.view(np.ndarray)
+            return wrong_of("cast", [plain], plain.astype(dtype, **options))
+
+    return lambda value: right(value).view(Odd)
+
+
+ONE, ULP = 1.0, 2.0**-52
+ROUNDINGS = {
+    "up from below": (np.add, ONE, 0.75 * ULP, ONE),
+    "down from above": (np.add, ONE, 0.25 * ULP, ONE + ULP),
+    "a tie to the odd neighbour below": (np.add, ONE + ULP, 0.5 * ULP, ONE + ULP),
+    "a tie to the odd neighbour above": (np.add, ONE, 0.5 * ULP, ONE + ULP),
+    "a negative number toward zero": (np.subtract, -ONE, 0.75 * ULP, -ONE),
+    "a product that is flushed": (np.multiply, 2.0**-1022, 0.5, 0.0),
+    "a subnormal number that is read as zero": (np.add, 2.0**-1074, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDINGS)
+@pytest.mark.parametrize("at", [slice(None), slice(8, 9)])
+def test_each_way_to_round_wrongly_is_told(name, at, monkeypatch):
+    """One operation of the float64 test gives its other neighbour, or zero."""
+    operation, a, b, instead = ROUNDINGS[name]
+
+    def wrong_of(ufunc, inputs, out):
+        if ufunc is operation and np.all(inputs[0] == a) and np.all(inputs[1] == b):
+            out = out.copy()
+            out[at] = instead
+        return out
+
+    monkeypatch.setattr(environment, "_array", played(environment._array, wrong_of))
+    told = environment.faults()
+    wanted = "subnormal float64" if instead == 0 else "float64 does not round to nearest"
+    assert len(told) == 1
+    assert told[0].startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("value", "instead", "wanted"),
+    [
+        (1.0 + 2.0**-24, 1.0 + 2.0**-23, "float64 to float32"),
+        (1.0 + 3 * 2.0**-24, 1.0 + 2.0**-23, "float64 to float32"),
+        (2.0**-140, 0.0, "subnormal float32"),
+    ],
+)
+@pytest.mark.parametrize("at", [slice(None), slice(8, 9)])
+def test_each_way_to_cast_wrongly_is_told(value, instead, wanted, at, monkeypatch):
+    def wrong_of(ufunc, inputs, out):
+        if ufunc == "cast" and np.all(inputs[0] == value):
+            out = out.copy()
+            out[at] = instead
+        return out
+
+    monkeypatch.setattr(environment, "_array", played(environment._array, wrong_of))
+    told = environment.faults()
+    assert len(told) == 1
+    assert told[0].startswith(wanted)
 
 
 def test_only_a_changed_mode_is_looked_into(monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
+from lossproof.oracle.rows import checked
 
 A = np.ones((2, 3))
 E = oracle.cosine(A, A)
@@ -16,7 +17,17 @@ REFUSED = {
     "axis": (lambda: oracle.cosine(A, A, axis=2), "axis=2.*-2 to 1"),
     "axis below": (lambda: oracle.cosine(A, A, axis=-3), "axis=-3.*-2 to 1"),
     "axis of no integer": (lambda: oracle.cosine(A, A, axis=1.0), "axis=1.0"),
-    "shapes": (lambda: oracle.cosine(A, np.ones((2, 4))), r"\(2, 3\).*\(2, 4\) do not broadcast"),
+    "shapes": (
+        lambda: oracle.cosine(A, np.ones((2, 4))),
+        r"x of shape \(2, 3\) and y of shape \(2, 4\) do not",
+    ),
+    "0-d on the right": (lambda: oracle.cosine_embedding(A, 1.0, 1), "x2 is 0-d"),
+    "ranks": (lambda: oracle.cosine(np.ones(4), A), r"x of shape \(4,\) and y of shape \(2, 3\)"),
+    "length 1 against 0": (
+        lambda: oracle.cosine(np.ones((2, 1)), np.ones((2, 0))),
+        "lengths 1 and 0.*axis -1",
+    ),
+    "axis a bool": (lambda: oracle.cosine(A, A, axis=True), "axis=True"),
     "length 0 against 1": (lambda: oracle.cosine(np.ones((2, 0)), np.ones((2, 1))), "lengths 0 and 1"),
     "score": (lambda: oracle.cosine(A, A, score="angle"), "score='angle'.*similarity, negated, distance"),
     "norm rule": (lambda: oracle.cosine(A, A, norm_rule="l2"), "norm_rule='l2'.*threshold"),
@@ -30,10 +41,22 @@ REFUSED = {
     "bool": (lambda: oracle.cosine(A, A > 0), "y has dtype bool"),
     "object": (lambda: oracle.cosine(np.array([[None]]), A), "x has dtype object"),
     "long double": (lambda: oracle.cosine(A.astype(np.longdouble), A), "x has dtype"),
+    "complex on the right": (lambda: oracle.cosine_embedding(A, A + 1j, 1), "x2 has dtype complex128"),
+    "negative integers": (
+        lambda: oracle.cosine(np.array([-(2**53) - 1]), np.array([1])),
+        "x holds integers beyond",
+    ),
+    "target's dtype": (lambda: oracle.cosine_embedding(A, A, [True, True]), "target has dtype bool"),
+    "labels' dtype": (lambda: oracle.contrastive([True], [0.5]), "labels has dtype bool"),
+    "distances' dtype": (lambda: oracle.contrastive([1], [0.5j]), "distances has dtype complex128"),
+    "answer's dtype": (lambda: oracle.within([True, True], E, 0.1), "answer has dtype bool"),
     "large integers": (lambda: oracle.cosine(np.array([2**60]), np.array([1])), "beyond 2\\^53"),
     "target": (lambda: oracle.cosine_embedding(A, A, [1, 0]), "target holds 0; allowed: 1 and -1"),
     "target's shape": (lambda: oracle.cosine_embedding(A, A, [1, 1, 1]), r"\(3,\).*\(2,\)"),
-    "margin": (lambda: oracle.cosine_embedding(A, A, [1, 1], margin=NAN), "margin=nan"),
+    "margin": (lambda: oracle.cosine_embedding(A, A, [1, 1], margin=NAN), "margin=nan; a finite float64, is"),
+    "margin too long": (lambda: oracle.contrastive([1], [0.5], margin=2**53 + 1), "margin=9007199254740993"),
+    "margin a bool": (lambda: oracle.contrastive([1], [0.5], margin=True), "margin=True is no number"),
+    "similar a bool": (lambda: oracle.contrastive([1], [0.5], similar=True), "similar=True"),
     "labels": (lambda: oracle.contrastive([2, 1], [0.5, 0.5]), "labels holds .*2"),
     "similar": (lambda: oracle.contrastive([1], [0.5], similar=3), "similar=3"),
     "labels' shape": (lambda: oracle.contrastive([1, 1, 1], [0.5, 0.5]), r"\(3,\).*\(2,\)"),
@@ -56,6 +79,35 @@ def test_refused(name):
     call, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_is_just_allowed():
+    """The last integers, numbers of NumPy, labels of every kind, and vectors of either axis."""
+    ends = np.array([[2**53, -(2**53)]])
+    assert (oracle.cosine(ends, ends).lower == 1).all()
+    for margin in (np.float32(0.5), np.int8(1), 2**53):
+        assert oracle.contrastive([1, 0, -1], [0.0, 0.5, 0.5], margin=margin, similar=-1).shape == (3,)
+    for axis in (-1, 0, np.int64(0)):
+        assert oracle.cosine([3.0, 4.0], [3.0, 4.0], axis=axis).lower == 1
+
+
+def test_only_what_nobody_can_write_into_is_not_copied():
+    """Read-only itself and by all that it is a view of; a row that is a copy is laid out in C order."""
+    own = np.arange(12.0).reshape(3, 4).copy()
+    view = own.view()
+    view.flags.writeable = False
+    assert not np.shares_memory(checked("x", own), own)
+    assert not np.shares_memory(checked("x", view), own)
+    fixed = np.frombuffer(own.tobytes()).reshape(3, 4)
+    assert np.shares_memory(checked("x", fixed), fixed)
+    own.flags.writeable = False
+    for kept in (own, own[1:], own.reshape(2, 6)):
+        assert np.shares_memory(checked("x", kept), own)
+    for some in (own.T, np.asfortranarray(own), own.astype(np.float16).T):
+        found = checked("x", some)
+        assert found.flags.c_contiguous
+        assert (found == some).all()
+    assert checked("x", np.float64(3)).shape == ()
 
 
 def test_unsupported_input_is_a_value_error():

@@ -144,13 +144,20 @@ def bound_of_gradient(a, b, parts, factor, dtype, grade, flush):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("rule", "eps"), [("plain", 0.0), ("floor_norm", 1.75), ("add_squared", 0.5)])
 def test_a_gradient(dtype, rule, eps):
-    """Rows small, ordinary and large, so that each of the terms for what may be flushed is the largest somewhere."""
+    """Rows small, ordinary and large, so that each of the terms for what may be flushed is the largest somewhere.
+
+    Twice a weight over 2 or over twice the weight: divisors of either sign, some of them no whole numbers.
+    """
     compared = 0
-    for i, j, weight in ((0, 0, 1.0), (-3, -3, 1.0), (6, 6, -0.75), (7, -3, 1.0), (-3, 7, -3.0)):
+    for i, j, weight, reduction in (
+        (0, 0, 1.0, "mean"), (-3, -3, 1.0, "mean"), (6, 6, -0.75, "mean_by_weight"), (7, -3, 0.375, "mean_by_weight"),
+        (-3, 7, -3.0, "mean"),
+    ):  # fmt: skip
+        factor = 0.5 if reduction == "mean_by_weight" else abs(weight) / 2
         x, y = (np.round(v * 8) / 8 for v in samples.rows("ordinary", "float64", 2, 3, seed=9 * i + j + 50))
         x[0, 0] = y[0, 0] = 0.0
         x, y = np.ldexp(x, i).astype(TYPES[dtype]), np.ldexp(y, j).astype(TYPES[dtype])
-        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps, weights=weight, reduction="mean")
+        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps, weights=weight, reduction=reduction)
         near = np.zeros(2, dtype=bool)
         for other in e.alternatives(dtype):  # beside a clamp the larger of two slopes counts
             near |= other.mask.any(axis=1)
@@ -159,7 +166,7 @@ def test_a_gradient(dtype, rule, eps):
         for n in np.flatnonzero(~near):
             parts = parts_of(x[n], y[n], rule, eps)
             for way, limits in told.items():
-                wanted = bound_of_gradient(x[n], y[n], parts, abs(weight) / 2, dtype, *way)
+                wanted = bound_of_gradient(x[n], y[n], parts, factor, dtype, *way)
                 np.testing.assert_allclose(limits[n], wanted, SLACK)
                 compared += 1
     assert compared >= 8 * len(told)
@@ -187,18 +194,28 @@ def test_a_gradient_summed_over_broadcast_rows(dtype, grade):
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("half", [True, False])
-def test_a_gradient_of_a_contrastive_cost(dtype, half):
-    """2 s (tau + 7 u (t + tau)) and what may be flushed; tau = 0 for similar pairs, whose t is the distance itself."""
-    d = np.array([0.0, 0.25, 1.0, 1.25, 2.0, 30.0, 2.0**-9]).astype(TYPES[dtype])
-    (u, eta), m, s = unit(dtype), 1.25, 0.75 * (0.5 if half else 1.0)
+@pytest.mark.parametrize(
+    ("weights", "reduction", "factor"),
+    [(0.75, "sum", 0.75), (0.75, "mean", 0.75 / 7), (0.75, "mean_by_weight", 1 / 7), (-1.5, "sum", 1.5)],
+)
+def test_a_gradient_of_a_contrastive_cost(dtype, half, weights, reduction, factor):
+    """2 s (tau + 7 u (t + tau)) and what may be flushed; tau = 0 for similar pairs, whose t is the distance itself.
+
+    Without squares 6 u s, and nothing that could be flushed.
+    """
+    d = np.array([0.0, 0.25, 1.25, 2.0, 30.0, 2.0**-9, -0.5]).astype(TYPES[dtype])
+    (u, eta), m, s = unit(dtype), 1.25, factor * (0.5 if half else 1.0)
+    given = {"margin": m, "half": half, "weights": weights, "reduction": reduction}
     for similar in (True, False):
-        e = oracle.contrastive_gradient(
-            np.full(7, int(similar)), d, margin=m, half=half, weights=0.75, reduction="sum"
-        )
-        told = oracle.bound(e, dtype, "G2")
-        for limit, v in zip(told, d.astype(np.float64), strict=True):
+        labels = np.full(7, int(similar))
+        told = oracle.bound(oracle.contrastive_gradient(labels, d, **given), dtype, "G2")
+        plain = oracle.bound(oracle.contrastive_gradient(labels, d, squared=False, **given), dtype, "G2")
+        for limit, other, v in zip(told, plain, d.astype(np.float64), strict=True):
             t = v if similar else max(m - v, 0.0)
             tau = 0.0 if similar else max(0.0, u * (m + abs(m - v)) + min(m - v, 0.0))
-            wanted = 2 * s * (tau + 7 * u * (t + tau)) + (eta * (1 + s) if t or tau else 0.0)
+            wanted = 2 * s * (tau + 7 * u * (abs(t) + tau)) + (eta * (1 + s) if t or tau else 0.0)
             wanted += half_ulp(mpmath.mpf(2 * s * t), dtype)
             assert wanted * (1 - SLACK) <= limit <= wanted * (1 + 20 * u + SLACK)
+            slope = s if similar else s * (v < m)
+            steady = 6 * u * s + half_ulp(mpmath.mpf(slope), dtype)
+            assert steady * (1 - SLACK) <= other <= steady * (1 + 20 * u + SLACK)

@@ -208,6 +208,38 @@ def test_a_vector_takes_one_side_of_a_kink_and_not_both():
         assert (oracle.grade(turn(mixed), e, "float64") == "none").all()
 
 
+def test_a_segment_ends_where_the_tolerance_does():
+    """One t must fit both elements: at the ends and in the middle a tolerance is used up to its last part."""
+    x, y = np.array([[3.0, 4.0]]), np.array([[10.0, 0.0]])  # |x| is exactly eps
+    inside, outside = np.array([1 / 5, 0.0]), np.array([1 / 5 - 9 / 125, -12 / 125])
+    middle, limit = (inside + outside) / 2, 2.0**-10
+    for score, sign in (("similarity", 1), ("negated", -1)):
+        for axis, turn in ((-1, lambda v: v), (0, lambda v: v.T)):
+            e = oracle.cosine_gradient(
+                turn(x), turn(y), axis=axis, score=score, norm_rule="floor_norm", eps=5.0
+            )
+            for at, away in (
+                (inside, (1, 1)), (inside, (1, -1)), (inside, (-1, 1)), (outside, (-1, -1)), (outside, (1, -1)),
+                (middle, (1, -1)), (middle, (-1, 1)),
+            ):  # fmt: skip
+                for share, right in ((1.0, True), (1 + 2.0**-20, False)):
+                    answer = turn(sign * (at + share * limit * np.array(away))[None])
+                    assert (oracle.within(answer, e, limit) == right).all(), (at, away, share)
+            for at, away in ((middle, (1, 1)), (middle, (-1, -1)), (inside, (-1, -1)), (outside, (1, 1))):
+                assert oracle.within(turn(sign * (at + limit * np.array(away))[None]), e, limit).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_what_is_summed_over_rows_is_taken_element_by_element(rows):
+    """Each row of a sum may take another point of its segment; one row alone may not."""
+    x, y = np.array([[3.0, 4.0]]), np.array([[10.0, 0.0]] * rows)  # |x| is exactly eps
+    e = oracle.cosine_gradient(x[0] if rows == 2 else x, y, norm_rule="floor_norm", eps=5.0)
+    mixed = rows * np.array([1 / 5, -12 / 125])
+    assert oracle.within(mixed.reshape(e.shape), e, 1e-9).all() == (rows == 2)
+    beyond = rows * np.array([1 / 5, -12.1 / 125])
+    assert not oracle.within(beyond.reshape(e.shape), e, 1e-9).all()
+
+
 def test_near_a_clamp_the_bound_holds_for_both_sides():
     x, y = np.float32([[3.0, 4.0]]), np.float32([[10.0, 0.0]])
     above, below = (

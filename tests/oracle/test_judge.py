@@ -72,6 +72,59 @@ def test_errors_in_ulp(row, scale, ulps, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("region", ["ordinary", "nearly_orthogonal", "parallel"])
+def test_errors_are_known_to_a_thousandth(dtype, region):
+    """From far beyond the value to a hair beside it; the bound of the first stage is never below them."""
+    x, y = samples.rows(region, dtype, 8, 5, seed=6)
+    e = oracle.cosine(x, y, norm_rule="floor_norm", eps=0.25)
+    exact = [reference.cosine(a, b, "floor_norm", 0.25) for a, b in zip(x, y, strict=True)]
+    near = e.rounded("float64")
+    limit = oracle.bound(e, dtype, "G2").ravel()
+    for away in (0.0, 1e-15, -1e-9, 0.3, -7.0, 1e30):
+        answer = near + away
+        errors = np.array([float(abs(mpmath.mpf(a) - v)) for a, v in zip(answer, exact, strict=True)])
+        told = oracle.error_bounds(answer, e)
+        assert (np.abs(told - errors) <= errors * 2.0**-10).all()
+        assert (told >= errors * (1 - 1e-15)).all()
+        assert (oracle.error_limit(answer, e) >= errors).all()
+        assert (oracle.error_limit(answer, e) <= errors + 1e-13 * (1 + abs(away))).all()
+        ratio = errors / limit
+        excess = oracle.excess(answer, e, dtype, "G2")
+        assert (np.abs(excess - ratio) <= ratio * 2.0**-9).all()
+        assert ((excess <= 1) == oracle.within(answer, e, limit)).all()
+    odd = np.array([np.inf, -np.inf, np.nan] + [0.0] * 5)
+    assert np.isinf(oracle.error_bounds(odd, e)[:3]).all()
+    assert np.isinf(oracle.excess(odd, e, dtype, "G2")[:3]).all()
+    assert np.isfinite(oracle.error_bounds(odd, e)[3:]).all()
+
+
+def test_a_value_that_is_undefined_or_documented_to_be_nan():
+    """Undefined: no answer is right, and no error is known. NaN by documentation: NaN alone is right."""
+    x, y = np.array([[0.0, 0.0], [3.0, 4.0], [np.inf, 1.0]]), np.array([[1.0, 2.0], [1.0, 0.0], [1.0, 1.0]])
+    answer = np.array([np.nan, 0.5, np.nan])
+    for zero, first in ((None, False), (np.nan, True), (0.0, False)):
+        e = oracle.cosine(x, y, zero=zero)
+        assert e.nan.tolist() == [first, False, False]
+        assert e.undefined.tolist() == [zero is None, False, True]
+        for dtype in oracle.FLOAT_DTYPES:
+            rounded = e.rounded(dtype).astype(np.float64)
+            assert np.isnan(rounded).tolist() == [zero is None or first, False, True]
+            assert not e.undecided(dtype).any()
+            assert np.isnan(oracle.bound(e, dtype, "G2")).tolist() == [zero is None or first, False, True]
+        assert (
+            np.isnan(e.lower).tolist() == np.isnan(e.upper).tolist() == [zero is None or first, False, True]
+        )
+        assert oracle.within(answer, e, 0.2).tolist() == [first, True, False]
+        assert oracle.within(answer, e, np.inf).tolist() == [first, True, False]
+        assert (oracle.grade(answer, e, "float32") == "G0").tolist() == [first, False, False]
+        errors, excess = oracle.error_bounds(answer, e), oracle.excess(answer, e, "float32", "G2")
+        for told in (errors, excess):
+            assert np.isnan(told).tolist() == [zero is None, False, True]
+            assert told[0] == (0 if first else np.inf) or zero is None
+        assert abs(errors[1] - 0.1) < 1e-4
+
+
+@pytest.mark.parametrize("dtype", TYPES)
 def test_grades_are_what_the_bounds_say(dtype):
     x, y = samples.rows("ordinary", dtype, 16, 12, seed=4)
     e = oracle.cosine(x, y)

@@ -117,8 +117,14 @@ def test_what_is_near_to_a_tie_or_to_zero_is_refined():
             assert up.rounded(fmt) == 1 + 2.0 ** (1 - fmt.precision), name
             assert down.rounded(fmt) == 1.0
             assert (-up).rounded(fmt) == -(1 + 2.0 ** (1 - fmt.precision))
-        assert Real(1 - near, roots).bounds() == (1.0, math.nextafter(1.0, 2))
-        assert Real(near - 1, tuple((-s, q) for s, q in roots)).bounds() == (math.nextafter(-1.0, -2), -1.0)
+        for shift in (0, 90, 500, -200, -900):  # also where the first bits lie far from the point
+            unit = fmpq(2) ** shift
+            scaled = tuple((s * unit, q) for s, q in roots)
+            low = (math.ldexp(1.0, shift), math.ldexp(math.nextafter(1.0, 2), shift))
+            assert Real((1 - near) * unit, scaled).bounds() == low
+            assert (-Real((1 - near) * unit, scaled)).bounds() == (-low[1], -low[0])
+            for v, wanted in ((1 + fmpq(1, 1 << 53), low[1]), (1 - fmpq(1, 1 << bits), low[0])):
+                assert Real((v - near) * unit, scaled).rounded(FORMATS["float64"]) == wanted
     beyond = Real(-roots_below(3 * LIMIT_BITS), roots)
     with pytest.raises(Undecided, match="2 square roots"):
         beyond.sign()
@@ -166,6 +172,10 @@ def test_casters_round_once(name):
     strange = formats.cast(np.array([np.nan, np.inf, -np.inf]), fmt).astype(np.float64)
     assert np.isnan(strange[0])
     assert strange[1:].tolist() == [np.inf, -np.inf]
+    if name != "float64":  # the quiet NaN that casts of NumPy and ml_dtypes give as well
+        for sign in (1.0, -1.0):
+            nan = np.array([np.copysign(np.nan, sign)])
+            assert formats.cast(nan, fmt).tobytes() == nan.astype(fmt.dtype).tobytes()
     for _ in range(300):
         bits = int(g.integers(fmt.precision + 2, 90))
         n = int.from_bytes(g.bytes(12), "big") >> 96 - bits | 1 << bits - 1

@@ -109,3 +109,46 @@ def test_reductions_chain():
     twice = oracle.reduce(oracle.reduce(e, "none", [1.0, 2.0, 3.0]), "sum")
     once = oracle.reduce(e, "sum", [1.0, 2.0, 3.0])
     assert twice.rounded("float64") == once.rounded("float64")
+
+
+def test_at_most_64_values_of_a_sum_are_told_apart():
+    """Each row at a threshold may lie on either side: 64 sums of six such rows, and of three with both norms there."""
+    at, away = np.array([0.6, 0.8]), np.array([0.5, 3.0])  # no floats: the norm is 1 but for a rounding
+    for rows, both in ((6, False), (3, True)):
+        for count, fits in ((rows, True), (rows + 1, False)):
+            x, y = np.tile(at, (count, 1)), np.tile(at if both else away, (count, 1))
+            mean = oracle.reduce(oracle.cosine(x, y, norm_rule="threshold", eps=1.0), "mean")
+            if fits:
+                assert len(mean.alternatives("float64")) == 63
+                continue
+            with pytest.raises(
+                oracle.UnsupportedInput, match=f"{(4 if both else 2) ** count} values are right here"
+            ):
+                mean.alternatives("float64")
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean_by_weight"])
+def test_each_choice_of_sides_gives_its_own_sum(reduction):
+    """Rows at a threshold, with weights: every mixture of the two sides is right, and no other sum."""
+    x = np.array([[0.3, 0.4], [3.0, 4.0], [0.4, 0.3]])
+    y = np.array([[0.5, 3.0], [1.0, 1.0], [-2.0, 5.0]])
+    weights = [2.0, 0.5, 1.0]
+    e = oracle.cosine(x, y, norm_rule="threshold", eps=0.5)
+    total = oracle.reduce(e, reduction, weights)
+    others = total.alternatives("float32")
+    assert len(others) == 3
+    plain = [float(reference.cosine(a, b)) for a, b in zip(x, y, strict=True)]
+    norms = np.linalg.norm(x, axis=1)
+    ones = [c * norm for c, norm in zip(plain, norms, strict=True)]
+    wanted = set()
+    for first in (plain[0], ones[0]):
+        for last in (plain[2], ones[2]):
+            value = 2 * first + 0.5 * plain[1] + last
+            wanted.add(round(value / (3.5 if reduction == "mean_by_weight" else 1), 12))
+    told = {round(float(v.lower), 12) for v in (total, *(o.enclosure for o in others))}
+    assert told == wanted
+    for other in others:
+        assert other.mask
+        theirs = oracle.bound(other.enclosure, "float32", "G2")
+        assert theirs > oracle.bound(total, "float32", "G2") / 4
+        assert oracle.within(np.float32(other.enclosure.lower), total, theirs)

@@ -45,3 +45,16 @@ def test_the_gradient_of_a_zero_row_next_to_a_tie(exponent: int) -> None:
         assert gradient.rounded("float64")[0, 0] == float(high if above else low)
         assert gradient.lower[0, 0] == float(low)
         assert gradient.upper[0, 0] == float(high)
+
+
+@pytest.mark.parametrize("shift", [-500, -450, -300])
+@pytest.mark.parametrize("rule", ["floor_norm", "floor_product"])
+def test_the_bound_of_the_gradient_of_a_zero_row(rule: str, shift: int) -> None:
+    """b / D with D = eps |b| or eps: the first stage knows c there, which is 0, and not D, whose square underflows."""
+    eps, y = 2.0**shift, np.ldexp([[3.0, 4.0]], 196)
+    gradient = oracle.cosine_gradient([[0.0, 0.0]], y, norm_rule=rule, eps=eps)
+    limit = oracle.bound(gradient, "float64", "G2", flush=False)[0]
+    values = gradient.lower[0]
+    u = 2.0**-53
+    wanted = np.abs(values) * ((2 + 12) * u / (1 - 28 * u)) + np.spacing(np.abs(values)) / 2
+    np.testing.assert_allclose(limit, wanted, rtol=1e-9)

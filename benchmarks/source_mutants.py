@@ -36,6 +36,7 @@ TESTS = {
     "conformance": [
         f"tests/conformance/test_{n}.py"
         for n in (
+            "batches",
             "cases",
             "conditions",
             "expectation",

@@ -134,6 +134,8 @@ def test_conditions_on_the_kind_and_shape_of_inputs() -> None:
     for shape, needed in (((), False), ((4,), True), ((4, 3), False), ((4, 3, 1), False)):
         assert true("weights_need_expansion", x=floats, y=floats, w=np.ones(shape)) == needed
     assert not true("weights_need_expansion", x=floats, y=floats)
+    for x, y in ((floats, floats[0, 0]), (floats[0, 0], floats)):  # the result has the rank of the larger one
+        assert true("weights_need_expansion", x=x, y=y, w=np.ones(4))
 
 
 def test_distances_are_squared_by_themselves() -> None:

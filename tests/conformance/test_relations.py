@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from lossproof.conformance import relations
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.batches import Batch
+from lossproof.conformance.expectation import expect
+from lossproof.conformance.judge import reach
 from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
 from lossproof.conformance.property import Outcome
 from lossproof.conformance.relations import by_relation
@@ -56,10 +58,15 @@ def added(what: Callable[[NDArray[Any], int], Any]) -> Answers:
 
 
 def related(
-    answers: Answers, change: str = "swapped", pick: str = "", subject: Subject = SUBJECT, examples: int = 1
+    answers: Answers,
+    change: str = "swapped",
+    pick: str = "",
+    subject: Subject = SUBJECT,
+    examples: int = 1,
+    region: str = "ordinary",
 ) -> Outcome:
-    """The outcome of a relation on ordinary rows."""
-    key = Key("symmetry", "ordinary", "float32", subject.row_wise)
+    """The outcome of a relation on rows of a region."""
+    key = Key("symmetry", region, "float32", subject.row_wise)
     asker = Asker(Computing(answers), examples=examples)
     asker._dead[subject.api] = None  # no smoke question: every question counts
     chosen = getattr(relations, pick) if pick else None
@@ -99,20 +106,32 @@ def test_every_batch_is_asked_and_compared() -> None:
     assert failure.reply.batch.label[-1] == "2"
 
 
-@pytest.mark.parametrize(("times", "apart"), [(1.9, False), (2.1, True)])
-def test_two_answers_may_differ_by_twice_the_bound(times: float, apart: bool) -> None:
-    """Each within the bound of the exact value where they may; only one need be beyond it where they may not."""
-    from lossproof.conformance.expectation import expect
-    from lossproof.conformance.judge import reach
+@pytest.mark.parametrize(("more", "apart"), [(0.0, False), (2.0**-50, True)])
+def test_two_answers_may_differ_by_twice_the_bound_and_no_more(more: float, apart: bool) -> None:
+    """Of orthogonal rows, whose cosine is 0, the second answer is 2 E and the first 0."""
+    bounds: list[NDArray[np.float64]] = []
 
     def answers(arrays: Mapping[str, NDArray[Any]], asked: int) -> Answer:
-        expected = expect(SUBJECT, arrays, {})
-        middle = (np.asarray(expected.value.lower) + np.asarray(expected.value.upper)) / 2
-        off = reach(expected) * times / 2
-        return Answer("value", Array.of(middle + off if asked else middle - off))
+        bounds.append(reach(expect(SUBJECT, arrays, {})))
+        return Answer("value", Array.of(2 * (1 + more) * asked * bounds[0]))
 
-    outcome = related(answers)
-    assert (outcome.verdict == "diverges") == apart
+    assert (related(answers, region="orthogonal").verdict == "diverges") == apart
+
+
+def test_right_answers_to_questions_with_two_values_are_told() -> None:
+    """Below a floor of 100 on the norms, x times 4 and y over 8 halve the value, as documented: neither is wrong."""
+    floored = documented(arrays=COSINE, options=OPTIONS[:1], norm_rule="floor_norm", eps=100.0)
+    outcome = related(
+        lambda arrays, asked: valued((arrays["x"] * arrays["y"]).sum(-1) / 1e4), "scaled", "", floored
+    )
+    (failure,) = outcome.failures
+    assert (outcome.verdict, failure.kind, failure.says, failure.wrong.tolist()) == (
+        "diverges",
+        "batch",
+        "told",
+        [True],
+    )
+    assert not failure.reply.judged.wrong.any()
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -126,19 +145,11 @@ def test_infinities_of_both_signs_are_apart() -> None:
 
 
 def test_rows_without_a_documented_value_are_left_out() -> None:
-    """All rows are zero vectors, for which `plain` gives no value."""
-
-    def empty(subject: Subject, batch: Batch) -> Batch:
-        return replace(batch, arrays={n: np.zeros_like(a) for n, a in batch.arrays.items()})
-
-    key = Key("symmetry", "zero", "float32", SUBJECT.row_wise)
-    asker = Asker(
-        Computing(lambda arrays, asked: valued(np.full(arrays["x"].shape[:-1], float(asked)))), examples=1
+    """All pairs hold a zero vector, for which `plain` gives no value."""
+    outcome = related(
+        lambda arrays, asked: valued(np.full(arrays["x"].shape[:-1], float(asked))), region="zero"
     )
-    asker._dead[SUBJECT.api] = None
-    outcome = by_relation(SUBJECT, key, asker, "batch", "told", relations.swapped)
-    assert outcome.verdict == "undocumented"
-    assert not outcome.failures
+    assert (outcome.verdict, outcome.failures) == ("undocumented", ())
 
 
 @pytest.mark.parametrize(

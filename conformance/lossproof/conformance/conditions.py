@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 
 
 def log2_squared_norms(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """log2(sum x^2) along an axis without overflow or underflow; -inf for a zero row; inf or NaN for a nonfinite one."""
+    """log2(sum x^2) along an axis, without leaving the range: -inf for a zero row, inf or NaN for a nonfinite one."""
     wide = np.abs(values.astype(np.float64))
     with np.errstate(all="ignore"):
         top = np.max(wide, axis=axis, keepdims=True, initial=0.0)
@@ -36,7 +36,7 @@ def holds(
         return np.asarray(any(str(a.dtype) not in FORMATS for a in core))
     if name == "weights_need_expansion":
         weights = by_role.get("weights")
-        return np.asarray(weights is not None and 0 < weights.ndim < core[0].ndim - 1)
+        return np.asarray(weights is not None and 0 < weights.ndim < max(a.ndim for a in core) - 1)
     if name == "empty":
         return np.asarray(any(a.size == 0 for a in core))
     format_ = FORMATS[compute]

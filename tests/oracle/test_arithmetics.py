@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -150,6 +151,35 @@ def test_comparisons_and_choices(stage, reach):
         assert (hidden.rad[~mask] == a.number.rad[~mask]).all()
 
 
+@pytest.mark.parametrize("stage", [STAGES["float64"], STAGES["two slices"]], ids=["float64", "two slices"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_intervals_that_touch_overlap_or_lie_within_one_another(stage, sign):
+    """Every way in which two can lie, to the last unit, with either truth at every end and in the middle."""
+    pairs = []
+    for r, s in product((0.0, 2.0**-52, 2.0**-30, 0.25), repeat=2):
+        for gap in {0.0, r, s, r + s, abs(r - s)}:
+            for mid in (1 + gap, np.nextafter(1 + gap, 2), np.nextafter(1 + gap, 0), 1 - gap):
+                pairs += [(sign * 1.0, r, sign * mid, s), (sign * mid, s, sign * 1.0, r)]
+    ends = list(product((-1, 0, 1), repeat=2))
+    a, ra, b, rb = np.repeat(np.array(pairs), len(ends), axis=0).T
+    turns = np.array(ends * len(pairs))
+    made = Ball if isinstance(stage, Binary64) else (lambda mid, rad: Pair(mid, 0 * mid, rad))
+    true = [
+        [fraction(m) + int(t) * fraction(r) for m, t, r in zip(mid, turn, rad, strict=True)]
+        for mid, turn, rad in ((a, turns[:, 0], ra), (b, turns[:, 1], rb))
+    ]
+    v, w = made(a, ra), made(b, rb)
+    assert holds(stage.maximum(v, w), list(map(max, *true))) == 1
+    less, certain = stage.less(v, w)
+    truth = np.array([x < y for x, y in zip(*true, strict=True)])
+    assert (less == truth)[certain].all()
+    apart = np.abs(a - b) > (ra + rb) * (1 + 1e-12) + 1e-15
+    assert certain[apart].all()
+    larger = stage.maximum(v, w)
+    chosen = np.where(less, rb, ra)
+    assert (larger.rad[apart] == chosen[apart]).all()
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 7, N])
 @pytest.mark.parametrize("reach", ["near 1", "wide"])
 def test_sums_hold_the_value(stage, reach, count):
@@ -171,7 +201,7 @@ def test_sums_hold_the_value(stage, reach, count):
 
 def between(g, n):
     """Float64 numbers at and beside the middle between two numbers of each format, and at the ends of its range."""
-    out = [np.array([0.0, 5e-324, -5e-324])]
+    out = [np.array([0.0, 5e-324, -5e-324, 1.0, -1.0, 2.0, 0.5, -3.0])]
     for fmt in FORMATS.values():
         low, high = max(fmt.emin - fmt.precision, -1074), fmt.emax
         whole = g.integers(1 << (fmt.precision - 1), 1 << fmt.precision, n).astype(float)
@@ -278,6 +308,7 @@ def test_numbers_around_zero(stage):
         values, decided = stage.rounded(number, fmt)
         assert not decided[4:].any()
         assert (values[decided] == 0).all()
+        assert not np.signbit(values[:2]).any() or name == "float64"
         if not (isinstance(stage, Binary64) and name == "float64"):
             assert decided[:2].all()
     assert stage.less(number, stage.number(np.zeros(6)))[1].tolist() == [

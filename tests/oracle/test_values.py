@@ -150,6 +150,25 @@ def test_mixed_dtypes_and_integers():
     check(oracle.cosine([[1, 0]], [[1, 1]]), [reference.cosine([1, 0], [1, 1])])
 
 
+@pytest.mark.parametrize("dtype", samples.DTYPES)
+@pytest.mark.parametrize("rule", oracle.NORM_RULES)
+def test_a_zero_has_no_sign(dtype, rule):
+    """Exact zeros of every score, gradient and weight come out as +0, whichever stage or kernel tells them."""
+    x, y = np.array([[1, 0, 0], [0, 2, 0], [1, 1, 1]]), np.array([[0, 1, 0], [-3, 0, 0], [-1, -1, 2]])
+    x, y = (v.astype(samples.DTYPES[dtype]) for v in (x, y))
+    eps = EPS.get(rule, 0.5)
+    for score in ("similarity", "negated"):
+        e = oracle.cosine(x, y, score=score, norm_rule=rule, eps=eps)
+        gradient = oracle.cosine_gradient(x, y, score=score, norm_rule=rule, eps=eps)
+        for some in (e, oracle.reduce(e, "none", -1.0), oracle.reduce(e, "sum", [-1.0, 1.0, -2.0]), gradient):
+            for name in oracle.FLOAT_DTYPES:
+                values = some.rounded(name).astype(np.float64)
+                assert (values == 0).any()
+                assert not np.signbit(values[values == 0]).any()
+            for values in (some.lower, some.upper):
+                assert not np.signbit(values[values == 0]).any()
+
+
 def test_what_is_not_finite_is_undefined():
     x = np.array([[1.0, np.inf], [np.nan, 1.0], [1.0, 1.0]], dtype=np.float32)
     e = oracle.cosine(x, np.ones((3, 2)), norm_rule="floor_norm", eps=1e-8)

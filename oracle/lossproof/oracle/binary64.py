@@ -132,18 +132,13 @@ class Binary64:
         mid = np.sqrt(np.maximum(a.mid, 0.0))
         # |sqrt a - sqrt a'| = |a - a'| / (sqrt a + sqrt a') <= r / sqrt a', and <= sqrt r in any case
         rad = np.minimum(a.rad / mid, np.sqrt(a.rad) * GROW + TINY)
-        rad = np.where(mid > 0, rad, np.sqrt(a.rad) * GROW + TINY)
         zero = (a.mid == 0) & (a.rad == 0)
         return Ball(mid, np.where(zero, 0.0, (rad + U * mid) * GROW + TINY))
 
     def maximum(self, a: Ball, b: Ball) -> Ball:
-        a_least, b_least = a.mid - a.rad * GROW, b.mid - b.rad * GROW
-        a_most, b_most = a.mid + a.rad * GROW, b.mid + b.rad * GROW
-        only_a = a_least - U * np.abs(a_least) > b_most + U * np.abs(b_most)
-        only_b = b_least - U * np.abs(b_least) > a_most + U * np.abs(a_most)
-        either = np.maximum(a.rad, b.rad)
-        rad = np.where(only_a, a.rad, np.where(only_b, b.rad, either))
-        return Ball(np.maximum(a.mid, b.mid), rad)
+        larger, certain = self.less(a, b)
+        chosen, either = np.where(larger, b.rad, a.rad), np.maximum(a.rad, b.rad)
+        return Ball(np.maximum(a.mid, b.mid), np.where(certain, chosen, either))
 
     def less(self, a: Ball, b: Ball) -> tuple[Mask, Mask]:
         gap = b.mid - a.mid
@@ -213,8 +208,8 @@ class Binary64:
 
 
 def _squared_norm(q: Float, gamma: float) -> Ball:
-    """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe
-    range.
+    """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe range, in which
+    squares that underflow are far below what GROW adds.
     """
-    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW) + TINY, np.inf)
+    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW), np.inf)
     return Ball(q, np.where(q == 0, 0.0, known))

@@ -178,7 +178,10 @@ class DoubleDouble:
             low = np.where(over, a.hi, np.where(under, below, np.nextafter(low, -np.inf)))
             high = np.where(over, above, np.where(under, a.hi, np.nextafter(high, np.inf)))
             exact = (a.rad == 0) & (a.lo == 0)
-            low, high = np.where(exact, a.hi, low), np.where(exact, a.hi, high)
+            low, high = (
+                np.where(exact, a.hi + 0.0, low),
+                np.where(exact, a.hi + 0.0, high),
+            )  # no zero below zero
         return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
     def rounded(self, a: Pair, fmt: FloatFormat) -> tuple[Float, Mask]:
@@ -186,7 +189,7 @@ class DoubleDouble:
             with np.errstate(all="ignore"):
                 first, last = self._shifted(a)
             settled = np.isfinite(first) & np.isfinite(last) & (first == last)
-            return first, settled & ((first != 0) | (a.rad == 0))
+            return first + 0.0, settled & ((first != 0) | (a.rad == 0))
         return cast_ends(*self.bounds(a), fmt)
 
     def within(self, a: Pair, answer: Float, tolerance: Float) -> tuple[Mask, Mask]:

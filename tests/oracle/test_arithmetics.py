@@ -187,6 +187,7 @@ def test_sums_hold_the_value(stage, reach, count):
     number = stage.take(a.number, slice(0, count))
     true = sum(a.true[:count], fmpq(0))
     assert holds(stage.sum(number), [true]) == 1
+    assert len(stage.bounds(stage.sum(number))[0]) == 1
     some = np.random.default_rng(12).standard_normal(2 * count)
     some[count:] = -some[:count]  # all cancels but for what is rounded
     some[count // 2 :] *= 1 + 2.0**-40
@@ -336,6 +337,14 @@ def test_much_is_decided(stage):
     for name, fmt in FORMATS.items():
         if name != "float64" or isinstance(stage, DoubleDouble):
             assert stage.rounded(number, fmt)[1].mean() > 0.98
+    round_numbers = np.array([1.0, -1.0, 2.0, 0.5, -3.0])
+    for rad in (0.0, 2.0**-70):
+        few = Ball if isinstance(stage, Binary64) else (lambda v, r: Pair(v, 0 * v, r))
+        for name, fmt in FORMATS.items():
+            values, decided = stage.rounded(few(round_numbers, np.full(5, rad)), fmt)
+            if name != "float64" or isinstance(stage, DoubleDouble):
+                assert decided.all()
+                assert (values == round_numbers).all()
     slack = np.abs(mid) * 1e-14
     for answer, inside in ((mid, True), (mid + 4 * slack, False)):
         said, decided = stage.within(number, answer, slack)

@@ -40,6 +40,21 @@ def test_norms_at_the_ends_of_a_stage(name):
             assert (zero[0].rad[:2] == 0).all()
 
 
+@pytest.mark.parametrize("one", [np.array([1.0]), np.array([1.0, 3.0])])
+def test_double_double_gives_up_numbers_of_2_to_the_900(one):
+    """Products, quotients and roots from there on: splitting them could overflow."""
+    stage = STAGES["two slices"]
+    for low, size, high in ((450, 449.9, 451), (449, 450.9, 460)):
+        a, b = stage.number(one * 2.0**low), stage.number(one * 2.0**size)
+        beyond = stage.number(one * 2.0**high)
+        assert np.isfinite((a * b).rad[0])
+        assert not np.isfinite((a * beyond).rad).any()
+    for n, known in ((899, True), (900, False)):
+        v = stage.number(np.array([1.0, 2.0**n]))
+        assert np.isfinite((v * stage.number(np.ones(2))).rad).tolist() == [True, known]
+        assert np.isfinite((v / stage.number(np.ones(2))).rad).tolist() == [True, known]
+
+
 @pytest.mark.parametrize("lengths", [(1, 1), (5, 5), (40, 40), (1, 40), (40, 1)])
 @pytest.mark.parametrize("name", [*ENDS, "exact"])
 def test_what_is_said_of_rows_near_the_ends_is_right(name, lengths):

@@ -7,8 +7,8 @@ import pytest
 
 from lossproof import oracle
 from lossproof.oracle import fused, fused_float64
-from lossproof.oracle.binary64 import Binary64, Products, U
-from lossproof.oracle.double_double import EPS
+from lossproof.oracle.binary64 import Ball, Binary64, Products, U
+from lossproof.oracle.double_double import EPS, DoubleDouble, Pair
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.rows import Block
 from lossproof.oracle.sliced_dots import second_width, sliced_dots
@@ -16,7 +16,7 @@ from lossproof.oracle.slices import SLICE
 
 from . import samples
 
-FIRST = Binary64()
+FIRST, PAIRS = Binary64(), DoubleDouble()
 LENGTHS = [1, 3, 8, 16, 41, 300]
 MORE = 1 + 1e-4
 """What a radius may exceed the formula by, for covering its own roundings and the second order."""
@@ -66,6 +66,60 @@ def test_whole_gradients_of_the_first_stage(length, score):
     assert (whole.mid == some.mid).all()
     assert (whole.rad >= some.rad * (1 - 1e-12)).all()
     assert (whole.rad <= some.rad * 1.5).all()
+
+
+def test_operations_of_double_double():
+    """16 u^2 of the result covers 3 u^2 of a sum, 5 u^2 of a product, 15 u^2 + 56 u^3 of a quotient and 25/8 u^2 of a
+    root; what is known of the operands comes on top.
+    """
+    g = np.random.default_rng(3)
+    a, b = (Pair(v, v * 2.0**-54 * g.uniform(-1, 1, 50), 0 * v) for v in g.uniform(1, 4, (2, 50)))
+    for found, operands in (
+        (a + b, 3),
+        (a - b, 3),
+        (a * b, 5),
+        (a / b, 15 + 56 * U),
+        (PAIRS.sqrt(a), 25 / 8),
+    ):
+        assert (found.rad >= operands * U * U * np.abs(found.hi)).all()
+        np.testing.assert_allclose(found.rad, 16 * U * U * np.abs(found.hi), rtol=1e-12)
+    r, s = 2.0**-60, 2.0**-58
+    c, d = Pair(a.hi, a.lo, np.full(50, r)), Pair(b.hi, b.lo, np.full(50, s))
+    for found, wanted in (
+        (c + d, r + s),
+        (c - d, r + s),
+        (c * d, r * b.hi + s * a.hi),
+        (c / d, r / b.hi + s * a.hi / b.hi**2),
+        (PAIRS.sqrt(c), r / np.sqrt(a.hi)),
+    ):
+        np.testing.assert_allclose(found.rad, wanted + 0 * a.hi, rtol=1e-9)
+
+
+def test_operations_of_the_first_stage():
+    """u of the result and what is known of the operands."""
+    a, b = np.random.default_rng(3).uniform(1, 4, (2, 50))
+    for r, s in ((0.0, 0.0), (2.0**-40, 0.0), (0.0, 2.0**-40), (2.0**-40, 2.0**-38)):
+        v, w = Ball(a, np.full(50, r)), Ball(b, np.full(50, s))
+        for found, wanted in (
+            (v + w, r + s),
+            (v - w, r + s),
+            (v * w, r * b + s * a),
+            (v / w, r / b + s * a / b**2),
+            (FIRST.sqrt(v), r / np.sqrt(a)),
+        ):
+            total = wanted + U * np.abs(found.mid)
+            assert (found.rad >= total * (1 - 1e-15)).all()
+            assert (found.rad <= total * (1 + 1e-11)).all()
+
+
+@pytest.mark.parametrize(("length", "count"), [(1, 1), (1024, 1), (1025, 2)])
+def test_a_second_slice_is_cut_from_long_rows(length, count):
+    """Up to 1,024 elements one slice is tried first; a stage of two slices cuts two of every row."""
+    x, y = sides(length)
+    one, two = (DoubleDouble(n).dots(Block(x, y)) for n in (1, 2))
+    for found, wanted in zip((one, two), (count, 2), strict=True):
+        for number, sliced in zip(found, sliced_dots(Block(x, y), wanted), strict=True):
+            assert (number.rad == sliced.rad).all()
 
 
 def rests(x, y, d, gamma, finer):

@@ -42,6 +42,8 @@ TESTS = {
             "expectation",
             "expected_dtypes",
             "gradient",
+            "judge",
+            "property",
             "regions",
             "relations",
             "training_cases",

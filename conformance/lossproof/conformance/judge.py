@@ -121,22 +121,20 @@ def measured(
     bound = reach(expected, flush)
     wrong = ~_right(values, expected, bound) & ~np.asarray(value.undefined)
     with np.errstate(all="ignore"):
-        error = np.asarray(oracle.error_limit(values, value, compute))
-        ratio = np.where(error == 0, 0.0, error / bound)
-    ratio = np.where(
-        wrong | (ratio <= 1), ratio, 1.0
-    )  # the limit on a distance is cruder than the test of it
-    return wrong, ratio
+        ratio = np.asarray(oracle.error_limit(values, value, compute)) / bound
+    # the limit on a distance is cruder than the test of it; of values that are not documented it is NaN
+    return wrong, np.where(wrong, ratio, np.fmin(ratio, 1.0))
 
 
 def _right(values: NDArray[Any], expected: Expected, bound: NDArray[np.float64]) -> Mask:
     """Values within their bound, and infinities where the exact value with its bound leaves the range."""
     value = expected.value
     right = np.asarray(oracle.within(values, value, bound, expected.compute))
-    endless = np.isinf(values.astype(np.float64))
+    wide = values.astype(np.float64)
+    endless = np.isinf(wide)
     if endless.any():
         with np.errstate(invalid="ignore", over="ignore"):
-            far = np.where(values > 0, np.asarray(value.upper), -np.asarray(value.lower)) + bound
+            far = np.where(np.signbit(wide), -np.asarray(value.lower), np.asarray(value.upper)) + bound
             # a float64 result of a documented computation in float32 overflows where float32 does
             largest = min(FORMATS[name].largest for name in (str(values.dtype), expected.compute))
             right = right | (endless & (far > largest))
@@ -190,7 +188,8 @@ def grade(answers: Sequence[Judged]) -> str:
     if not valued:
         return ""
     first = valued[0].expected
-    last = accepted(first.compute) if first and not first.cast else "G2"
+    assert first is not None
+    last = "G2" if first.cast else accepted(first.compute)
     return next((g for g in ("G0", "G1", "G2") if all(_reaches(j, g) for j in valued)), last)
 
 

@@ -201,17 +201,15 @@ def _worst(judged: Sequence[Judged]) -> tuple[float | None, float | None, str]:
 
 
 def _farthest(judged: Sequence[Judged]) -> tuple[int, Judged] | None:
-    """The value whose distance over the bound is largest: its index in C order, and the answer it belongs to."""
+    """The value whose distance over the bound is largest: its index in C order, and the answer it belongs to.
+
+    The answers are those that something is documented of; of equal distances the first counts.
+    """
     best: tuple[float, int, Judged] | None = None
     for j in judged:
-        if (
-            j.observed is None
-            or j.size_differs
-            or j.observed.size != j.ratio.size
-            or not (~j.undefined).any()
-        ):
+        if j.size_differs or j.undefined.all():
             continue
-        ratio = np.where(j.undefined, -1.0, np.nan_to_num(j.ratio, nan=np.inf)).ravel()
+        ratio = np.where(j.undefined, -np.inf, np.nan_to_num(j.ratio, nan=np.inf)).ravel()
         at = int(np.argmax(ratio))
         if best is None or ratio[at] > best[0]:
             best = (float(ratio[at]), at, j)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lossproof.conformance.asker import Asker
+from lossproof.conformance.case_values import last_digit
 from lossproof.conformance.cases import case_keys, judge_case
 from lossproof.conformance.client import Worker
 from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
@@ -126,6 +127,10 @@ def test_oracle(put: Put) -> None:
     far = put("wrong_sign", **asked)
     assert far.ratio is not None
     assert far.ratio > 1e4  # twice 0.96 over a bound of a few ulps
+    right = put("keeping_dims", property="shape", **asked)  # but for its shape
+    assert right.ratio is not None
+    assert right.error is not None
+    assert (0 < right.ratio < 0.5, right.error <= 0.5, right.rows) == (True, True, 1)
 
 
 def test_oracle_where_the_documentation_gives_no_value(put: Put) -> None:
@@ -144,6 +149,32 @@ def test_printed(put: Put) -> None:
     assert diverging(
         put("wrong_sign", expect={"printed": ["0.96"]}), "formula", "neither the printed nor the exact"
     )
+
+
+def test_a_printed_number_is_rounded_by_half_a_unit_at_most(put: Put) -> None:
+    """0.96 rounds to 1.0, within half of 0.1, and is no rounding to 0.9."""
+    assert put("cosine_similarity", expect={"printed": ["1.0"]}).verdict == "conforms"
+    assert diverging(put("cosine_similarity", expect={"printed": ["0.9"]}), "documentation")
+
+
+def test_digits_of_what_no_formula_gives_are_met_within_one_unit() -> None:
+    """The edition refuses integers; what is printed for them is compared with the answer alone."""
+    asked = {
+        "arrays": {n: {"values": v, "dtype": "int32"} for n, v in PAIR.items()},
+        "expect": {"printed": ["0.96"]},
+    }
+    for near in (0.9699, 0.97, 0.95, 0.9501):
+        assert stood(array([near], "float64"), **asked).verdict == "conforms"
+    for far in (0.9701, 0.9499, 0.975, np.nan):
+        assert diverging(stood(array([far], "float64"), **asked), "formula", "neither the printed")
+    assert [last_digit(text) for text in ("-0.999", "12", "1.", "1e-3", "nan", "-inf")] == [
+        1e-3,
+        1,
+        1,
+        1e-3,
+        0,
+        0,
+    ]
 
 
 def test_printed_digits_that_contradict_the_formula(put: Put) -> None:

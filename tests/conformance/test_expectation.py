@@ -129,6 +129,8 @@ def test_eps_is_given_or_default_and_none_is_zero(given: dict[str, Any], norm: i
     subject = documented(options=(eps,), norm_rule="floor_norm")
     x, y = np.array([[3, 4]], np.float32), np.array([[4, 3]], np.float32)
     same(ask(subject, x=x, y=y, **given), [Fraction(24, norm**2)])
+    if "eps" in given and given["eps"] is None:
+        same(ask(subject, x=x / 16, y=y / 16, **given), [Fraction(24, 25)])
 
 
 def test_a_fixed_eps_is_that_of_the_semantics() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.expectation import Silent, expect
+from lossproof.conformance.expectation import Silent, expect, flushed
 from lossproof.conformance.judge import measured
 
 from .test_expectation import FLAT, X, Y, ask, documented, same
@@ -93,9 +93,28 @@ def test_integers_become_the_documented_dtype(rule: str, dtype: str, compute: st
 
 
 def test_integers_beside_floats_follow_the_floats() -> None:
-    found = ask(documented(integers="promote"), x=X.astype(np.int64), y=Y.astype(np.float64))
+    promoted, whole = documented(integers="promote"), X.astype(np.int64)
+    found = ask(promoted, x=whole, y=Y.astype(np.float64))
     assert (found.dtype, found.compute) == ("float64", "float64")
     same(found, sum(FLAT) / 6)
+    assert ask(promoted, x=X.astype(np.float64), y=Y.astype(np.float64)).compute == "float64"
+    narrowest = {"compute_dtype": "narrowest"}
+    assert ask(promoted, narrowest, x=whole, y=Y.astype(np.float16)).compute == "float16"
+    assert ask(promoted, narrowest, x=whole, y=Y.astype(np.int32)).compute == "float32"
+
+
+def test_numbers_below_the_smallest_normal_one_are_flushed() -> None:
+    least = np.float32(2.0**-126)
+    below = np.nextafter(least, np.float32(0))
+    assert flushed(np.array([least, -least, below, -below, 0, 3], np.float32)).tolist() == [
+        least,
+        -least,
+        0,
+        0,
+        0,
+        3,
+    ]
+    assert flushed(np.array([1, 0])).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(("rule", "words"), [("refused", "refuses"), (None, "does not say")])

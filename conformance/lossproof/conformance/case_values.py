@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -135,9 +134,6 @@ def printed_digits(subject: Subject, case: Case, answer: Answer) -> Outcome:
 
 
 def last_digit(text: Any) -> float:
-    """One unit of the last digit of a printed number: 0.001 for -0.999."""
-    try:
-        exponent = Decimal(re.sub(r"\.$", "", str(text))).as_tuple().exponent
-    except InvalidOperation:
-        return 0.0
-    return float(10.0**exponent) if isinstance(exponent, int) else 0.0
+    """One unit of the last digit of a printed number: 0.001 for -0.999; 0 for a NaN or an infinity."""
+    exponent = Decimal(str(text)).as_tuple().exponent
+    return 10.0**exponent if isinstance(exponent, int) else 0.0

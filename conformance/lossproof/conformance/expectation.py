@@ -139,12 +139,13 @@ def _computing(
             raise Silent("the documentation does not say what integer inputs give")
         if semantics.integers == "refused":
             raise Silent("the documentation refuses integer inputs")
-    if semantics.integers == "promote" and not any(name in FORMATS for name in core):
-        core = ["float32"]  # the frameworks' default floating dtype
+    floats = [name for name in core if name in FORMATS] or [
+        "float32"
+    ]  # the frameworks' default floating dtype
     if semantics.compute_dtype == "input":
-        compute = subject.compute_dtype(*core)
+        compute = subject.compute_dtype(*floats)
     elif semantics.compute_dtype == NARROWEST:
-        compute = min(core, key=lambda name: FORMATS[name].precision)
+        compute = min(floats, key=lambda name: FORMATS[name].precision)
     else:
         compute = str(semantics.compute_dtype)
     fixed = semantics.compute_dtype != "input"
@@ -260,6 +261,6 @@ def expanded(weights: NDArray[Any], shape: tuple[int, ...], rule: str) -> NDArra
     per_sample: weights of shape (batch,) or (batch, d0, ...) are right-expanded with axes of length 1.
     numpy: left to NumPy broadcasting.
     """
-    if rule == "per_sample" and 0 < weights.ndim < len(shape):
+    if rule == "per_sample" and weights.ndim:
         return weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))
     return weights

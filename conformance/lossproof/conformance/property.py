@@ -7,7 +7,7 @@ the target, the seed and the cell alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,8 @@ class Outcome:
     expected: Any = None
     observed: Any = None
     note: str = ""
-    case: Any = field(default=None, hash=False)
-    sample: Any = field(default=None, hash=False)
+    case: Any = None
+    sample: Any = None
 
 
 Cells = Callable[[Subject], Iterable[Key]]

@@ -16,10 +16,11 @@ from lossproof.conformance import cli
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
 from lossproof.conformance.commands.judging import write
-from lossproof.conformance.comparing import CELL, Change, Side, compare
+from lossproof.conformance.comparing import Change, compare
 from lossproof.conformance.differences import difference
 from lossproof.conformance.run import Plan, RunResult, TargetResult, facts, judge_session
 from lossproof.conformance.session import Session
+from lossproof.conformance.sides import CELL, Side
 from lossproof.conformance.targets import Target
 
 from .fake_sessions import DOCUMENTED, FAKES, documented

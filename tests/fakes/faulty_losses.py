@@ -85,6 +85,22 @@ class BroadcastingLoss(CosineLoss):
         return weights
 
 
+class OffByOneLoss(CosineLoss):
+    """Reduced values are off by one where there are several."""
+
+    distance = 1
+
+    def reduced(self, values, weights):
+        value = super().reduced(values, weights)
+        return value + self.distance * (values.size > 1 and np.ndim(value) == 0)
+
+
+class OffByTwoLoss(OffByOneLoss):
+    """By two."""
+
+    distance = 2
+
+
 class ForgetfulLoss(CosineLoss):
     """Its configuration says another axis."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lossproof import reports
+from lossproof.reports.scripts import recorded
 
 from . import make
 
@@ -291,3 +292,41 @@ def test_hostile_text_stays_in_comments_and_strings(tmp_path: Path) -> None:
 def test_what_no_script_can_say_is_an_error(witness: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"script|snippet"):
         reports.reproducer(toy(witness=witness), SNIPPETS)
+
+
+# --- answers recorded in a comparison ---
+
+TWO = {
+    name: {"values": given["values"] * 2, "dtype": "float32", "shape": [2, 2]}
+    for name, given in {"a": A, "b": B}.items()
+}
+RECORDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "value": ({}, VALUE),
+    "first:value": ({"arrays": TWO}, {**VALUE, "first": 1}),
+    "raises": ({}, VALUE),
+    "error": ({"options": {"scale": -1.0}}, {"error": "builtins.ValueError"}),
+    "moves": ({"api": "toy.distance", "probe": "descend", "arguments": {"wrt": "b"}}, {"moves": "closer"}),
+    "bases": (probe("bases"), {"data": ["Loss", "Base", "object"]}),
+    "config": (probe("config"), {"data": {"entries": ["name", "scale"], "config": {"scale": 1.0}}}),
+    "rebuilt:config": (
+        probe("config", init={"scale": 2.0}, arrays={"a": A, "b": B}),
+        {"data": {"entries": ["name", "scale"], "config": {}, "alike": True}},
+    ),
+}
+"""Witness and answer of a release that is right, by how another one is wrong."""
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_answer_is_told_from_another_one(tmp_path: Path, name: str) -> None:
+    witness, answer = RECORDED[name]
+    text = recorded({**toy()["witness"], **witness}, answer, "a change", "toy 1.0", "", SNIPPETS)
+    assert "toy 1.0" in text
+    right = run(tmp_path, text, "")
+    assert right.returncode == 0, right.stdout + right.stderr
+    wrong = run(tmp_path, text, name.split(":")[-1])
+    assert wrong.returncode == 1, wrong.stdout + wrong.stderr
+
+
+def test_no_script_asks_for_an_answer_that_is_not_known() -> None:
+    with pytest.raises(ValueError, match="neither a value nor an error"):
+        recorded(toy()["witness"], {"outcome": "value", "dtype": "float32"}, "", "toy 1.0", "", SNIPPETS)

@@ -6,7 +6,6 @@ whose answers are the same did not change, whatever either page says of them.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from lossproof.conformance.candidates import EXTREME
-from lossproof.conformance.differences import Difference, bounded, difference, refusal
+from lossproof.conformance.differences import Difference, difference, refusal
+from lossproof.conformance.showing import shown
+from lossproof.conformance.sides import CellKey, Row, Sample, Seen, Side, same_question
 
 CLASSES = (
     "newly diverging",
@@ -34,44 +35,11 @@ CLASSES = (
 JUDGED = ("newly diverging", "fixed")
 RELIED_ON = CLASSES[:5]
 """What a user relies on: these classes make a comparison fail."""
-CELL = ("api", "property", "region", "dtype", "variant")
 ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
 EDGES = frozenset({"zero", "below_eps", "tiny_norm", "nonfinite", "empty"})
 OWN = frozenset({"sign", "error", "crash", "hang", "dtype", "reduction", "range"})
 """Kinds of differences that are one cause wherever they show."""
-
-CellKey = tuple[str, ...]
-Row = Mapping[str, Any]
-Sample = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two runs of one target: cells and samples by `CELL`, and what is known of APIs and findings."""
-
-    name: str
-    version: str
-    rows: Mapping[CellKey, Row]
-    samples: Mapping[CellKey, Sample]
-    editions: Mapping[str, str] = field(default_factory=dict)
-    """API -> edition that it was judged by"""
-    drifted: frozenset[str] = frozenset()
-    """APIs whose docstring is none of those that the edition was written from"""
-    findings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """slug -> finding"""
-
-    @property
-    def absent(self) -> frozenset[str]:
-        """The documented APIs that the target does not have: nothing was asked but whether they exist."""
-        count = Counter(key[0] for key in self.rows)
-        lone = (k for k in self.rows if count[k[0]] == 1 and k[1:] == ("signature", "-", "-", "-"))
-        return frozenset(k[0] for k in lone if self.rows[k]["kind"] == "error")
-
-    @property
-    def apis(self) -> frozenset[str]:
-        """The APIs that the run judged."""
-        return frozenset(key[0] for key in self.rows) - self.absent
 
 
 @dataclass(frozen=True)
@@ -92,19 +60,6 @@ class Change:
     old: Mapping[str, Any] = field(default_factory=dict)
     new: Mapping[str, Any] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One changed cell: its class and severity, the cause it belongs to, and how its answers differ, if sampled."""
-
-    key: CellKey
-    kind_of_change: str
-    severity: str
-    cause: tuple[str, ...]
-    kind: str
-    title: str
-    moved: Difference | None
 
 
 def compare(old: Side, new: Side) -> list[Change]:
@@ -134,7 +89,7 @@ def _seen(old: Side, new: Side, key: CellKey) -> Iterator[Seen]:
     wrong = before["verdict"] == "diverges", after["verdict"] == "diverges"
     a, b = old.samples.get(key, {}), new.samples.get(key, {})
     sampled = bool(a.get("answers") and b.get("answers"))
-    if sampled and not _same_question(a, b):
+    if sampled and not same_question(a, b):
         return  # the pages ask different things by the same name
     moved = difference(a["answers"], b["answers"], all(wrong)) if sampled else None
     if moved is None:
@@ -216,13 +171,6 @@ def _severity(moved: Difference, key: CellKey, before: Row, after: Row) -> str:
     return "S2" if key[2] in EDGES or moved.kind in ("dtype", "configuration") else "S1"
 
 
-def _same_question(old: Sample, new: Sample) -> bool:
-    """Whether two samples were asked the same; the mode and the way of passing arrays may differ."""
-    a, b = old.get("question"), new.get("question")
-    names = ("init", "arrays", "options", "probe", "arguments")
-    return not a or not b or all((a.get(n) or {}) == (b.get(n) or {}) for n in names)
-
-
 # --- gathering ---
 
 
@@ -231,8 +179,7 @@ def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
     names = sorted({k[0] for k in keys})
     common = Counter(s.kind_of_change for s in seen)
     class_ = min(common, key=lambda c: (-common[c], CLASSES.index(c)))
-    first = min(seen, key=lambda s: _rank(old, new, s))
-    witness, before, after = _witness(old, new, first)
+    first, (witness, before, after) = shown(old, new, seen)
     told = first.cause[1] if first.kind in ("error", "dtype") and len(first.cause) > 1 else ""
     words = f"{first.kind} {told}" if len(first.cause) > 1 else first.cause[0]
     return Change(
@@ -269,49 +216,6 @@ def _named(changes: Sequence[Change]) -> list[Change]:
         taken.add(slug)
         found.append(replace(change, slug=slug))
     return found
-
-
-def _rank(old: Side, new: Side, seen: Seen) -> tuple[Any, ...]:
-    """How well a cell shows a change: by a question that both sides answered otherwise, plain and short."""
-    key = seen.key
-    shown = _shown(old, new, seen) is not None
-    return not shown, key[2] != "ordinary", key[3] != "float32", seen.severity, len(key[4]), key
-
-
-def _shown(old: Side, new: Side, seen: Seen) -> tuple[Sample, Sample] | None:
-    """The samples of a cell whose kept question shows the change, else None."""
-    a, b = (side.samples.get(seen.key, {}) for side in (old, new))
-    if not all(s.get("question") and s.get("answer") for s in (a, b)) or not _same_question(a, b):
-        return None
-    found = difference([a["answer"]], [b["answer"]])
-    alike = found is not None and (seen.moved is None or found.kind == seen.moved.kind)
-    return (a, b) if alike else None
-
-
-def _witness(old: Side, new: Side, seen: Seen) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]]:
-    """The question that shows a change, and each side's answer to it.
-
-    Where no kept question shows it: the witness of the side that diverges; the other one, of the same edition,
-    conforms in that cell, so its answer is the documented value.
-    """
-    if found := _shown(old, new, seen):
-        a, b = found
-        return dict(b["question"]), bounded(a["answer"]), bounded(b["answer"])
-    before, after = old.rows[seen.key], new.rows[seen.key]
-    if (before["verdict"] == "diverges") ^ (after["verdict"] == "diverges"):
-        row = after if after["verdict"] == "diverges" else before
-        question, wanted, got = (_json(row[n]) for n in ("witness", "expected", "observed"))
-        same_page = old.editions.get(seen.key[0]) == new.editions.get(seen.key[0])
-        if isinstance(question, Mapping) and question.get("api") and isinstance(got, Mapping):
-            documented = dict(wanted) if same_page and (wanted.get("value") or wanted.get("error")) else {}
-            answers = (documented, bounded(got)) if row is after else (bounded(got), documented)
-            return dict(question), dict(answers[0]), dict(answers[1])
-    a, b = (dict((s.samples.get(seen.key, {}).get("answers") or [{}])[0]) for s in (old, new))
-    return {}, a, b
-
-
-def _json(text: Any) -> Any:
-    return json.loads(text) if text else {}
 
 
 # --- APIs, accuracy, documentation ---

@@ -6,8 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
-from lossproof.conformance.comparing import CELL, Change, Side, compare
-from lossproof.conformance.run import TargetResult
+from lossproof.conformance.comparing import Change, compare
+from lossproof.conformance.run import Plan, TargetResult
+from lossproof.conformance.sides import CELL, Asking, Side
+from lossproof.specs import load_specs
+
+PLAN = Plan()
+"""Every API and property, and the seed that is the default."""
 
 TOLD = ("newly diverging", "changed", "changed but undocumented", "error appeared", "error disappeared", "fixed",
         "API removed", "API added")  # fmt: skip
@@ -42,15 +47,20 @@ Visit = Callable[[Sequence[str]], Sequence[TargetResult]]
 """Judges releases, side by side where it can."""
 
 
-def trace(framework: str, releases: Sequence[str], visit: Visit, every: bool = False) -> History:
-    """The releases in which behaviours changed. `releases` oldest first; `every` visits all instead of bisecting."""
+def trace(
+    framework: str, releases: Sequence[str], visit: Visit, every: bool = False, plan: Plan = PLAN
+) -> History:
+    """The releases in which behaviours changed. `releases` oldest first; `every` visits all instead of bisecting.
+
+    `plan` is that by which `visit` judges.
+    """
     seen: dict[str, Side | None] = {}
     failed: dict[str, str] = {}
 
     def look(wanted: Sequence[str]) -> None:
         new = [release for release in wanted if release not in seen]
         for release, result in zip(new, visit(new) if new else (), strict=True):
-            seen[release] = None if result.failed else side(release, result)
+            seen[release] = None if result.failed else side(release, result, plan)
             if result.failed:
                 failed[release] = result.failed
 
@@ -71,14 +81,14 @@ def trace(framework: str, releases: Sequence[str], visit: Visit, every: bool = F
     return History(framework, tuple(order), tuple(visited), failed, tuple(steps))
 
 
-def side(name: str, result: TargetResult) -> Side:
-    """A judged target as a side of a comparison."""
+def side(name: str, result: TargetResult, plan: Plan = PLAN) -> Side:
+    """A target judged by a plan as a side of a comparison."""
     rows = {tuple(str(getattr(row, n)) for n in CELL): asdict(row) for row in result.rows}
     samples = {tuple(str(s[n]) for n in CELL): s for s in result.samples}
     editions = {c.api: c.edition for c in result.claims}
     findings = {f.slug: asdict(f) for f in result.findings}
-    version = result.facts.version if result.facts else ""
-    return Side(name, version, rows, samples, editions, findings=findings)
+    asking = Asking(result.facts, plan.seed, load_specs(plan.specs)) if result.facts else None
+    return Side(name, result.target, rows, samples, editions, findings=findings, asking=asking)
 
 
 def _differ(a: Side | None, b: Side | None) -> bool:

@@ -52,10 +52,11 @@ def sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:
 def sample_of_case(subject: Subject, outcome: Outcome) -> dict[str, Any]:
     """A case's own question with the answer to it; nothing where it could not be judged."""
     case, observed = outcome.case, outcome.observed
-    if case is None or not isinstance(observed, Mapping):
+    if case is None or observed is None:
         return {}
+    answer = dict(observed) if isinstance(observed, Mapping) else {"data": observed}
     put = spelled(asked(subject, case), case.ask, dict(case.arguments))
-    return {"answers": [dict(observed)], "question": put, "answer": dict(observed)}
+    return {"answers": [answer], "question": put, "answer": answer}
 
 
 def _sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "probe": witness.get("probe"),
         "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
         "to_list": str(snippets["to_list"]).strip(),
+        "plain": lambda name: _render(modes[mode]["call"], function="tf.identity", arguments=_name(name)),
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
         "gradient": _gradient(api, arrays, witness, modes[mode]) if ask == "gradient" else None,
         "wrt": witness.get("wrt"),
@@ -94,7 +95,8 @@ def recorded(
 ) -> str:
     """The text of a script that asks `witness` and exits 0 while the answer is the one given, else 1.
 
-    `answer` is what `version` gave: an error, a value with the `tolerance` of each number, or what a probe gives.
+    `answer` is what `version` gave: an error, a value with the `tolerance` of each number (the `first` few in C order,
+    where not all were recorded), or what a probe gives.
     Raises ValueError where no script can tell whether that answer still comes.
     """
     expected = _as_expected(answer, kind)
@@ -114,7 +116,7 @@ def _as_expected(answer: Mapping[str, Any], kind: str) -> dict[str, Any]:
         return {"error": [str(name).rsplit(".", 1)[-1] for name in names]}
     if kind in ("shape", "dtype") and answer.get(kind) is not None:
         return {kind: answer[kind]}
-    for names in (("value", "tolerance"), ("moves",), ("data",)):
+    for names in (("value", "tolerance", "first"), ("moves",), ("data",)):
         if answer.get(names[0]) is not None:
             return {name: answer[name] for name in names if name in answer}
     raise ValueError("the answer is neither a value nor an error")
@@ -164,6 +166,8 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
         return "survives"
     if kind in ("mutation", "nondeterminism", "output") and ask == "call":
         return kind
+    if finding.get("recorded") and "data" in expected:
+        return "data"
     if ask == "config" and expected.get("error") is None:
         return "config"
     if ask == "bases" and isinstance(expected.get("data"), str):

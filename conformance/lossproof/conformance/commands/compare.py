@@ -15,7 +15,8 @@ from lossproof.conformance.cli import BROKEN, FINDINGS, OK
 from lossproof.conformance.commands.judging import Asked, find_targets, judging, judging_options, write
 
 if TYPE_CHECKING:
-    from lossproof.conformance.comparing import Change, Side
+    from lossproof.conformance.comparing import Change
+    from lossproof.conformance.sides import Asking, Side
 
 
 @click.command("compare")
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 @judging_options()
 def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
     """Compare two targets, or two run folders: OLD and NEW. Exit code 1 where something a user relies on changed."""
-    from lossproof.conformance.comparing import CELL, RELIED_ON, compare, order
+    from lossproof.conformance.change_scripts import scripts_of
+    from lossproof.conformance.comparing import RELIED_ON, compare, order
+    from lossproof.conformance.sides import CELL
     from lossproof.reports import comparison
 
     if out is not None:
@@ -42,7 +45,7 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
     scripts: dict[str, str] = {}
     changes = []
     for change, pair in found:
-        mine = _scripts(pair, change)
+        mine = scripts_of(change, *pair)
         scripts |= mine
         changes.append(replace(change, scripts=tuple(f"scripts/{name}" for name in sorted(mine))))
     counting = (
@@ -149,7 +152,7 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
 
 def _sides(path: Path) -> list[Side]:
     """The targets of a run folder as sides of a comparison, in the run's order."""
-    from lossproof.conformance.comparing import CELL, Side
+    from lossproof.conformance.sides import CELL, Side
     from lossproof.reports import read_run, read_samples
 
     run = read_run(path)
@@ -168,9 +171,28 @@ def _sides(path: Path) -> list[Side]:
             {str(c["api"]): str(c["edition"]) for c in claims if c["target"] == target["name"]},
             frozenset(str(d["api"]) for d in target.get("documentation", ())),
             {f["slug"]: f for f in run.findings if f["target"] == target["name"]},
+            _asking(run.run, target),
         )
         for target in run.run["targets"]
     ]
+
+
+def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
+    """How a target was asked; None where the specs of today, or the numbers they draw, are not those of the run."""
+    from importlib import metadata
+
+    from lossproof.conformance.sides import Asking
+    from lossproof.conformance.subject import Facts
+    from lossproof.specs import load_specs, specs_digest
+
+    if (run["lossproof"], run["specs_digest"]) != (metadata.version("lossproof"), specs_digest()):
+        return None
+    companions = dict(word.split("=", 1) for word in target["companions"].split())
+    facts = Facts(
+        target["name"], target["framework"], target["version"], target["companions"], target["python"],
+        target["backend"], target["mode"], {target["framework"]: target["version"], **companions},
+    )  # fmt: skip
+    return Asking(facts, run["seed"], load_specs())
 
 
 def _told(target: Mapping[str, Any]) -> str:
@@ -194,28 +216,3 @@ def _of_target(change: Change, target: str) -> Change:
 def _records(frame: Any) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = frame.to_dict("records")
     return records
-
-
-def _scripts(sides: Pair, change: Change) -> dict[str, str]:
-    """A script for each side: it asks the witness and says whether the answer is still the recorded one."""
-    from lossproof.conformance.targets import facts_of
-    from lossproof.reports.scripts import recorded
-
-    scripts: dict[str, str] = {}
-    kind = change.kind if change.old.get(change.kind) != change.new.get(change.kind) else ""
-    if not change.witness:
-        return scripts
-    for which, side, answer in (("old", sides[0], change.old), ("new", sides[1], change.new)):
-        row = next(row for key, row in side.rows.items() if key[0] in change.apis)
-        witness = dict(change.witness)
-        if witness.get("mode") == next(iter(sides[1].rows.values()))["mode"]:
-            witness["mode"] = row["mode"]
-        if witness.get("probe") == "fit" and witness.get("mode") == "graph":
-            return {}  # a script's weights have no values before the session of graph mode runs
-        try:
-            snippets = facts_of(str(row["framework"])).reproducer.model_dump()
-            text = recorded(witness, answer, f"{change.slug}: {change.title}", side.version, kind, snippets)
-        except (ValueError, KeyError):
-            return {}  # no script can be written from this witness
-        scripts[f"{change.slug}-{which}.py"] = text
-    return scripts

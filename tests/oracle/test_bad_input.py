@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,38 @@ def test_refused(name):
     call, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+MEASURE = {"norm_rule": "plain", "eps": 0.0}
+DEFAULTS = {
+    "cosine": {
+        **MEASURE, "axis": -1, "score": "similarity", "zero": None, "keepdims": False, "broadcast": "expand",
+    },
+    "cosine_embedding": {**MEASURE, "margin": 0.0, "zero": None, "axis": -1},
+    "cosine_matrix": {**MEASURE, "score": "similarity", "zero": None},
+    "contrastive": {"margin": 1.0, "similar": 1, "squared": True, "half": False},
+    "reduce": {"reduction": "none", "weights": None, "empty": None},
+    "cosine_gradient": {
+        **MEASURE, "wrt": "x", "axis": -1, "score": "similarity", "weights": None, "reduction": "sum", "clamp": "held",
+    },
+    "cosine_embedding_gradient": {
+        **MEASURE, "wrt": "x1", "margin": 0.0, "axis": -1, "weights": None, "reduction": "sum",
+    },
+    "contrastive_gradient": {
+        "margin": 1.0, "similar": 1, "squared": True, "half": False, "weights": None, "reduction": "sum",
+    },
+    "bound": {"flush": True},
+    "within": {"dtype": None},
+}  # fmt: skip
+"""What is assumed where nothing is said: other programs rely on it."""
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_what_is_assumed_where_nothing_is_said(name):
+    parameters = inspect.signature(getattr(oracle, name)).parameters.values()
+    told = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert told == DEFAULTS[name]
+    assert {n: type(v) for n, v in told.items()} == {n: type(v) for n, v in DEFAULTS[name].items()}
 
 
 def test_what_is_just_allowed():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
+from lossproof.oracle.bounds import inverse_norms
 
 from . import reference, samples
 from .test_formulas import GRADES, unit
@@ -157,6 +158,19 @@ def test_a_contrastive_cost(dtype, squared, half):
                         wanted = (2 * abs(t) * tau + tau * tau) * (1 + 2 * u) + 2 * u * t * t
                         wanted += eta if t or tau else 0
                     fits(told, wanted * factor, (t * t if squared else t) * factor, dtype)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 300])
+def test_inverse_norms_are_above_and_hardly_so(length):
+    """Of rows of every size, some of whose squares vanish beside others, or altogether; inf where it overflows."""
+    x = np.random.default_rng(length).standard_normal((60, length))
+    x *= np.ldexp(1.0, np.random.default_rng(7).integers(-40, 40, x.shape))
+    x = np.ldexp(x, np.linspace(-1000, 940, 60).astype(int)[:, None])
+    for row, found in zip(x, inverse_norms(x), strict=True):
+        squared = sum((v * v for v in reference.fractions(row)), F(0))
+        above = F(float(found)) ** 2 * squared
+        assert 1 <= above <= 1 + F((2 * length + 60), 1 << 52)
+    assert np.isinf(inverse_norms(np.full((1, length), 5e-324))).all() or length > 4
 
 
 def around(edge, held, blur=4e-12):

@@ -65,7 +65,7 @@ def _near_hinge(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
         reach = error[rows] + 2.0**-52 * (np.abs(low) + np.abs(high) + 2 * abs(problem.margin))
         far = (low > reach) | (high < -reach)
         near[rows] = ~far
-        decided: Mask = far | ((low >= -reach) & (high <= reach)) | (reach == 0)
+        decided: Mask = far | ((low >= -reach) & (high <= reach))
         return decided
 
     Enclosure(problem.as_similarity()).climb(ask)

@@ -5,7 +5,8 @@
 Judges every right implementation, then every mutant of it, as `lossproof try` does. Prints the kill matrix, survivors,
 mutants found under another kind than they deserve, what each property alone kills, and the share killed against time.
 --markdown FILE writes the tables into a page, between its markers; --from FILE reads what --json wrote instead of
-judging anything. Exits 1 where a right implementation is accused, a mutant survives or is found under the wrong kind.
+judging anything, and --budget FILE what it wrote with another --examples. Exits 1 where a right implementation is
+accused, a mutant survives or is found under the wrong kind.
 """
 
 from __future__ import annotations
@@ -66,6 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="sources", type=Path, action="append", default=[], metavar="FILE",
         help="read what --json wrote; repeatable",
     )  # fmt: skip
+    parser.add_argument("--budget", dest="budgets", type=Path, action="append", default=[], metavar="FILE",
+        help="a run with another number of batches, for the table of budgets; repeatable",
+    )  # fmt: skip
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the tables into a page")
     options = parser.parse_args(arguments)
     if options.sources:
@@ -92,9 +96,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         found.write(options.json)
     found = found.in_order(asked_at)  # also what an older order had left
+    others = [read([file]).of(load()) for file in options.budgets]
     if options.markdown:
-        tables.into_page(found, options.markdown)
+        tables.into_page(found, options.markdown, others)
     print(tables.text(found))
+    if others:
+        print(f"\n{tables.budgets([found, *others]).to_string(index=False)}")
     said = failures(found)
     print("\n".join(said) or "every mutant is killed, under the kind that it deserves")
     return 1 if said else 0

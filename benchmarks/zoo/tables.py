@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 
@@ -100,6 +101,24 @@ def curves(run: Run) -> pd.DataFrame:
     )
 
 
+def budgets(runs: Sequence[Run]) -> pd.DataFrame:
+    """What each number of batches a cell kills, and what judging a right implementation costs (the median of all)."""
+    rows = []
+    for run in sorted(runs, key=lambda r: r.examples):
+        costs = [max((c.cost + c.seconds for c in b.cells), default=0.0) for b in run.bases]
+        rows.append(
+            {
+                "batches": run.examples, "mutants": len(run.mutants),
+                "killed": sum(bool(m.diverging) for m in run.mutants),
+                "right kind": sum(m.right for m in run.mutants),
+                "seconds": round(median(costs), 1),
+                "missed": ", ".join(m.slug for m in run.survivors),
+                "another kind": ", ".join(m.slug for m in run.mistaken),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def _curve_words(run: Run) -> str:
     foremost = sum(m.foremost for m in run.mutants)
     count = f"{len(run.mutants)} mutants of {len(run.bases)} right implementations"
@@ -119,13 +138,15 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def into_page(run: Run, page: Path) -> None:
-    """Write the tables between the markers of a page."""
+def into_page(run: Run, page: Path, others: Sequence[Run] = ()) -> None:
+    """Write the tables between the markers of a page; `others` are runs with other numbers of batches."""
     parts = {
         "matrix": matrix(run).pipe(markdown),
         "properties": by_property(run).pipe(markdown),
         "curves": curves(run).pipe(markdown),
     }
+    if others:
+        parts["budgets"] = budgets([run, *others]).pipe(markdown)
     text_ = page.read_text(encoding="utf-8")
     for name, table in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"

@@ -218,3 +218,14 @@ def test_the_tables_name_sole_killers_and_the_share_in_time() -> None:
     assert tables.seconds(run, run.mutants[0]) == 8.0
     assert tables.curve(run).to_dict() == {"1 s": 0.0, "10 s": 1.0, "60 s": 1.0, "in all": 1.0}
     assert tables.matrix(run)["killed by"].tolist() == ["value"]
+
+
+def test_a_budget_is_what_it_kills_and_misses() -> None:
+    whole, short = a_run(cell("diverges", "sign")), replace(a_run(cell("conforms")), examples=1)
+    other = replace(a_run(cell("diverges", "formula")), examples=2)
+    table = tables.budgets([whole, short, other])
+    assert table["batches"].tolist() == [1, 2, 8]
+    assert table["killed"].tolist() == [0, 1, 1]
+    assert table["right kind"].tolist() == [0, 0, 1]
+    assert table["missed"].tolist() == ["np-cosine-negated", "", ""]
+    assert table["another kind"].tolist() == ["", "np-cosine-negated", ""]

@@ -159,22 +159,14 @@ def test_a_printed_number_is_rounded_by_half_a_unit_at_most(put: Put) -> None:
 
 def test_digits_of_what_no_formula_gives_are_met_within_one_unit() -> None:
     """The edition refuses integers; what is printed for them is compared with the answer alone."""
-    asked = {
-        "arrays": {n: {"values": v, "dtype": "int32"} for n, v in PAIR.items()},
-        "expect": {"printed": ["0.96"]},
-    }
+    whole = {n: {"values": v, "dtype": "int32"} for n, v in PAIR.items()}
+    asked: dict[str, Any] = {"arrays": whole, "expect": {"printed": ["0.96"]}}
     for near in (0.9699, 0.97, 0.95, 0.9501):
         assert stood(array([near], "float64"), **asked).verdict == "conforms"
     for far in (0.9701, 0.9499, 0.975, np.nan):
         assert diverging(stood(array([far], "float64"), **asked), "formula", "neither the printed")
-    assert [last_digit(text) for text in ("-0.999", "12", "1.", "1e-3", "nan", "-inf")] == [
-        1e-3,
-        1,
-        1,
-        1e-3,
-        0,
-        0,
-    ]
+    units = {"-0.999": 1e-3, "12": 1.0, "1.": 1.0, "1e-3": 1e-3, "nan": 0.0, "-inf": 0.0}
+    assert {text: last_digit(text) for text in units} == units
 
 
 def test_printed_digits_that_contradict_the_formula(put: Put) -> None:

@@ -17,27 +17,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.zoo.remembering import Memory
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.causes import Explained
-from lossproof.conformance.client import Worker, WorkerError
 from lossproof.conformance.comparing import compare
 from lossproof.conformance.environments import built, remove
 from lossproof.conformance.histories import side
 from lossproof.conformance.property import Outcome
-from lossproof.conformance.run import Plan, TargetResult, facts, judge_session
+from lossproof.conformance.run import Plan, judge_target
 from lossproof.conformance.session import Session
-from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.subject import Facts, Key, Subject
 from lossproof.conformance.targets import Target, TargetUnavailable, parse
-from lossproof.specs import load_specs
 from lossproof.specs.frameworks import load_catalogues
-from lossproof.specs.models import Spec
+from lossproof.specs.models import KnownFinding, Spec
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,12 @@ class Found:
 
 
 class VerdictsOnly(Session):
-    """A session that looks for no causes."""
+    """A session that looks for no causes, those of the ledger included."""
+
+    def __init__(
+        self, facts: Facts, asker: Asker, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
+    ) -> None:
+        super().__init__(facts, asker, specs, ())
 
     def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
         """None."""
@@ -82,24 +84,12 @@ def catalogued() -> Iterator[str]:
                 yield f"{name}[{backend}]=={release}" if backend else f"{name}=={release}"
 
 
-def judged(target: Target, plan: Plan, specs: Sequence[Spec]) -> TargetResult:
-    """Start a target, judge its cells and end it."""
-    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
-        try:
-            with Worker.start(target, Path(folder) / "log.txt") as worker:
-                asker = Asker(worker, plan.seed, plan.examples)
-                session = VerdictsOnly(facts(target, worker.info), asker, specs, ())
-                return judge_session(session, plan, lambda *_: None)
-        except WorkerError as error:
-            return TargetResult(target.name, failed=str(error))
-
-
-def compared(text: str, target: Target, plan: Plan, specs: Sequence[Spec]) -> Found:
+def compared(text: str, target: Target, plan: Plan) -> Found:
     """Judge a target twice and compare."""
     begun = time.perf_counter()
-    results = [judged(target, plan, specs) for _ in ("once", "again")]
+    results = [judge_target(target, plan, lambda *_: None, VerdictsOnly) for _ in ("once", "again")]
     failed = next((r.failed for r in results if r.failed), "")
-    old, new = (side(text, r) for r in results)
+    old, new = (side(text, r, plan) for r in results)
     return Found(
         text,
         min(len(r.rows) for r in results),
@@ -113,7 +103,7 @@ def compared(text: str, target: Target, plan: Plan, specs: Sequence[Spec]) -> Fo
 
 def all_compared(targets: list[str], examples: int, forget: bool) -> Iterator[Found]:
     """Each target with itself; what was judged is kept as long as the next one is of the same package and backend."""
-    plan, specs = Plan(examples=examples), load_specs()
+    plan = Plan(examples=examples)
     memory, family = Memory(), ""
     for text in targets:
         if text.partition("==")[0] != family:
@@ -125,7 +115,7 @@ def all_compared(targets: list[str], examples: int, forget: bool) -> Iterator[Fo
             yield Found(text, failed=str(error))
             continue
         with memory.in_use():
-            yield compared(text, target, plan, specs)
+            yield compared(text, target, plan)
         for environment in built():  # others may be built meanwhile by somebody else
             if forget and environment.python == target.python and environment.path not in before:
                 remove(environment)

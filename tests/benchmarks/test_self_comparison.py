@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import self_comparison as command
 from lossproof.conformance.run import Plan
-from lossproof.conformance.targets import catalogue_of
-from tests.conformance.fake_sessions import in_place_of, target
+from lossproof.conformance.targets import Target, catalogue_of
+from tests.conformance.fake_sessions import DATA, DOCUMENTED, FAKES, target
 
-PLAN = Plan(examples=1, properties=("value", "sign"))
+PLAN = Plan((DOCUMENTED["function"],), ("value", "sign"), examples=1, specs=DATA)
+
+
+def having(name: str) -> Target:
+    """A release with this fake behind the documented name."""
+    return replace(target(COMPARED_AS=name), adapter=FAKES / "compared_adapter.py")
 
 
 @pytest.mark.parametrize(("name", "unchanged"), [("wrong_sign", True), ("of_this_process", False)])
 def test_what_differs_between_two_processes_is_a_change(name: str, unchanged: bool) -> None:
-    found = command.compared("fake", target(), PLAN, [in_place_of("faulty.cosine_similarity", name)])
+    found = command.compared("fake", having(name), PLAN)
     assert found.cells > 10
     assert found.broken == 0
     assert found.unchanged is unchanged
@@ -22,7 +29,7 @@ def test_what_differs_between_two_processes_is_a_change(name: str, unchanged: bo
 
 
 def test_a_target_that_does_not_start_is_not_unchanged() -> None:
-    found = command.compared("fake", target(FAKE_START="refuse"), PLAN, [])
+    found = command.compared("fake", target(FAKE_START="refuse"), PLAN)
     assert not found.unchanged
     assert "too small for fakes" in found.words
 

@@ -109,8 +109,10 @@ def facts(target: Target, info: WorkerInfo) -> Facts:
     )
 
 
-def judge_target(target: Target, plan: Plan, progress: Progress) -> TargetResult:
-    """Start a target, judge all its cells and end it."""
+def judge_target(
+    target: Target, plan: Plan, progress: Progress, kind: type[Session] = Session
+) -> TargetResult:
+    """Start a target, judge all its cells in a session of this kind and end it."""
     from lossproof.specs import load_ledger, load_specs
 
     with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
@@ -118,7 +120,7 @@ def judge_target(target: Target, plan: Plan, progress: Progress) -> TargetResult
         try:
             progress(target.name, 0, 0, "starting")
             with Worker.start(target, log) as worker:
-                session = Session(
+                session = kind(
                     facts(target, worker.info),
                     Asker(worker, plan.seed, plan.examples),
                     load_specs(plan.specs),

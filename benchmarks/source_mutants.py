@@ -37,6 +37,7 @@ TESTS = {
         f"tests/conformance/test_{n}.py"
         for n in (
             "batches",
+            "case_values",
             "cases",
             "conditions",
             "expectation",

@@ -61,6 +61,7 @@ def test_what_cannot_be_compared_is_wrong_in_every_value(answer: Answer) -> None
     assert found.wrong.tolist() == [True] * 3
     assert found.undefined.tolist() == [False] * 3
     assert np.isposinf(found.ratio).all()
+    assert (found.flush, judged(answer, flush=False).flush) == (True, False)
 
 
 def test_what_is_no_value_is_refused_or_broken_off() -> None:
@@ -73,7 +74,9 @@ def test_what_is_no_value_is_refused_or_broken_off() -> None:
     ):
         found = judged(answer)
         assert (found.refused, found.broken_off) == (refused, broken_off)
-        assert (found.expected is None, found.wrong.size) == (answer.value is None, 3 if answer.value else 0)
+        size = 3 if answer.value else 0
+        assert (found.expected is None, found.wrong.size, found.ratio.size) == (size == 0, size, size)
+        assert not (found.shape_differs or found.size_differs or found.dtype_differs)
     silent = judged(valued(C), subject=documented(arrays=COSINE, options=(), score=None))
     assert (silent.silent, silent.expected, silent.broken_off) == (
         "the documentation gives no sign",

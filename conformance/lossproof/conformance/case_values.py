@@ -59,7 +59,7 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
     with np.errstate(all="ignore"):
         near = np.abs(observed.reshape(wanted.shape) - wanted) <= reach
     same = (
-        near
+        (near & np.isfinite(wanted))
         | (np.isnan(wanted) & np.isnan(observed.reshape(wanted.shape)))
         | (observed.reshape(wanted.shape) == wanted)
     )
@@ -76,7 +76,7 @@ def _reach(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -> ND
         reach = np.asarray(oracle.bound(expected.value, expected.compute, "G2"))
         return np.nan_to_num(reach.reshape(wanted.shape), nan=0.0, posinf=0.0)
     except (Silent, ValueError):
-        size = np.nan_to_num(np.maximum(np.abs(wanted), 1.0), nan=0.0, posinf=0.0)
+        size = np.maximum(np.abs(wanted), 1.0)
         return np.asarray(size * (4 * FORMATS[dtype].unit if dtype in FORMATS else 0.0))
 
 

@@ -91,7 +91,18 @@ def judge(
         far = np.full(expected.shape, np.inf)
         other = observed.size != size
         return Judged(
-            answer, expected, observed, every, ~every, far, shape_differs, other, dtype_differs, wrt=wrt
+            answer,
+            expected,
+            observed,
+            every,
+            ~every,
+            far,
+            shape_differs,
+            other,
+            dtype_differs,
+            "",
+            flush,
+            wrt,
         )
     wrong, ratio = measured(observed.reshape(expected.shape), expected, flush)
     undefined = np.asarray(expected.value.undefined)

@@ -82,9 +82,5 @@ def raised(case: Case, answer: Answer) -> Outcome:
 
 
 def same_class(wanted: str, found: str) -> bool:
-    """Whether a full or last name is the found class's."""
-    return (
-        found == wanted
-        or found.endswith("." + wanted)
-        or found.rsplit(".", 1)[-1] == wanted.rsplit(".", 1)[-1]
-    )
+    """Whether both names, full or not, end in the same class."""
+    return found.rpartition(".")[2] == wanted.rpartition(".")[2]

@@ -7,7 +7,7 @@ import pytest
 from flint import fmpq
 
 from lossproof import oracle
-from lossproof.oracle import fused, kernels
+from lossproof.oracle import fused, fused_float64, kernels
 from lossproof.oracle.binary64 import SAFE, Products
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.rows import Block
@@ -29,7 +29,11 @@ def test_norms_at_the_ends_of_a_stage(name):
     for sign in (1, -1):
         inner, edge, outer = beside(2.0 ** (sign * ENDS[name]))[::sign]
         at = np.array([[inner], [edge], [outer]])
-        for x, y, own in ((at, np.ones((3, 1)), 1), (np.ones((3, 1)), at, 2)):
+        padded = np.pad(at, ((0, 0), (0, 2)))
+        pairs = [(at, np.ones((3, 1)), 1), (np.ones((3, 1)), at, 2), (padded, at * 0 + [1, 2, 3], 1)]
+        if name != "float64":  # four times the same element: twice its norm
+            pairs += [(at / 2, np.ones((3, 4)), 1), (np.ones((3, 4)), at / 2, 2)]
+        for x, y, own in pairs:
             found = STAGES[name].dots(Block(x, y))
             assert np.isfinite(found[own].rad).tolist() == [True, True, False]
             assert np.isfinite(found[3 - own].rad).all()
@@ -96,6 +100,19 @@ def test_norms_at_the_ends_of_the_fused_first_stage(rule):
     assert fused.usable(0.0)
     assert fused.usable(SAFE)
     assert not fused.usable(np.nextafter(SAFE, np.inf))
+
+
+@pytest.mark.parametrize("which", kernels.KERNELS)
+def test_norms_at_the_ends_of_the_kernels_for_float64(which):
+    """Both ends belong to the range in which a row is decided."""
+    kernel = fused_float64
+    if which == "numba":
+        kernel = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+    for sign in (1, -1):
+        at = np.array([[v, 0.0] for v in beside(2.0 ** (sign * 180))[::sign]])
+        other = np.array([[1.0, 3.0]] * 3)
+        for x, y in ((at, other), (other, at)):
+            assert kernel.round_rows(x, y, "similarity", np.empty(3)).tolist() == [2]
 
 
 @pytest.mark.parametrize("which", kernels.KERNELS)

@@ -25,14 +25,17 @@ MORE = 1 + 2.0**-20
 """What covers the second order of gamma, and the rounding of norms."""
 
 
-def sides(length, n=12, repeated=False):
-    x, y = samples.rows("ordinary", "float64", n, length, seed=6)
-    scale = np.ldexp(1.0, np.random.default_rng(length).integers(-60, 60, (2, n, 1)))
-    return np.ascontiguousarray((x * scale[0])[:, : 1 if repeated else None]), y * scale[1]
-
-
 def norm(v):
     return np.sqrt((v * v).sum(axis=1))
+
+
+def sides(length, n=12, repeated=False):
+    """Ordinary rows of all sizes, the squared norms of some of which end just below a power of four."""
+    x, y = samples.rows("ordinary", "float64", n, length, seed=6)
+    for v in (x, y):
+        v[:4] *= (np.sqrt(1 - 2.0 ** -np.array([19, 21, 23, 30])) / norm(v[:4]))[:, None]
+    scale = np.ldexp(1.0, np.random.default_rng(length).integers(-60, 60, (2, n, 1)))
+    return np.ascontiguousarray((x * scale[0])[:, : 1 if repeated else None]), y * scale[1]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -139,6 +142,14 @@ def rests(x, y, d, gamma, finer):
         (2 * b + rest_b) * rest_b,
     )
     return [gamma * v for v in radii]
+
+
+def test_a_second_slice_has_as_many_bits_as_stay_exact():
+    """sqrt(d) 2^w <= 2^25, and w as large as that allows; of no elements there is nothing to cut."""
+    for d in (*range(1, 70), 255, 256, 257, 1 << 20, (1 << 20) + 1, 1 << 40):
+        w = second_width(d)
+        assert d * 4**w <= 4 ** (SLICE - 1) < d * 4 ** (w + 1)
+    assert second_width(0) == second_width(1)
 
 
 @pytest.mark.parametrize("length", LENGTHS)

@@ -213,7 +213,8 @@ def test_units_in_the_last_place(name):
 def test_slices_are_exact(length):
     """Rows are their slices and a rest; slices are whole numbers of quanta, whose dot products are exact."""
     bits = slices.width(length)
-    assert 2 * length * 4**bits <= 2**53 < 16 * length * 4**bits
+    power = 1 << (length - 1).bit_length()
+    assert 2 * power * 4**bits <= 2**53 < 2 * power * 4 ** (bits + 1)
     g = np.random.default_rng(length)
     x = floats(g, 6 * length, -30, 0).reshape(6, length)
     x[0], x[1] = 1 - g.random(length) * 2.0**-20, 0.0  # slices as large as they get, and nothing
@@ -228,6 +229,7 @@ def test_slices_are_exact(length):
             assert (np.abs(part) <= quantum * 2.0**bits).all()
             assert (np.rint(part / quantum) == part / quantum).all()
         assert (np.abs(cut.rest) <= quanta[-1] / 2).all()
+        assert (quanta[-1][:, 0] == 2.0 ** (largest + 1 - len(quanta) * (bits + 1))).all()
         assert len(cut.parts) == count or (len(cut.parts) < count and not cut.rest.any())
         for i in range(6):
             for j in range(0, length, 1 + length // 20):

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof import oracle
+from lossproof.conformance.dtypes import numpy_dtype
 from lossproof.conformance.expectation import Expected, expect
 from lossproof.conformance.judge import Judged, accepted, explains, grade, judge, measured, reach, ulps
 from lossproof.conformance.messages import Answer, Array, ErrorInfo
@@ -76,7 +77,7 @@ def test_what_is_no_value_is_refused_or_broken_off() -> None:
         assert (found.refused, found.broken_off) == (refused, broken_off)
         size = 3 if answer.value else 0
         assert (found.expected is None, found.wrong.size, found.ratio.size) == (size == 0, size, size)
-        assert not (found.shape_differs or found.size_differs or found.dtype_differs)
+        assert [found.shape_differs, found.size_differs, found.dtype_differs] == [False] * 3
     silent = judged(valued(C), subject=documented(arrays=COSINE, options=(), score=None))
     assert (silent.silent, silent.expected, silent.broken_off) == (
         "the documentation gives no sign",
@@ -140,18 +141,15 @@ def test_products_flushed_to_zero_excuse_a_quarter_of_a_value(share: float, excu
 
 def test_products_flushed_to_zero_excuse_a_quarter_of_the_largest_element_of_a_gradient() -> None:
     """Rows ever nearer to where their squares underflow: the share grows past a quarter."""
-    seen = set[bool]()
-    for power in range(56, 64):
-        x, y = ([[a * 2.0**-power, b * 2.0**-power]] for a, b in ((3, 4), (4, 3)))
-        expected = wanted(x, y, wrt="x")
-        largest = np.abs(np.asarray(expected.value.upper)).max()
-        wide = np.asarray(oracle.bound(expected.value, "float32", "G2"))
-        narrow = np.asarray(oracle.bound(expected.value, "float32", "G2", flush=False))
-        beyond = wide > largest / 4
-        np.testing.assert_array_equal(reach(expected, flush=False), np.where(beyond, narrow, wide))
-        np.testing.assert_array_equal(reach(expected), wide)
-        seen |= set(beyond.ravel().tolist())
-    assert seen == {True, False}
+    scale = 2.0 ** -np.arange(56, 64)[:, None]
+    expected = wanted([3, 4] * scale, [4, 3] * scale, wrt="x")
+    largest = np.abs(np.asarray(expected.value.upper)).max(-1, keepdims=True)
+    wide = np.asarray(oracle.bound(expected.value, "float32", "G2"))
+    narrow = np.asarray(oracle.bound(expected.value, "float32", "G2", flush=False))
+    beyond = wide > largest / 4
+    assert set(beyond.ravel().tolist()) == {True, False}
+    np.testing.assert_array_equal(reach(expected, flush=False), np.where(beyond, narrow, wide))
+    np.testing.assert_array_equal(reach(expected), wide)
 
 
 def test_a_gradient_of_0_is_measured_by_the_root_of_what_may_be_flushed() -> None:
@@ -278,6 +276,24 @@ def test_a_bound_that_accepts_everything_explains_nothing_unless_another_row_tel
     assert explained(valued([7, -7, 24]), raw, x, y) == [True, True, True]
     assert explained(valued([7, -7, 25]), raw, x, y) == [False] * 3
     assert explained(valued([7, 1e9, 24]), raw, x, y) == [True, False, True]
+    assert explained(valued([7, -7]), {**raw, "keepdims": True}, x[:2], y[:2]) == [True, True]  # by its shape
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "dtype", "tells"),
+    [
+        ([10, 10], [10, -10], "float32", True),  # 200 times as wide, and still far from 1/4
+        ([4, 1], [-1, 4], "bfloat16", True),  # beyond 1/4, and 17 times as wide
+        ([7, 3.5], [-3.5, 7], "bfloat16", True),  # 61.25 times
+        ([8, 0.5], [-0.5, 8], "bfloat16", False),  # 64.25 times
+    ],
+)
+def test_a_bound_says_nothing_beyond_a_quarter_and_64_times_the_documented_one(
+    x: list[float], y: list[float], dtype: str, tells: bool
+) -> None:
+    """Orthogonal rows, for which 0 is right with and without the norms: bounds are in the ratio of |x| |y| to 1."""
+    a, b = (np.array([r]).astype(numpy_dtype(dtype)) for r in (x, y))
+    assert explained(valued([0], numpy_dtype(dtype)), {"norm_rule": "raw"}, a, b) == [tells]
 
 
 def test_a_rule_that_gives_the_documented_values_explains_them() -> None:

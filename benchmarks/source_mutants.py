@@ -42,6 +42,7 @@ TESTS = {
             "conditions",
             "expectation",
             "expected_dtypes",
+            "expected_gradients",
             "gradient",
             "judge",
             "property",

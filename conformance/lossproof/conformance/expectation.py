@@ -139,9 +139,8 @@ def _computing(
             raise Silent("the documentation does not say what integer inputs give")
         if semantics.integers == "refused":
             raise Silent("the documentation refuses integer inputs")
-    floats = [name for name in core if name in FORMATS] or [
-        "float32"
-    ]  # the frameworks' default floating dtype
+    # of integers alone, the frameworks' default floating dtype
+    floats = [name for name in core if name in FORMATS] or ["float32"]
     if semantics.compute_dtype == "input":
         compute = subject.compute_dtype(*floats)
     elif semantics.compute_dtype == NARROWEST:

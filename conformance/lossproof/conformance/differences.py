@@ -75,14 +75,16 @@ def numbers(answer: Told) -> NDArray[np.float64]:
 def allowed(answer: Told, loose: bool = False) -> NDArray[np.float64]:
     """How far from each value of an answer another may lie and mean the same."""
     values, given = numbers(answer), _flat(answer.get("reach", answer.get("tolerance", [])))
-    known = given.size == values.size and not np.isnan(given).any()
-    if known and not loose:
-        return given
-    finite = np.abs(values[np.isfinite(values)])
+    finite = np.where(np.isfinite(values), np.abs(values), 0.0)
     format_ = FORMATS.get(str(answer.get("dtype")))
     noise = NOISE * format_.unit * float(finite.max(initial=0.0)) if format_ else 0.0
-    own = np.where(np.isfinite(values), UNKNOWN * np.abs(values), 0.0) + noise
-    return np.maximum(own, given) if known else own
+    if given.size != values.size or np.isnan(given).any():
+        return np.asarray(UNKNOWN * finite + noise)
+    if loose:
+        return np.maximum(UNKNOWN * finite + noise, given)
+    # Below one rounding of the answer's dtype: the bound is of a wider one, which did not come.
+    other = given < finite * format_.unit if format_ else np.zeros(given.shape, dtype=np.bool_)
+    return np.where(other, np.maximum(given, noise), given)
 
 
 def bounded(answer: Told) -> dict[str, Any]:

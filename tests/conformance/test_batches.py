@@ -180,6 +180,7 @@ def test_a_batch_says_what_it_was_drawn_for() -> None:
     again = list(batches(SUBJECT, "ordinary", "float16", variant, 5, 3))
     assert [b.arrays["x"].tobytes() for b in again] == [b.arrays["x"].tobytes() for b in found]
     assert {len(b.arrays["x"].reshape(-1)) // b.arrays["x"].shape[0] for b in found} == {64}
+    assert Batch({}, {}).axis == -1  # of a case, whose axis is among its options
     fewer = next(iter(batches(SUBJECT, "ordinary", "float32", PLAIN, 1, 0, rows=8)))
     assert fewer.arrays["x"].size // fewer.arrays["x"].shape[-1] == 8
 

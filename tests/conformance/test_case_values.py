@@ -42,6 +42,13 @@ def test_a_few_ulps_are_four_units_of_the_value_and_of_one_near_0(
     assert (outcome.verdict == "conforms", outcome.rows) == (right, 1)
 
 
+def test_an_answer_to_a_case_is_explained_with_the_allowance_for_flushed_products() -> None:
+    (failure,) = stood(array([5]), expect={"value": [2]}).failures
+    assert failure.reply.judged.flush
+    assert failure.reply.judged.observed == 5
+    assert failure.reply.batch.label == ("case", "c")
+
+
 def test_integers_are_met_exactly() -> None:
     asked: dict[str, Any] = {"arrays": WHOLE, "expect": {"value": [2]}}
     assert stood(array([2], "int32"), **asked).verdict == "conforms"

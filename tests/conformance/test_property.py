@@ -184,6 +184,7 @@ def test_refusals_of_every_question() -> None:
 def test_a_crash_that_did_not_repeat_is_broken() -> None:
     outcome = of(reply(valued(C)), reply(Answer("crash", note="unrepeated crash: 1")), reply(refused()))
     assert (outcome.verdict, outcome.note, outcome.failures) == ("broken", "unrepeated crash: 1", ())
+    assert outcome.rows == 0
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ def layouts(
     compute = subject.compute_dtype(*names) if dtype in FORMATS else "float32"
     # Of mixed dtypes the narrowest counts too, so that a computation in it can be told from others.
     longest = min(LONGEST[name] for name in (compute, *names) if name in FORMATS)
-    longest = min(longest, 64 if region in ("below_eps", "subnormal") else 128)
+    if region in ("below_eps", "subnormal"):
+        longest = min(longest, 64)
     if variant.wrt and region in FAR:
         longest = min(longest, 17)
     common = [v for v in (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128) if v <= longest]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -61,6 +62,14 @@ def test_a_value_that_the_formula_leaves_open_is_met_exactly(put: Put) -> None:
     zero = {"x1": [[0, 0]], "x2": [[4, 3]]}
     assert put("cosine_similarity", arrays=zero, expect={"value": [0]}, **open_).verdict == "conforms"
     assert diverging(put("one_for_zero", arrays=zero, expect={"value": [0.5]}, **open_), "formula")
+
+
+def test_a_value_whose_bound_is_endless_is_met_exactly() -> None:
+    """A sum of 300 products in bfloat16 may be wrong by anything: nothing is excused by that."""
+    ones = {n: {"values": [[1] * 300], "dtype": "bfloat16"} for n in PAIR}
+    asked: dict[str, Any] = {"arrays": ones, "expect": {"value": [1]}}
+    assert stood(array([1], ml_dtypes.bfloat16), **asked).verdict == "conforms"
+    assert diverging(stood(array([0.5], ml_dtypes.bfloat16), **asked), "formula")
 
 
 def test_digits_of_what_no_formula_gives_are_met_within_one_unit() -> None:

@@ -74,7 +74,7 @@ def stood(*answers: Answer, api: str = FUNCTION, **case: Any) -> Outcome:
     return judged(subject_with(api, "cosine_similarity", case), Asker(Stand(list(answers))))
 
 
-def array(values: Any, dtype: str = "float32") -> Answer:
+def array(values: Any, dtype: Any = "float32") -> Answer:
     return Answer("value", Array.of(np.asarray(values, dtype)))
 
 

@@ -206,6 +206,19 @@ def test_a_judged_batch_is_cheap(length):
     assert best < 2e-3
 
 
+def test_an_excess_over_no_bound_at_all():
+    """Half an ulp of zero is no float64: zero alone is right, and everything else is beyond any multiple of it."""
+    x, y = np.tile([1.0, 0.0], (4, 1)), np.tile([0.0, 1.0], (4, 1))
+    e = oracle.cosine(x, y, norm_rule="raw")
+    assert (oracle.bound(e, "float64", "G0") == 0).all()
+    answer = np.array([0.0, 1.0, -1.0, 5e-324])
+    assert oracle.excess(answer, e, "float64", "G0").tolist() == [0.0, np.inf, np.inf, np.inf]
+    assert oracle.within(answer, e, 0.0).tolist() == [True, False, False, False]
+    ratio = oracle.excess(answer, e, "float32", "G2")
+    assert ratio[0] == 0
+    assert (ratio[1:3] > 1e40).all()
+
+
 def test_a_question_leaves_no_trace():
     """Bounds and verdicts do not depend on what was asked before."""
     x, y = samples.rows("nearly_orthogonal", "float64", 32, 8)

@@ -123,9 +123,9 @@ class Binary64:
     def balls(self, products: Products, length: int, repeats: int) -> tuple[Ball, Ball, Ball]:
         """P, Q and R with their error bounds."""
         p, q, r = products
-        gamma = length * U / (1 - length * U) * GROW
+        gamma = length * U / (1 - length * U) * GROW  # which covers the few roundings below as well
         with np.errstate(all="ignore"):
-            spread = gamma * np.sqrt(q) * np.sqrt(r) * (np.sqrt(repeats) * (1 + gamma) * GROW) + TINY
+            spread = gamma * np.sqrt(q) * np.sqrt(r) * (np.sqrt(repeats) * (1 + gamma)) + TINY
             return Ball(p, np.where(p == 0, 0.0, spread)), _squared_norm(q, gamma), _squared_norm(r, gamma)
 
     def sqrt(self, a: Ball) -> Ball:
@@ -209,7 +209,7 @@ class Binary64:
 
 def _squared_norm(q: Float, gamma: float) -> Ball:
     """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe range, in which
-    squares that underflow are far below what GROW adds.
+    squares that underflow are far below what gamma has to spare.
     """
-    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma) * GROW), np.inf)
+    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma)), np.inf)
     return Ball(q, np.where(q == 0, 0.0, known))

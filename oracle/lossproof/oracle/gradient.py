@@ -213,9 +213,9 @@ class CosineGradient:
 
     def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
-        plain = self.kink is None and not self.followed
+        # Under the plain rule, the only one that they know, there is no clamp to turn over or to follow.
         alone = self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
-        return kernels.rounded_gradient(self.problem, fmt) if plain and alone else None
+        return kernels.rounded_gradient(self.problem, fmt) if alone else None
 
     def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some elements from the ladder, through the problem of their pairs alone."""

@@ -222,7 +222,7 @@ def test_questions_about_numbers_near_ties(stage):
     """Bounds enclose, what is called rounded is the nearest number, and `within` is right wherever it is decided."""
     g = np.random.default_rng(13)
     mid = between(g, 12)
-    for share in (0.0, 2.0**-106, 2.0**-52, 2.0**-30):
+    for share in (0.0, 2.0**-106, 2.0**-57, 2.0**-55, 2.0**-52, 2.0**-30):
         a = known(stage, g, mid, np.abs(mid) * share)
         truth = [Fraction(int(v.p), int(v.q)) for v in a.true]
         low, high = stage.bounds(a.number)

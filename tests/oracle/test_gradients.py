@@ -229,6 +229,15 @@ def test_a_segment_ends_where_the_tolerance_does():
                 assert oracle.within(turn(sign * (at + limit * np.array(away))[None]), e, limit).all()
 
 
+def test_a_segment_of_exact_numbers_needs_no_tolerance():
+    """Elements that are 0 on both sides are right at 0, and the ends of the segment are right exactly."""
+    e = oracle.cosine_gradient([[4.0, 0.0, 0.0]], [[8.0, 0.0, 0.0]], norm_rule="floor_norm", eps=4.0)
+    for first in (0.25, 0.125, 0.0):
+        assert oracle.within([[first, 0.0, 0.0]], e, 0.0).all()
+    for answer in ([[0.25, 5e-324, 0.0]], [[0.2500001, 0.0, 0.0]], [[-1e-9, 0.0, 0.0]]):
+        assert not oracle.within(answer, e, 0.0).any()
+
+
 @pytest.mark.parametrize("rows", [1, 2])
 def test_what_is_summed_over_rows_is_taken_element_by_element(rows):
     """Each row of a sum may take another point of its segment; one row alone may not."""

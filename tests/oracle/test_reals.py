@@ -136,6 +136,28 @@ def test_what_is_near_to_a_tie_or_to_zero_is_refined():
         (many + Real(fmpq(0), many.terms[:2])).sign()
 
 
+def test_roots_that_are_rational_after_all():
+    """Zero, a half and a negative number in disguise: signs, bounds and roundings are those of the rational itself."""
+    one, four = fmpq(1), fmpq(4)
+    for sign in (1, -1):
+        for r, terms, value in (
+            (2, ((-one, one), (-one, one)), 0.0),
+            (2, ((-one, four),), 0.0),
+            (0, ((one, four), (-one, four)), 0.0),
+            (3, ((-one, four), (-one / 2, one)), 0.5),
+            (-3, ((one, four), (one / 4, one), (one / 4, one)), -0.5),
+            (0, ((one, fmpq(2)), (-one / 2, fmpq(8))), 0.0),
+        ):
+            v = Real(sign * fmpq(r), tuple((sign * s, q) for s, q in terms))
+            assert v.sign() == sign * np.sign(value)
+            assert isinstance(v.sign(), int)
+            low, high = v.bounds()
+            assert low <= sign * value <= high <= math.nextafter(low, math.inf)
+            assert low == high or value
+            for fmt in FORMATS.values():
+                assert v.rounded(fmt) == sign * value
+
+
 def test_rationals_are_bounded_by_the_nearest_floats():
     g = np.random.default_rng(4)
     values = [fraction(g, 200) for _ in range(100)] + [fmpq(s) for s in (0, 1, -1, 2**53 + 1, -(2**70) - 1)]

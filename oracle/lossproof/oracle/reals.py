@@ -188,7 +188,7 @@ class Real:
         raise Undecided(f"rounding to {fmt.name} at {k} bits")
 
     def bounds(self) -> tuple[float, float]:
-        """The nearest float64 numbers below and above; equal where v is one."""
+        """The nearest float64 numbers below and above; equal where v is one, unless that takes several roots to see."""
         value = self.merged() if len(self.terms) == 1 else self
         if not value.terms:
             return _floor_rational(value.r), -_floor_rational(-value.r)

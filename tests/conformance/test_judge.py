@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
@@ -10,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof import oracle
-from lossproof.conformance.dtypes import numpy_dtype
+from lossproof.conformance.dtypes import FORMATS, numpy_dtype
 from lossproof.conformance.expectation import Expected, expect
 from lossproof.conformance.judge import Judged, accepted, explains, grade, judge, measured, reach, ulps
 from lossproof.conformance.messages import Answer, Array, ErrorInfo
@@ -174,6 +175,25 @@ def test_an_infinity_is_right_where_the_value_with_its_bound_leaves_the_range(dt
     y = np.array([[2.0**half], [-(2.0**half)], [2.0**half], [2.0**half]], dtype)
     found = judged(valued([np.inf, -np.inf, np.inf, -np.inf], dtype), x, y, raw)
     assert found.wrong.tolist() == [False, False, True, True]
+
+
+def test_an_infinity_is_right_beyond_the_largest_number_and_not_at_it() -> None:
+    """Raw products v, of which v + E is the largest float32, or the float64 before or behind it."""
+    raw = documented(arrays=COSINE, options=(), norm_rule="raw")
+    largest, step = FORMATS["float32"].largest, 2.0**75
+
+    def reaching(v: float) -> tuple[float, bool]:
+        expected = replace(wanted([[v]], [[1.0]], raw, dtype=np.float64), compute="float32")
+        far = float((np.asarray(expected.value.upper) + reach(expected))[0])
+        return far, bool(measured(np.array([np.inf]), expected)[0][0])
+
+    v = largest
+    for _ in range(3):
+        v -= reaching(v)[0] - largest
+    found = dict(reaching(v + k * step) for k in range(-6, 7))
+    assert {far: found[far] for far in (largest - step, largest, largest + step)} == {
+        largest - step: True, largest: True, largest + step: False,
+    }  # fmt: skip
 
 
 # --- grades ---

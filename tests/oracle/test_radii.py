@@ -7,11 +7,12 @@ import pytest
 from flint import fmpq
 
 from lossproof import oracle
-from lossproof.oracle import fused, fused_float64
+from lossproof.oracle import fused, fused_float64, kernels
 from lossproof.oracle.binary64 import Ball, Binary64, Products, U
 from lossproof.oracle.double_double import EPS, DoubleDouble, Pair
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.rows import Block
+from lossproof.oracle.rules import SQUARED_DENOMINATORS, Quadratic
 from lossproof.oracle.sliced_dots import _collected, second_width, sliced_dots
 from lossproof.oracle.slices import SLICE
 from lossproof.oracle.transforms import two_sum
@@ -231,6 +232,40 @@ def test_scores_of_the_compiled_kernel(score, floor, more, least):
         beyond = np.nextafter(end, end * end)
         for q, r, known in ((end, 1.0, True), (1.0, end, True), (beyond, 1.0, False), (1.0, beyond, False)):
             assert compiled._scored(0.5, q, r, 0.0, 0.0, 0.0, sign, offset, 2.0**-40)[2] == known
+
+
+@pytest.mark.parametrize("rule", fused.RULES)
+def test_the_compiled_kernel_knows_every_rule(rule):
+    """Its three numbers make the denominator that the rule's own formula makes."""
+    compiled = pytest.importorskip("lossproof.oracle.compiled", reason="numba is not installed")
+    for eps in (0.0, 0.3, 1.0, 2.5):
+        floor, more, least = compiled.FLOORS[rule](eps)
+        for q in (0.04, 0.3, 1.0, 7.0):
+            for r in (0.01, 0.5, 2.0, 40.0):
+                formula = SQUARED_DENOMINATORS[rule](
+                    Quadratic(fused.Floats(), *map(np.float64, (q, r, eps, 1.0)))
+                )
+                assert max((max(q, floor) + more) * (max(r, floor) + more), least) == formula
+
+
+@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("rule", fused.RULES)
+def test_kernels_round_as_the_ladder_under_every_rule(which, rule, monkeypatch):
+    """Norms below and above the floor, and in each of the formats that have kernels."""
+    if which == "numba":
+        pytest.importorskip("numba", reason="numba is not installed")
+    monkeypatch.setattr(kernels, "active", lambda: which)
+    monkeypatch.setattr(kernels, "WORTH", 0)
+    x, y = samples.rows("ordinary", "float32", 60, 3, seed=8)
+    x, y = x * np.float32(0.7), y * np.float32(0.7)
+    for score in oracle.SCORES:
+        e = oracle.cosine(x, y, norm_rule=rule, eps=0.0 if rule == "plain" else 1.0, score=score)
+        for name in ("float32", "bfloat16"):
+            values, left = e.problem.quickly(FORMATS[name])
+            wanted, _ = e.rounded_by_ladder(FORMATS[name])
+            sure = np.setdiff1d(np.arange(60), left)
+            assert sure.size > 50
+            assert values[sure].tobytes() == wanted[sure].tobytes()
 
 
 def least_decided(rounded):

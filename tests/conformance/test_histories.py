@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lossproof.conformance.histories import trace
 from lossproof.conformance.results import Row
-from lossproof.conformance.run import TargetResult
+from lossproof.conformance.run import Plan, TargetResult
 from lossproof.conformance.subject import Facts
 
 RELEASES = [f"1.{n}" for n in range(9)]
@@ -47,7 +47,7 @@ def changing_in(release: str, asked: list[str], broken: Sequence[str] = ()):  # 
 
 def test_bisection_finds_the_release_and_visits_few() -> None:
     asked: list[str] = []
-    history = trace("fake", RELEASES, changing_in("1.5", asked))
+    history = trace("fake", RELEASES, changing_in("1.5", asked), Plan())
     (step,) = [s for s in history.steps if s.changes]
     assert (step.before, step.after, step.adjacent) == ("1.4", "1.5", True)
     assert step.changes[0].kind == "sign"
@@ -57,20 +57,20 @@ def test_bisection_finds_the_release_and_visits_few() -> None:
 
 def test_releases_that_answer_alike_are_left_alone() -> None:
     asked: list[str] = []
-    history = trace("fake", RELEASES, changing_in("1.0", asked))
+    history = trace("fake", RELEASES, changing_in("1.0", asked), Plan())
     assert asked == [RELEASES[0], RELEASES[-1]]
     assert not any(step.changes for step in history.steps)
 
 
 def test_every_release_can_be_visited() -> None:
     asked: list[str] = []
-    history = trace("fake", RELEASES, changing_in("1.7", asked), every=True)
+    history = trace("fake", RELEASES, changing_in("1.7", asked), Plan(), every=True)
     assert asked == RELEASES
     assert [s.after for s in history.steps if s.changes] == ["1.7"]
 
 
 def test_a_release_that_cannot_be_had_is_told_and_stepped_over() -> None:
-    history = trace("fake", RELEASES, changing_in("1.5", [], broken=["1.4"]))
+    history = trace("fake", RELEASES, changing_in("1.5", [], broken=["1.4"]), Plan())
     assert history.failed == {"1.4": "no such build"}
     (step,) = [s for s in history.steps if s.changes]
     assert (step.before, step.after, step.adjacent) == ("1.3", "1.5", False)

@@ -60,8 +60,6 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
                 asker = Asker(worker, PLAN.seed, PLAN.examples)
                 kind, specs = Unreduced if style == "class" else Session, [documented(DOCUMENTED[style])]
                 session = kind(facts(target, worker.info), asker, specs, ())
-                    facts(target, worker.info), asker, [documented(DOCUMENTED[style])], ()
-                )
                 judged[name] = side(name, judge_session(session, plan, lambda *_: None), plan), worker
             return judged[name]
 

@@ -11,9 +11,6 @@ from lossproof.conformance.run import Plan, TargetResult
 from lossproof.conformance.sides import CELL, Asking, Side
 from lossproof.specs import load_specs
 
-PLAN = Plan()
-"""Every API and property, and the seed that is the default."""
-
 TOLD = ("newly diverging", "changed", "changed but undocumented", "error appeared", "error disappeared", "fixed",
         "API removed", "API added")  # fmt: skip
 """The classes of change that a history tells; accuracy and pages change without a change of behaviour."""
@@ -47,9 +44,7 @@ Visit = Callable[[Sequence[str]], Sequence[TargetResult]]
 """Judges releases, side by side where it can."""
 
 
-def trace(
-    framework: str, releases: Sequence[str], visit: Visit, every: bool = False, plan: Plan = PLAN
-) -> History:
+def trace(framework: str, releases: Sequence[str], visit: Visit, plan: Plan, every: bool = False) -> History:
     """The releases in which behaviours changed. `releases` oldest first; `every` visits all instead of bisecting.
 
     `plan` is that by which `visit` judges.
@@ -81,7 +76,7 @@ def trace(
     return History(framework, tuple(order), tuple(visited), failed, tuple(steps))
 
 
-def side(name: str, result: TargetResult, plan: Plan = PLAN) -> Side:
+def side(name: str, result: TargetResult, plan: Plan) -> Side:
     """A target judged by a plan as a side of a comparison."""
     rows = {tuple(str(getattr(row, n)) for n in CELL): asdict(row) for row in result.rows}
     samples = {tuple(str(s[n]) for n in CELL): s for s in result.samples}

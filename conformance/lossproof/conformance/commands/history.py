@@ -61,7 +61,7 @@ def command(
             done |= {text: unavailable(text, why) for text, why in parsed.unavailable.items()}
             return [done[name] for name in names]
 
-        history = trace(framework, releases, visit, every)
+        history = trace(framework, releases, visit, plan, every)
     told = asdict(history)
     if out is not None:
         timeline.write(out, told)

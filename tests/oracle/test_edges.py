@@ -79,6 +79,16 @@ def test_what_is_said_of_rows_near_the_ends_is_right(name, lengths):
             holds(number, [sum((p * q for p, q in zip(u, v, strict=True)), fmpq(0)) for u, v in rows])
 
 
+def test_a_norm_whose_squares_underflow_is_not_taken_for_less():
+    """All squares of one row are lost, and its norm is 2^9 times the root of what stands for them; of the products, all
+    equal, the sums lose nearly half a unit each time, always to the same side.
+    """
+    d, x, y = 1 << 20, 2.0**-538, 2.0**500 * (1 + 2.0**-32 * (1 - 2.0**-8))
+    for v, w in ((x, y), (y, x)):
+        found = STAGES["float64"].dots(Block(np.full((1, d), v), np.full((1, d), w)))
+        holds(found[0], [d * fraction(x) * fraction(y)])
+
+
 @pytest.mark.parametrize("rule", fused.RULES)
 def test_norms_at_the_ends_of_the_fused_first_stage(rule):
     """Norms in [1/SAFE, SAFE] or zero, a denominator in [1/SAFE^2, SAFE^2]: known; unknown beyond either."""

@@ -30,6 +30,8 @@ GROW = 1.0 + 2.0**-48
 TINY = 2.0**-1000
 SAFE = 2.0**400
 """Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could leave the range."""
+FAINT = 1 / (SAFE * SAFE)
+"""Below it a squared norm may be all underflow; above it what d squares lose, d 2^-1075, is far below u of it."""
 DENORMAL = 5e-324
 
 
@@ -121,17 +123,23 @@ class Binary64:
         return self.balls(self.products(block), block.length, block.repeats)
 
     def balls(self, products: Products, length: int, repeats: int) -> tuple[Ball, Ball, Ball]:
-        """P, Q and R with their error bounds."""
+        """P, Q and R with their error bounds.
+
+        |q - Q| <= gamma_d Q, so Q <= q / (1 - gamma_d), and gamma_d Q <= gamma_d / (1 - gamma_d) q.
+        """
         p, q, r = products
-        gamma = length * U / (1 - length * U) * GROW  # which covers the few roundings below as well
+        gamma = length * U / (1 - length * U) * GROW  # 32 u of it: the dozen roundings from here on
+        share = gamma / (1 - gamma)
         with np.errstate(all="ignore"):
-            spread = gamma * np.sqrt(q) * np.sqrt(r) * (np.sqrt(repeats) * (1 + gamma)) + TINY
-            return Ball(p, np.where(p == 0, 0.0, spread)), _squared_norm(q, gamma), _squared_norm(r, gamma)
+            norms = np.sqrt(np.maximum(q, FAINT)) * np.sqrt(np.maximum(r, FAINT))
+            spread = share * norms * np.sqrt(repeats) + TINY
+            return Ball(p, np.where(p == 0, 0.0, spread)), _squared_norm(q, share), _squared_norm(r, share)
 
     def sqrt(self, a: Ball) -> Ball:
         mid = np.sqrt(np.maximum(a.mid, 0.0))
         # |sqrt a - sqrt a'| = |a - a'| / (sqrt a + sqrt a') <= r / sqrt a', and <= sqrt r in any case
-        rad = np.minimum(a.rad / mid, np.sqrt(a.rad) * GROW + TINY)
+        # (beside a mid of 0, which may be -0, the first is infinite and the second holds)
+        rad = np.minimum(a.rad / np.abs(mid), np.sqrt(a.rad) * GROW + TINY)
         zero = (a.mid == 0) & (a.rad == 0)
         return Ball(mid, np.where(zero, 0.0, (rad + U * mid) * GROW + TINY))
 
@@ -207,9 +215,9 @@ class Binary64:
         return inside, inside | outside
 
 
-def _squared_norm(q: Float, gamma: float) -> Ball:
-    """A sum of squares, within gamma of it; exactly zero for a row of zeros; unknown outside the safe range, in which
-    squares that underflow are far below what gamma has to spare.
+def _squared_norm(q: Float, share: float) -> Ball:
+    """A sum of squares, known to `share` of it; exactly zero for a row of zeros; unknown outside the safe range, in
+    which squares that underflow lose d 2^-1075, far below the 20 u of share, 2^-500 and more, that roundings leave.
     """
-    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * (gamma * (1 + gamma)), np.inf)
+    known = np.where((q >= 1 / SAFE) & (q <= SAFE), q * share, np.inf)
     return Ball(q, np.where(q == 0, 0.0, known))

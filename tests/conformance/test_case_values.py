@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
 
+from lossproof import oracle
+from lossproof.conformance.asker import Asker
 from lossproof.conformance.case_values import last_digit
 from lossproof.conformance.cases import case_keys
+from lossproof.conformance.expectation import expect
+from lossproof.conformance.outcomes import batch_of
 
-from .test_cases import FUNCTION, PAIR, Put, array, diverging, put, stood, subject_with
+from .test_cases import FUNCTION, PAIR, Put, Stand, array, diverging, judged, put, stood, subject_with
 
 __all__ = ["put"]
 WHOLE = {n: {"values": v, "dtype": "int32"} for n, v in PAIR.items()}
@@ -65,11 +68,14 @@ def test_a_value_that_the_formula_leaves_open_is_met_exactly(put: Put) -> None:
 
 
 def test_a_value_whose_bound_is_endless_is_met_exactly() -> None:
-    """A sum of 300 products in bfloat16 may be wrong by anything: nothing is excused by that."""
-    ones = {n: {"values": [[1] * 300], "dtype": "bfloat16"} for n in PAIR}
-    asked: dict[str, Any] = {"arrays": ones, "expect": {"value": [1]}}
-    assert stood(array([1], ml_dtypes.bfloat16), **asked).verdict == "conforms"
-    assert diverging(stood(array([0.5], ml_dtypes.bfloat16), **asked), "formula")
+    """Where the product of the norms is no float64, flushed products would excuse anything."""
+    plain = {"score": "similarity", "norm_rule": "plain"}
+    tiny = {n: {"values": [[1e-200, 0]], "dtype": "float64"} for n in PAIR}
+    subject = subject_with(FUNCTION, "f", {"arrays": tiny, "expect": {"value": [1]}}, semantics=plain)
+    (bound,) = oracle.bound(expect(subject, batch_of(subject.cases[0]).arrays, {}).value, "float64", "G2")
+    assert bound == np.inf
+    assert judged(subject, Asker(Stand([array([1], "float64")]))).verdict == "conforms"
+    assert diverging(judged(subject, Asker(Stand([array([0.5], "float64")]))), "formula")
 
 
 def test_digits_of_what_no_formula_gives_are_met_within_one_unit() -> None:

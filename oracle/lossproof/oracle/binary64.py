@@ -132,7 +132,7 @@ class Binary64:
         share = gamma / (1 - gamma)
         with np.errstate(all="ignore"):
             norms = np.sqrt(np.maximum(q, FAINT)) * np.sqrt(np.maximum(r, FAINT))
-            spread = share * norms * np.sqrt(repeats) + TINY
+            spread = share * norms * np.sqrt(repeats)  # 2^-853 at least, so products may underflow
             return Ball(p, np.where(p == 0, 0.0, spread)), _squared_norm(q, share), _squared_norm(r, share)
 
     def sqrt(self, a: Ball) -> Ball:

@@ -287,8 +287,8 @@ def beside_ties(sign, offset, gaps):
 @pytest.mark.parametrize("score", oracle.SCORES)
 @pytest.mark.parametrize("length", [1, 8, 300])
 def test_quotients_rounded_to_float64_by_numpy(score, length):
-    """gamma ((2 + f) f |c| + (2 + 2 f) f) + 4 eps |c| for the sums and c, f = sqrt(d) 2^-26; 4 eps of the score and of
-    the offset, and 4 u of its low part.
+    """gamma ((2 + f) f |c| + (2 + 2 f) f), f = sqrt(d) 2^-26, which 2^-20 of it lets cover 4 eps of c, of the score and
+    of the offset, and 4 u of the low part.
     """
     sign, offset = fused.SCORE_TERMS[score]
     f, gamma, c = np.sqrt(length) * 2.0**-SLICE, (length + 8) * U, 0.25

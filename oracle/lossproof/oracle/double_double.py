@@ -37,7 +37,9 @@ ONE_SLICE = 1024
 
 @dataclass(frozen=True)
 class Pair:
-    """The value lies within `rad` of hi + lo; nothing is known where rad is infinite or NaN."""
+    """The value lies within `rad` of hi + lo, hi being the float64 nearest to that sum; nothing is known where rad is
+    infinite or NaN.
+    """
 
     hi: Float
     lo: Float
@@ -172,9 +174,8 @@ class DoubleDouble:
         with np.errstate(all="ignore"):
             low, high = self._shifted(a)
             below, above = np.nextafter(a.hi, -np.inf), np.nextafter(a.hi, np.inf)
-            # hi is one of the two floats around the value where |lo| is beyond doubt and below a spacing
-            over = (a.lo > a.rad) & (a.lo + a.rad < (above - a.hi) * 0.75)
-            under = (a.lo < -a.rad) & (a.rad - a.lo < (a.hi - below) * 0.75)
+            # |lo| is at most half a spacing: where its sign is sure, hi is one of the two floats around the value
+            over, under = a.lo > a.rad, a.lo < -a.rad
             low = np.where(over, a.hi, np.where(under, below, np.nextafter(low, -np.inf)))
             high = np.where(over, above, np.where(under, a.hi, np.nextafter(high, np.inf)))
             exact = (a.rad == 0) & (a.lo == 0)

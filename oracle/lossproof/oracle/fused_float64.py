@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.oracle.binary64 import U
-from lossproof.oracle.double_double import EPS
 from lossproof.oracle.formats import Float, Mask
 from lossproof.oracle.fused import SCORE_TERMS
 from lossproof.oracle.rows import Block
@@ -39,7 +38,8 @@ def _rounded(sums: Float, d: int, sign: float, offset: float) -> tuple[Float, Ma
     A row with 2^(E - 1) <= |x| < 2^E has a rest of at most sqrt(d) half quanta of 2^(E - SLICE), so |rx| <= f |x| with
     f = sqrt(d) 2^-SLICE. The rest of P is then off by gamma (f + f + 2 f^2) |x| |y|, that of Q by gamma (2 + f) f Q,
     and so is that of R; gamma = (d + 8) u as in sliced_dots.py, and 1 + 2^-18 covers the rounding of the norms.
-    The rests leave a radius of 2^-80 at least, so what is decided is far from underflow.
+    The rests leave a radius of 2^-75 at least, so what is decided is far from underflow, and 1 + 2^-20 covers what the
+    quotient, the root and the score lose in double-double: a few times 2^-102.
     """
     (p, p_low), (q, q_low), (r, r_low) = (
         two_sum(sums[2], sums[5] + sums[6]),
@@ -59,12 +59,11 @@ def _rounded(sums: Float, d: int, sign: float, offset: float) -> tuple[Float, Ma
     rest = np.sqrt(float(d)) * 2.0**-SLICE * (1 + 2.0**-18)
     gamma = (d + 8) * U * (1 + 2.0**-20)
     rad = np.abs(c)
-    rad *= gamma * (2 + rest) * rest + 4 * EPS
+    rad *= gamma * (2 + rest) * rest
     rad += gamma * (2 + 2 * rest) * rest
     if sign < 0 or offset:
         c, low = two_sum(np.full(len(c), offset), sign * c)
         c, c_low = two_sum(c, low + sign * c_low)
-    rad += 4 * EPS * (np.abs(c) + offset) + 4 * U * np.abs(c_low)
     rad *= 1 + 2.0**-20
     first, last = c + (c_low - rad), c + (c_low + rad)
     sure = first == last

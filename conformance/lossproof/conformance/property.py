@@ -82,9 +82,7 @@ def by_aspect(subject: Subject, key: Key, asker: Asker, kind: str, aspect: Aspec
     for reply in replies:
         if reply.judged.refused or reply.judged.broken_off:
             failures.append(refusal(reply))
-            continue
-        wrong = aspect(reply.judged)
-        if wrong.any():
+        elif (wrong := aspect(reply.judged)).any():
             failures.append(Failure(reply, wrong, "shape" if reply.judged.size_differs else kind))
     return conclude(subject, key, replies, tuple(failures), kind)
 

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.asker import question_of
 from lossproof.conformance.batches import Batch, batches
 from lossproof.conformance.differences import Told, allowed, numbers
 from lossproof.conformance.properties import cells
 from lossproof.conformance.sides import Asking, CellKey
-from lossproof.conformance.spelling import spelled
 from lossproof.conformance.subject import Subject
 from lossproof.specs import edition_for
 
 
-def redrawn(
-    asked: Sequence[Asking | None], key: CellKey, number: int, answers: tuple[Told, Told], loose: bool
-) -> tuple[Mapping[str, Any], dict[str, Any], dict[str, Any]] | None:
-    """The question of batch `number` of a cell, and both sides' recorded answers to it; None where it cannot be known.
-
-    It is the whole batch: what a row gives may depend on its place, where kernels take several at a time. Of larger
-    answers only the first values are recorded: `first` says so.
-    """
-    drawn = [_batch(one, key, number) for one in asked if one is not None]
-    if len(drawn) != len(asked) or any(one is None for one in drawn):
-        return None
-    (subject, batch), *others = (one for one in drawn if one is not None)
-    question = spelled(question_of(subject, batch))
-    if any(spelled(question_of(*other))["arrays"] != question["arrays"] for other in others):
-        return None  # the pages draw different rows
-    told = [_recorded(answer, loose) for answer in answers]
-    return question, told[0], told[1]
-
-
-def _batch(asked: Asking, key: CellKey, number: int) -> tuple[Subject, Batch] | None:
+def redrawn(asked: Asking, key: CellKey, count: int) -> tuple[Subject, list[Batch]] | None:
+    """The first `count` batches of a cell, drawn again; None for a case, and where no spec has such a cell."""
     api, *rest = key
     spec = next((s for s in asked.specs if s.api == api), None)
     edition = edition_for(spec, asked.facts.packages) if spec else None
@@ -47,12 +26,11 @@ def _batch(asked: Asking, key: CellKey, number: int) -> tuple[Subject, Batch] | 
     cell = next((k for k in cells(subject) if k.sort == tuple(rest)), None)
     if cell is None or cell.variant.case:
         return None
-    drawn: Iterator[Batch] = batches(subject, cell.region, cell.dtype, cell.variant, number + 1, asked.seed)
-    return subject, next(islice(drawn, number, None))
+    return subject, list(batches(subject, cell.region, cell.dtype, cell.variant, count, asked.seed))
 
 
-def _recorded(answer: Told, loose: bool) -> dict[str, Any]:
-    """An answer as a witness has it, as far as it was recorded."""
+def recorded(answer: Told, loose: bool) -> dict[str, Any]:
+    """A sample's answer to a batch as a witness has it; of a large one the `first` values alone were recorded."""
     told, values = _kept(answer), numbers(answer)
     if not values.size:
         return told

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lossproof.conformance.differences import bounded, difference
-from lossproof.conformance.redrawn import redrawn
+from lossproof.conformance.asker import question_of
+from lossproof.conformance.batches import Batch
+from lossproof.conformance.differences import Difference, bounded, difference
+from lossproof.conformance.redrawn import recorded, redrawn
 from lossproof.conformance.sides import Row, Seen, Side, same_question
+from lossproof.conformance.spelling import spelled
 
 Shown = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 """A question, and the answers of the old and of the new side to it."""
@@ -87,35 +90,44 @@ def _answers(told: Mapping[str, Any]) -> bool:
 
 
 def _drawn(old: Side, new: Side, seen: Seen) -> Shown | None:
-    """The smallest batch of the cell whose recorded answers differ, drawn again from the seed."""
+    """The smallest batch of the cell whose recorded answers differ, drawn again from the seed.
+
+    It is the whole batch: what a row gives may depend on its place, where kernels take several at a time.
+    """
     a, b = (side.samples.get(seen.key, {}) for side in (old, new))
     if seen.moved is None or not (a.get("answers") and b.get("answers")) or not same_question(a, b):
         return None
+    if old.asking is None or new.asking is None:
+        return None
+    pairs = list(zip(a["answers"], b["answers"], strict=False))
+    mine, theirs = (redrawn(side, seen.key, len(pairs)) for side in (old.asking, new.asking))
+    if mine is None or theirs is None:
+        return None
+    subject, batches = mine
     loose = old.rows[seen.key]["verdict"] == new.rows[seen.key]["verdict"] == "diverges"
-    found = list(_redrawn(old, new, seen, loose))
-    return min(found, key=lambda s: _size(s[0]), default=None)
+    differing = [
+        (batch, pair)
+        for batch, other, pair in zip(batches, theirs[1], pairs, strict=True)
+        if _moved(difference([pair[0]], [pair[1]], loose), seen.moved) and _alike(batch, other)
+    ]
+    if not differing:
+        return None
+    batch, (before, after) = min(differing, key=lambda found: sum(a.size for a in found[0].arrays.values()))
+    return spelled(question_of(subject, batch)), recorded(before, loose), recorded(after, loose)
 
 
-def _redrawn(old: Side, new: Side, seen: Seen, loose: bool) -> Iterator[Shown]:
-    assert seen.moved is not None
-    pairs = zip(*(side.samples[seen.key]["answers"] for side in (old, new)), strict=False)
-    for number, (a, b) in enumerate(pairs):
-        moved = difference([a], [b], loose)
-        if moved is None or (moved.kind == "error") != (seen.moved.kind == "error"):
-            continue
-        found = redrawn((old.asking, new.asking), seen.key, number, (a, b), loose)
-        if found is not None:
-            yield found
+def _moved(one: Difference | None, cell: Difference) -> bool:
+    """Whether the answers to one batch differ as those of the cell do: by an error, or otherwise."""
+    return one is not None and (one.kind == "error") == (cell.kind == "error")
 
 
-def _size(question: Mapping[str, Any]) -> int:
-    total = 0
-    for array in question["arrays"].values():
-        size = 1
-        for length in array["shape"]:
-            size *= length
-        total += size
-    return total
+def _alike(one: Batch, other: Batch) -> bool:
+    """Whether both are the same arrays: the pages of two editions may draw different rows."""
+    return one.arrays.keys() == other.arrays.keys() and all(
+        (a.dtype, a.shape, a.tobytes())
+        == (other.arrays[n].dtype, other.arrays[n].shape, other.arrays[n].tobytes())
+        for n, a in one.arrays.items()
+    )
 
 
 def _json(text: Any) -> Any:

@@ -151,6 +151,8 @@ def test_an_api_that_goes_or_comes(judged: Judged) -> None:
     assert (gone.kind_of_change, gone.severity, gone.apis) == ("API removed", "S1", (API,))
     [come] = changes(judged, "", "careful")
     assert (come.kind_of_change, come.severity) == ("API added", "S4")
+    assert gone.witness == come.witness == {"api": API, "mode": "eager"}
+    assert (gone.old, gone.new) == (come.new, come.old) == ({"runs": True}, {"error": "AttributeError"})
 
 
 def test_accuracy_comes_with_its_distribution(judged: Judged) -> None:

@@ -305,6 +305,7 @@ RECORDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "first:value": ({"arrays": TWO}, {**VALUE, "first": 1}),
     "raises": ({}, VALUE),
     "error": ({"options": {"scale": -1.0}}, {"error": "builtins.ValueError"}),
+    "exists:aliases": ({"api": "toy.similarity", "arrays": {}}, {"runs": True}),
     "moves": ({"api": "toy.distance", "probe": "descend", "arguments": {"wrt": "b"}}, {"moves": "closer"}),
     "bases": (probe("bases"), {"data": ["Loss", "Base", "object"]}),
     "config": (probe("config"), {"data": {"entries": ["name", "scale"], "config": {"scale": 1.0}}}),
@@ -325,6 +326,13 @@ def test_a_recorded_answer_is_told_from_another_one(tmp_path: Path, name: str) -
     assert right.returncode == 0, right.stdout + right.stderr
     wrong = run(tmp_path, text, name.split(":")[-1])
     assert wrong.returncode == 1, wrong.stdout + wrong.stderr
+
+
+def test_an_api_that_is_not_there_yet_is_told_from_one_that_is(tmp_path: Path) -> None:
+    witness = {**toy()["witness"], "api": "toy.similarity", "arrays": {}}
+    text = recorded(witness, {"error": "AttributeError"}, "a change", "toy 1.0", "error", SNIPPETS)
+    assert run(tmp_path, text, "aliases").returncode == 0
+    assert run(tmp_path, text, "").returncode == 1
 
 
 def test_no_script_asks_for_an_answer_that_is_not_known() -> None:

@@ -222,13 +222,20 @@ def _named(changes: Sequence[Change]) -> list[Change]:
 
 
 def _apis(old: Side, new: Side) -> list[Change]:
-    def change(class_: str, severity: str, side: Side, api: str) -> Change:
+    def change(class_: str, severity: str, side: Side, other: Side, api: str) -> Change:
         words = "is gone" if class_ == "API removed" else "is new"
         cells = sum(key[0] == api for key in side.rows)
-        return Change(class_, slugged(f"{class_} {api}"), f"{api} {words}", "error", severity, (api,), cells)
+        found = Change(class_, slugged(f"{class_} {api}"), f"{api} {words}", "error", severity, (api,), cells)
+        if api not in other.absent:
+            return found  # no page of that side names it, so it was not looked for
+        answers: list[Mapping[str, Any]] = [{"runs": True}, {"error": "AttributeError"}]
+        before, after = answers if side is old else answers[::-1]
+        return replace(
+            found, witness={"api": api, "mode": next(iter(new.rows.values()))["mode"]}, old=before, new=after
+        )
 
-    gone = [change("API removed", "S1", old, api) for api in sorted(old.apis - new.apis)]
-    return gone + [change("API added", "S4", new, api) for api in sorted(new.apis - old.apis)]
+    gone = [change("API removed", "S1", old, new, api) for api in sorted(old.apis - new.apis)]
+    return gone + [change("API added", "S4", new, old, api) for api in sorted(new.apis - old.apis)]
 
 
 def _accuracy(old: Side, new: Side) -> list[Change]:

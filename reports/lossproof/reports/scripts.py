@@ -116,7 +116,7 @@ def _as_expected(answer: Mapping[str, Any], kind: str) -> dict[str, Any]:
         return {"error": [str(name).rsplit(".", 1)[-1] for name in names]}
     if kind in ("shape", "dtype") and answer.get(kind) is not None:
         return {kind: answer[kind]}
-    for names in (("value", "tolerance", "first"), ("moves",), ("data",)):
+    for names in (("value", "tolerance", "first"), ("moves",), ("data",), ("runs",)):
         if answer.get(names[0]) is not None:
             return {name: answer[name] for name in names if name in answer}
     raise ValueError("the answer is neither a value nor an error")

@@ -17,7 +17,7 @@ from lossproof.oracle import fused, kernels
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import FORMATS
 
-from . import samples, soaking
+from . import enclosed, samples, soaking
 
 
 def test_a_small_soak():
@@ -262,3 +262,12 @@ def test_every_format_is_decided_by_the_exact_stage():
     numbers = problem.evaluate(LADDER[-1], np.arange(40))
     for fmt in FORMATS.values():
         assert LADDER[-1].rounded(numbers, fmt)[1].all()
+
+
+@pytest.mark.parametrize("stage", enclosed.STAGES.values(), ids=list(enclosed.STAGES))
+def test_a_distance_that_rounds_to_the_tolerance_is_beyond_it(stage):
+    """1 is farther from -2^-60 than 1, which float64 cannot tell; the tolerance is met only by 1 and 0 themselves."""
+    below = stage.number(np.array([-(2.0**-60), 0.0]))
+    inside, decided = stage.within(below, np.array([1.0, 1.0]), np.array([1.0, 1.0]))
+    assert not (inside & decided)[0]
+    assert not (~inside & decided)[1]

@@ -89,6 +89,19 @@ def test_digits_of_what_no_formula_gives_are_met_within_one_unit() -> None:
     assert {text: last_digit(text) for text in units} == units
 
 
+def test_a_value_in_16_bits_is_met_as_a_cell_of_that_dtype_is() -> None:
+    """Sums accumulated in bfloat16 itself are reported, and are no divergence."""
+    rows = {n: {"values": [[1.0] * 8], "dtype": "bfloat16"} for n in PAIR}
+    asked: dict[str, Any] = {"arrays": rows, "expect": {"value": [1]}}
+    subject = subject_with(FUNCTION, "f", asked)
+    value = expect(subject, batch_of(subject.cases[0]).arrays, {}).value
+    (narrow,), (own,) = (oracle.bound(value, "bfloat16", grade) for grade in ("G2", "G3"))
+    off = 2.0**-8 * np.ceil((narrow + own) / 2 * 2**8)
+    assert narrow < off < own
+    assert stood(array([1 - off], "bfloat16"), **asked).verdict == "conforms"
+    assert diverging(stood(array([1 - 2 * own], "bfloat16"), **asked), "formula")
+
+
 def test_the_exact_value_is_told_beside_the_printed_one(put: Put) -> None:
     told = put("cosine_similarity", expect={"printed": ["0.96"]}).expected
     assert set(told) == {"printed", "exact"}

@@ -12,7 +12,7 @@ from lossproof import oracle
 from lossproof.conformance.asker import Reply
 from lossproof.conformance.dtypes import FORMATS, numpy_dtype
 from lossproof.conformance.expectation import Silent, expect
-from lossproof.conformance.judge import judge, measured, ulps
+from lossproof.conformance.judge import judge, measured, reach, ulps
 from lossproof.conformance.messages import Answer
 from lossproof.conformance.outcomes import batch_of, conforms, diverges, kind_of, kind_of_value, wanted_of
 from lossproof.conformance.property import Failure, Outcome
@@ -54,10 +54,10 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
         return diverges(
             case, case.kind or "shape", answer, wanted_of(case), seen(answer), "another number of values"
         )
-    reach = _reach(subject, case, wanted, answer.value.dtype)
-    said = {"value": hexed(wanted), "tolerance": hexed(reach)}
+    tolerance = _tolerance(subject, case, wanted, answer.value.dtype)
+    said = {"value": hexed(wanted), "tolerance": hexed(tolerance)}
     with np.errstate(all="ignore"):
-        near = np.abs(observed.reshape(wanted.shape) - wanted) <= reach
+        near = np.abs(observed.reshape(wanted.shape) - wanted) <= tolerance
     same = (
         (near & np.isfinite(wanted))
         | (np.isnan(wanted) & np.isnan(observed.reshape(wanted.shape)))
@@ -68,13 +68,12 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
     return diverges(case, kind_of_value(case), answer, said, seen(answer), "another value")
 
 
-def _reach(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -> NDArray[np.float64]:
+def _tolerance(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -> NDArray[np.float64]:
     """The bound of the documented formula on the case's inputs; without a formula a few ulps, near 0 of 1."""
     batch = batch_of(case)
     try:
         expected = expect(subject, batch.arrays, batch.options)
-        reach = np.asarray(oracle.bound(expected.value, expected.compute, "G2"))
-        return np.nan_to_num(reach.reshape(wanted.shape), nan=0.0, posinf=0.0)
+        return np.nan_to_num(reach(expected).reshape(wanted.shape), nan=0.0, posinf=0.0)
     except (Silent, ValueError):
         size = np.maximum(np.abs(wanted), 1.0)
         return np.asarray(size * (4 * FORMATS[dtype].unit if dtype in FORMATS else 0.0))
@@ -108,11 +107,9 @@ def printed_digits(subject: Subject, case: Case, answer: Answer) -> Outcome:
             observed.reshape(expected.shape).astype(numpy_dtype(answer.value.dtype)), expected
         )
         met = met | ~wrong.reshape(printed.shape)
-        reach = np.maximum(
-            np.asarray(oracle.bound(expected.value, expected.compute, "G2")).reshape(printed.shape), unit / 2
-        )
+        near = np.maximum(reach(expected).reshape(printed.shape), unit / 2)
         contradicted = ~np.asarray(
-            oracle.within(printed.reshape(expected.shape), expected.value, reach.reshape(expected.shape))
+            oracle.within(printed.reshape(expected.shape), expected.value, near.reshape(expected.shape))
         )
         contradicted = contradicted.reshape(printed.shape)
         exact = enclosed(expected)

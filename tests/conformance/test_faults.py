@@ -10,10 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,20 +183,13 @@ if __name__ == "__main__":
 """A tool whose targets never get ready."""
 
 
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A folder for temporary files whose path is short: a socket in it may have about a hundred characters."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 @proc
-def test_a_tool_that_is_killed_takes_its_judges_and_their_workers_along(
-    tmp_path: Path, scratch: Path
-) -> None:
+def test_a_tool_that_is_killed_takes_its_judges_and_their_workers_along(tmp_path: Path) -> None:
     asked, script = plan(tmp_path), tmp_path / "tool.py"
     script.write_text(TOOL)
     command = [sys.executable, str(script), str(target().adapter), str(DATA), str(asked.ledger)]
+    scratch = tmp_path / ("longer than the path of a socket may be " * 3)
+    scratch.mkdir()
     tool = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)})
     try:
         assert _within(60, lambda: sum(_has_child(p, "FAKE_START=never") for p in judges(tool.pid)) == 2)

@@ -193,7 +193,8 @@ def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
 
 def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> list[TargetResult]:
     context = multiprocessing.get_context("spawn")
-    manager = SyncManager(ctx=context)
+    # a socket file would lie under TMPDIR, whose path may be longer than the hundred characters that it may have
+    manager = SyncManager(address=("127.0.0.1", 0), ctx=context)
     manager.start(end_with_parent)
     with manager:
         news = manager.Queue()

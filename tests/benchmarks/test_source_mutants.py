@@ -84,6 +84,21 @@ def test_tests_of_a_line_come_quickest_first_and_else_those_of_the_module() -> N
     assert cover.tests("m", 3, seconds=0.01) == ["quick"]
 
 
+def test_a_file_of_tests_names_the_modules_that_it_asks() -> None:
+    """Compiled code leaves no trace: a test that calls it and nothing else would belong to no line."""
+    text = """from lossproof.oracle import fused, kernels
+from lossproof.oracle.formats import FORMATS
+pytest.importorskip("lossproof.oracle.compiled")
+"""
+    names = {"fused", "kernels", "formats", "compiled"}
+    assert covering.named(text) == {f"lossproof.oracle.{name}" for name in names}
+    cover = covering.Covering(
+        {"enters": 0.2, "names": 0.1}, {"m": {"3": ["enters"], covering.NAMED: ["names"]}}
+    )
+    assert cover.tests("m", 3) == ["enters"]
+    assert cover.tests("m", 4) == ["names", "enters"]
+
+
 SCRIPT = """
 import ast, json, sys
 from pathlib import Path

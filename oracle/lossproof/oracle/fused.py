@@ -68,6 +68,8 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
 class Rounder:
     """Rounds the scores of narrow rows to float32, float16 or bfloat16 as cosine_ball and binary64.py would; some at
     a time, in room that is used again and again.
+
+    Their squared norms are in range, or else zero, infinite or NaN: then c is NaN, and not certain, or 0 over a floor.
     """
 
     def __init__(
@@ -114,10 +116,8 @@ class Rounder:
                 first, last = self._fewer_bits(low, c), self._fewer_bits(high, p)
                 np.copyto(values, first, casting="unsafe")
             sure = np.equal(first, last)
-            if not (_within(size, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)) and _tame(q) and _tame(r)):
+            if not _within(size, 2 * fmt.eta, 2.0 ** (fmt.emax - 1)):
                 sure &= (size >= 2 * fmt.eta) & (size < 2.0 ** (fmt.emax - 1))
-                for squared in (q, r):
-                    sure &= (squared >= 1 / SAFE) & (squared <= SAFE)
         return np.flatnonzero(~sure) if not sure.all() else np.empty(0, dtype=np.intp)
 
     def _products(self, x: NDArray[Any], y: NDArray[Any], p: Float, q: Float, r: Float) -> None:
@@ -226,8 +226,8 @@ def _settle(low: NDArray[Any], high: NDArray[Any], sure: Mask) -> None:
     """Where the two ends are one float32, neither subnormal nor close to infinity. `high` is overwritten."""
     np.equal(low, high, out=sure)
     np.abs(low, out=high)
-    if not (high.min(initial=1.0) >= LEAST and high.max(initial=1.0) < MOST):
-        sure &= (high >= LEAST) & (high < MOST)
+    if not _within(high, LEAST, MOST):
+        sure &= (high >= LEAST) & (high <= MOST)
 
 
 def usable(eps: float) -> bool:

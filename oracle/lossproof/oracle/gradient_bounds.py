@@ -57,8 +57,7 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
             first = ahead + kap * across
             total = rounding(first, d + MORE, fmt, grade) + rounding(size * across, 2 * d + MORE, fmt, grade)
             if fmt.flushes and (grade == "G3" or (grade == "G2" and fmt.name not in NARROW)):
-                eta = fmt.eta * (d * inv * across + a + across + inv + b + 2)
-                total = total + np.where(first == 0, 0.0, eta)
+                total = total + fmt.eta * (d * inv * across + a + across + inv + b + 2)
             # The result and its two terms may be subnormal, flushed or not: half a unit for each rounding there.
             last = max(fmt.eta, math.ldexp(4.0, fmt.quantum))
             out[rows] = np.where(first == 0, 0.0, total * factor + np.where(factor > 0, last, 0.0))

@@ -20,6 +20,8 @@ from itertools import accumulate
 from pathlib import Path
 
 ROOMS = ("oracle", "conformance")
+UNTRACED = ("compiled", "compiled_float64", "lanes")
+"""Modules whose functions are compiled, or run once to make machine code: whoever comes first leaves the only trace."""
 NAMED = "named"
 """Instead of a line: the tests of the files that name the module."""
 
@@ -34,7 +36,9 @@ class Covering:
     def tests(self, module: str, line: int, seconds: float = math.inf) -> list[str]:
         """The tests for a change to a line, quickest first: what these seconds suffice for, but one at least."""
         of_module = self.lines.get(module, {})
-        named = of_module.get(str(line)) or sorted({t for tests in of_module.values() for t in tests})
+        named = set(of_module.get(str(line)) or (t for tests in of_module.values() for t in tests))
+        if module.rpartition(".")[2] in UNTRACED:
+            named.update(of_module.get(NAMED, []))
         quickest = sorted((t for t in named if t in self.seconds), key=lambda t: (self.seconds[t], t))
         spent = accumulate(self.seconds[t] for t in quickest)
         return [t for i, (t, s) in enumerate(zip(quickest, spent, strict=True)) if s <= seconds or i == 0]

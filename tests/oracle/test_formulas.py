@@ -219,3 +219,25 @@ def test_a_gradient_of_a_contrastive_cost(dtype, half, weights, reduction, facto
             slope = s if similar else s * (v < m)
             steady = 6 * u * s + half_ulp(mpmath.mpf(slope), dtype)
             assert steady * (1 - SLACK) <= other <= steady * (1 + 20 * u + SLACK)
+
+
+def test_products_of_a_gradient_may_be_flushed_where_the_grade_is_of_plain_arithmetic():
+    """G2 of the wide dtypes, G3 of the narrow ones: eta |b| for large rows, beside eta for the last rounding alone."""
+    for dtype, large, grades in (("float32", 2.0**60, ("G2", "G1")), ("float16", 2.0**10, ("G3", "G2"))):
+        x, y = (np.array([row], TYPES[dtype]) * TYPES[dtype](large) for row in ((1.0, 0.5), (0.75, -1.0)))
+        e = oracle.cosine_gradient(x, y)
+        with_, without = (
+            [oracle.bound(e, dtype, grade, flush=flush) for grade in grades] for flush in (True, False)
+        )
+        (many, few), eta = np.array(with_) - np.array(without), unit(dtype)[1]
+        assert (many >= eta * np.abs(x + y).astype(np.float64) * (1 - SLACK)).all()
+        assert (few <= eta * (1 + SLACK)).all()
+
+
+def test_of_a_pair_without_weight_the_gradient_is_0_and_nothing_else():
+    x, y = np.ones((2, 3)), np.array([[1.0, 2.0, 3.0]] * 2)
+    e = oracle.cosine_gradient(x, y, weights=[0.0, 1.0])
+    for dtype, least in (("float32", 2.0**-149), ("float64", 2.0**-1074)):
+        none, some = oracle.bound(e, dtype, "G2")
+        assert (none <= least).all()
+        assert (some > least).all()

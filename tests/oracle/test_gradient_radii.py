@@ -1,4 +1,4 @@
-"""What kernels decide of gradients lies farther from a tie than docs/bounds.md derives, and hardly farther."""
+"""What kernels decide of gradients lies farther from a tie than docs/bounds.md derives; elements here and there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from lossproof import oracle
 from lossproof.oracle import kernels
 from lossproof.oracle.binary64 import U
 from lossproof.oracle.formats import FORMATS
+
+from . import samples
+from .enclosed import STAGES, fraction
+from .test_radii import sides
 
 LENGTH, FIRST, SECOND = 2047, 700, 1400
 DEPTHS = {"numpy": LENGTH, "numba": LENGTH // 16 + 8 + LENGTH % 16}
@@ -107,3 +111,31 @@ def test_elements_beside_ties_are_decided_beyond_the_radius(which, name, term, m
         size = abs(Fraction(values[i])) / (1 if term == "whole" else 1 << 24)
         assert (size > tie) == (gap > 0)
         assert abs(size / tie - 1) <= Fraction(1, 1 << fmt.precision)
+
+
+@pytest.mark.parametrize(
+    "stage", [STAGES["one slice"], STAGES["two slices"]], ids=["one slice", "two slices"]
+)
+def test_some_elements_of_many_long_rows_come_out_in_the_order_asked(stage):
+    """More pairs than a block holds, in any order, and some more than once."""
+    x, y = samples.rows("ordinary", "float64", 150, 2048, seed=3)
+    problem = oracle.cosine_gradient(x, y).problem
+    rows = np.random.default_rng(1).permutation(np.arange(0, problem.size, 1021))
+    assert np.unique(rows // 2048).size * 2048 > 2 * stage.block_elements
+    whole = problem.evaluate(stage, rows)
+    for i in (0, 1, len(rows) // 2, len(rows) - 1):
+        alone = problem.evaluate(stage, rows[i : i + 1])
+        assert (whole.hi[i], whole.lo[i]) == (alone.hi[0], alone.lo[0])
+
+
+@pytest.mark.parametrize("length", [3, 41])
+def test_the_two_coefficients_of_a_gradient_carry_three_roundings(length):
+    """r1 >= rad + 3 u |lead|, to the last unit, and r2 likewise."""
+    gradient = oracle.cosine_gradient(*sides(length)).problem
+    rows = np.arange(gradient.problem.size)
+    numbers, told = gradient.coefficients(STAGES["float64"], rows), gradient._first
+    for number, mid, rad in ((numbers[0], told[0], told[1]), (numbers[1], told[2], told[3])):
+        assert (mid == number.mid).all()
+        for i in rows:
+            least = fraction(number.rad[i]) + 3 * fraction(U) * abs(fraction(mid[i]))
+            assert least <= fraction(rad[i]) <= least * (1 + fraction(2.0**-46))

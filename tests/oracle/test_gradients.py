@@ -271,6 +271,29 @@ def test_the_hinge_of_the_embedding_loss():
     assert not oracle.within(np.float32([[0.0, 0.0]]), clear, limit).all()
 
 
+@pytest.mark.parametrize("scale", [2.0**-30, 2.0**-3, 1.0, 2.0**3, 2.0**30])
+def test_the_hinge_looks_at_the_cosine_whatever_the_norms(scale):
+    x, y = np.array([[scale, 0.0]]), np.array([[3.0, 4.0]]) * scale
+    for margin, factor in ((-0.5, 1), (0.5, 1), (0.7, 0)):
+        e = oracle.cosine_embedding_gradient(x, y, [-1], margin=margin)
+        np.testing.assert_allclose(e.lower, [[0.0, factor * 0.8 / scale]], rtol=1e-15)
+
+
+def test_no_distance_no_gradient_and_no_weight_none():
+    d, weights = np.array([np.nan, 1.0, np.inf, 1.0]), np.array([1.0, 1.0, 1.0, np.nan])
+    for labels in (0, 1):
+        e = oracle.contrastive_gradient(labels, d, weights=weights)
+        assert e.undefined.tolist() == [True, False, True, True]
+
+
+def test_a_value_on_the_other_side_has_no_further_side():
+    x, y = np.array([[3.0, 4.0]]), np.array([[1.0, 2.0]])
+    e = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=5.0)
+    sides = e.alternatives("float32")
+    assert len(sides) == 1
+    assert sides[0].enclosure.alternatives("float32") == ()
+
+
 def computed(x, y, rule, eps, dtype, order, normalise):
     """The gradient in the dtype itself, by the quotient rule or through normalised rows."""
     p, q, r = (native.dot(a, b, order, dtype)[:, None] for a, b in ((x, y), (x, x), (y, y)))

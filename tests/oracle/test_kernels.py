@@ -153,3 +153,27 @@ def test_rows_far_from_one_on_one_side(which, shifts, monkeypatch):
         sure = np.setdiff1d(np.arange(len(values)), left)
         assert settled.all()
         assert values[sure].tobytes() == right[sure].tobytes()
+
+
+@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which, dtype, monkeypatch):
+    """Rows, and elements of a gradient, that no kernel decides, in the first block of rows, the second and the last."""
+    monkeypatch.setattr(kernels, "active", lambda: which)
+    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "AT_ONCE", 1 << 14)
+    n = 2 * kernels.ROWS_AT_ONCE + 500
+    x, y = samples.rows("ordinary", dtype, n, 2, seed=5)
+    hard = np.array([3, kernels.ROWS_AT_ONCE + 1, n - 1])
+    x[hard], y[hard] = (
+        np.array([[3, 4], [1, 0], [0, 2]]),
+        np.array([[-4, 3], [0, 5], [7, 0]]),
+    )  # at right angles
+    some = np.sort(np.concatenate([hard, hard - 1]))
+    for e, few in (
+        (oracle.cosine(x, y), oracle.cosine(x[some], y[some])),
+        (oracle.cosine_gradient(x, y), oracle.cosine_gradient(x[some], y[some])),
+    ):
+        values = e.rounded("float32")
+        wanted, _ = few.rounded_by_ladder(FORMATS["float32"])
+        assert values[some].tobytes() == wanted.reshape(values[some].shape).astype(np.float32).tobytes()

@@ -45,6 +45,18 @@ def test_more_pairs_than_one_block():
     assert abs(float(mean.lower) - rounded.mean(dtype=np.float64)) < 1e-7
 
 
+def test_a_product_that_vanishes_by_cancelling_is_not_taken_for_zero():
+    """Ones among them: 1e30 + 1 - 1e30 is 0 in float64."""
+    ones, large = (
+        np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]),
+        np.array([[1e30, 1.0, -1e30], [1.0, 0.0, 1.0]]),
+    )
+    for x, y in ((ones, large), (large, ones)):
+        e, f = oracle.cosine_matrix(x, y), oracle.cosine(x[:, None], y[None])
+        assert e.lower.tobytes() == f.lower.tobytes()
+        assert (np.abs(e.lower) > 1e-31).sum() == 3
+
+
 def test_bad_input():
     for x, y in ((np.ones(3), np.ones((2, 3))), (np.ones((2, 3)), np.ones((2, 4)))):
         with pytest.raises(ValueError, match=r"allowed: \(n, d\) and \(m, d\)"):

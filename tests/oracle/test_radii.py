@@ -379,3 +379,20 @@ def test_scores_rounded_to_float32_by_numpy(score, length):
     assert (gap[decided] > pad[decided]).all()
     assert (gap[left] < pad[left] * 1.01).all()
     assert 5 < left.size < 50
+
+
+@pytest.mark.parametrize("score", oracle.SCORES)
+def test_radii_are_no_less_than_what_they_are_made_of(score):
+    """To the last few units: the radius of a whole sum is known sharply where it is the largest part."""
+    double = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+    sign, offset = fused.SCORE_TERMS[score]
+    rad = 2.0**-70
+    gaps = rad * (1 + np.arange(-8, 40) * 2.0**-24)
+    found = np.zeros((9, gaps.size))
+    found[[3, 6]], found[2] = 1.0, rad
+    found[0], half, gap = beside_ties(sign, offset, gaps)
+    found[1] = half + gap
+    decided = np.empty(gaps.size, dtype=bool)
+    double._rounded(found, sign, offset, np.empty(gaps.size), decided)
+    assert not decided[gaps < rad * (1 + 2.0**-31)].any()
+    assert decided[gaps > rad * (1 + 2.0**-19)].all()

@@ -192,3 +192,13 @@ def test_inputs_are_copied_not_kept():
     x[:] = 7
     y[:] = 7
     assert e.rounded("float32")[0] == np.float32(np.sqrt(0.5))
+
+
+@pytest.mark.parametrize("score", oracle.SCORES)
+def test_no_end_of_an_enclosure_is_a_zero_with_a_minus_sign(score):
+    """Of rows with nothing in common, and of those whose distance is 0."""
+    x, y = np.array([[1.0, 0.0], [3.0, 4.0], [-1.0, 0.0]]), np.array([[0.0, 1.0], [3.0, 4.0], [0.0, -2.0]])
+    e = oracle.cosine(x, y, score=score)
+    for end in (e.lower, e.upper):
+        assert not (np.signbit(end) & (end == 0)).any()
+    assert 0.0 in e.lower

@@ -65,7 +65,7 @@ class Ball:
         least = np.abs(other.mid) * (1 - 2 * U) - other.rad
         mid = self.mid / other.mid
         # |a/b - a'/b'| <= (|a - a'| + |a'/b'| |b - b'|) / |b|; what underflows in the bracket is divided as well
-        rad = ((self.rad + TINY + np.abs(mid) * other.rad * GROW) / least + U * np.abs(mid)) * GROW + TINY
+        rad = ((self.rad + TINY + np.abs(mid) * other.rad) / least + U * np.abs(mid)) * GROW + TINY
         zero = (self.mid == 0) & (self.rad == 0)
         return Ball(mid, np.where(least > 0, np.where(zero, 0.0, rad), np.inf))
 

@@ -74,7 +74,7 @@ class Pair:
         rh, rl = fast_two_sum(c, f + e)
         hi, lo = fast_two_sum(t, ((self.hi - rh) + (self.lo - rl)) / other.hi)
         least = np.abs(other.hi) * (1 - 4 * U) - other.rad
-        rad = ((self.rad + LOST + np.abs(hi) * other.rad * GROW) / least + EPS * np.abs(hi)) * GROW + TINY
+        rad = ((self.rad + LOST + np.abs(hi) * other.rad) / least + EPS * np.abs(hi)) * GROW + TINY
         exact = _unless(hi, lo, rad, _zero(self))
         if least.min(initial=1.0) > 0:
             return exact
@@ -127,17 +127,14 @@ class DoubleDouble:
 
     def sqrt(self, a: Pair) -> Pair:
         positive = a.hi > 0
-        ordinary = positive.all()
-        hi = a.hi if ordinary else np.where(positive, a.hi, 1.0)
+        hi = np.where(positive, a.hi, 1.0)
         s = np.sqrt(hi)
         p, e = two_prod(s, s)
         root, lo = fast_two_sum(s, (((hi - p) - e) + a.lo) / (2 * s))
-        if ordinary:  # none is zero
-            return _unless(root, lo, ((a.rad + LOST) / root * GROW + EPS * root + TINY) * GROW, ~positive)
-        coarse = np.sqrt(a.rad) * GROW + TINY
-        rad = np.minimum(a.rad / root * GROW, coarse) + LOST / root * GROW + EPS * root + TINY
-        root, lo, rad = (np.where(positive, v, w) for v, w in ((root, 0.0), (lo, 0.0), (rad * GROW, coarse)))
-        return _unless(root, lo, rad, (a.hi == 0) & (a.rad == 0))
+        coarse = np.sqrt(a.rad)  # |sqrt(a) - sqrt(a')| is at most this, and at most |a - a'| / sqrt(a')
+        rad = np.where(positive, np.minimum(a.rad / root, coarse) + LOST / root + EPS * root, coarse)
+        root, lo = np.where(positive, root, 0.0), np.where(positive, lo, 0.0)
+        return _unless(root, lo, (rad + TINY) * GROW, (a.hi == 0) & (a.rad == 0))
 
     def maximum(self, a: Pair, b: Pair) -> Pair:
         larger, certain = self.less(a, b)

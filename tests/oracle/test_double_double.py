@@ -1,0 +1,35 @@
+"""Numbers of two doubles where one part of them is all that is left."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lossproof.oracle.double_double import EPS, DoubleDouble, Pair
+from lossproof.oracle.transforms import fast_two_sum
+
+from .enclosed import fraction, holds
+
+PAIRS = DoubleDouble()
+N = 200
+
+
+def pairs(g, hi):
+    """Exactly these, with low parts of many sizes and all their bits."""
+    lo = hi * 2.0**-54 * g.uniform(-1, 1, hi.size) * 2.0 ** -g.integers(0, 40, hi.size)
+    return Pair(*fast_two_sum(hi, lo), np.zeros(hi.size))
+
+
+def test_sums_whose_high_parts_cancel_are_as_sharp_as_any():
+    """What is rounded of the low parts is no longer small beside the sum then (Joldes et al., theorem 3.1)."""
+    g = np.random.default_rng(4)
+    hi = g.uniform(1, 2, N)
+    near = hi * (1 + 2.0**-52 * g.integers(-3, 4, N))  # the same, or a few units beside it
+    a, b = pairs(g, hi), pairs(g, -near)
+    true = [
+        sum((fraction(v) for v in parts), fraction(0.0)) for parts in zip(a.hi, a.lo, b.hi, b.lo, strict=True)
+    ]
+    found = a + b
+    assert holds(found, true) == 1
+    assert (found.rad <= 2 * EPS * np.abs(found.hi)).all()
+    assert min(abs(t) for t in true) < fraction(2.0**-80)
+    assert holds(a - (-b), true) == 1

@@ -234,6 +234,14 @@ def test_exit_codes_follow_fail_on_and_severity(runs: Callable[..., str]) -> Non
     assert cli.run(["compare", careful, zero, "--severity", "S1"]) == 0
 
 
+def test_an_api_that_goes_is_told_on_the_page_as_well(runs: Callable[..., str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli.run(["compare", runs("careful"), runs(""), "--out", str(out)]) == 1
+    page = (out / "compare.md").read_text()
+    assert "it is there" in page
+    assert "AttributeError" in page
+
+
 def test_json_holds_every_change(runs: Callable[..., str], capsys: Any) -> None:
     cli.run(["compare", runs("careful"), runs("wrong_sign"), "--json"])
     told = json.loads(capsys.readouterr().out)

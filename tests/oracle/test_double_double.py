@@ -1,9 +1,11 @@
-"""Numbers of two doubles where one part of them is all that is left."""
+"""Numbers of two doubles where one part of them is all that is left, and questions at the very end of what is known."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from lossproof.oracle.binary64 import Ball, Binary64
 from lossproof.oracle.double_double import EPS, DoubleDouble, Pair
 from lossproof.oracle.transforms import fast_two_sum
 
@@ -33,3 +35,23 @@ def test_sums_whose_high_parts_cancel_are_as_sharp_as_any():
     assert (found.rad <= 2 * EPS * np.abs(found.hi)).all()
     assert min(abs(t) for t in true) < fraction(2.0**-80)
     assert holds(a - (-b), true) == 1
+
+
+@pytest.mark.parametrize("stage", [Binary64(), PAIRS], ids=["float64", "two slices"])
+def test_a_tolerance_that_ends_within_the_last_bit_of_what_is_known_decides_nothing(stage):
+    """The truth is at the end of mid +- rad, and the tolerance is the float64 beside it, on the other side."""
+    g = np.random.default_rng(5)
+    mid, rad = g.uniform(1, 2, N), g.uniform(0.2, 0.5, N)
+    number = Ball(mid, rad) if isinstance(stage, Binary64) else Pair(mid, 0 * mid, rad)
+    zero, above, below = np.zeros(N), mid + rad, mid - rad
+    over = np.array(
+        [fraction(v) < fraction(m) + fraction(r) for v, m, r in zip(above, mid, rad, strict=True)]
+    )
+    under = np.array(
+        [fraction(v) > fraction(m) - fraction(r) for v, m, r in zip(below, mid, rad, strict=True)]
+    )
+    assert min(over.sum(), under.sum()) > 10
+    for tolerance, some in ((above, over), (below, under)):
+        assert not stage.within(number, zero, tolerance)[1][some].any()
+    for far in (below * (1 - 2.0**-40), above * (1 + 2.0**-40)):
+        assert stage.within(number, zero, far)[1].all()

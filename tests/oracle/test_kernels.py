@@ -177,3 +177,16 @@ def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which
         values = e.rounded("float32")
         wanted, _ = few.rounded_by_ladder(FORMATS["float32"])
         assert values[some].tobytes() == wanted.reshape(values[some].shape).astype(np.float32).tobytes()
+
+
+@pytest.mark.parametrize("which", kernels.KERNELS)
+def test_infinite_halves_are_no_large_numbers(which, monkeypatch):
+    """Widened through an image in which infinity is 2^16: a row of it alone has a square of just 2^32 there."""
+    monkeypatch.setattr(kernels, "active", lambda: which)
+    monkeypatch.setattr(kernels, "WORTH", 0)
+    for far in ([np.inf, 0.0], [0.0, -np.inf], [np.nan, 0.0]):
+        x, y = np.array([far, [65504.0, 0.0]], np.float16), np.full((2, 2), 0.5, np.float16)
+        for a, b in ((x, y), (y, x)):
+            values = oracle.cosine(a, b).rounded("float32")
+            assert np.isnan(values[0])
+            assert values[1] == np.float32(0.5**0.5)

@@ -202,3 +202,12 @@ def test_no_end_of_an_enclosure_is_a_zero_with_a_minus_sign(score):
     for end in (e.lower, e.upper):
         assert not (np.signbit(end) & (end == 0)).any()
     assert 0.0 in e.lower
+
+
+def test_what_no_stage_decides_is_told_and_has_no_rounded_value(monkeypatch):
+    """No input is known of which the last stage gives up, so one is made up; rows without a value are not undecided."""
+    e = oracle.cosine(np.array([[3.0, 4.0], [1.0, 2.0], [0.0, 0.0]]), np.ones((3, 2)))
+    assert not e.undecided("float32").any()
+    monkeypatch.setattr(e, "_rounded", lambda fmt: (np.ones(3, fmt.dtype), np.array([1, 2])))
+    assert e.undecided("float32").tolist() == [False, True, False]
+    assert np.isnan(e.rounded("float32")).tolist() == [False, True, True]

@@ -195,10 +195,8 @@ class DoubleDouble:
             gap = a - self.number(answer)
             gap = self.where(gap.hi < 0, -gap, gap)
             excess = gap - self.number(tolerance)
-            inside, outside = (
-                excess.hi + excess.lo < -excess.rad * GROW,
-                excess.hi + excess.lo > excess.rad * GROW,
-            )
+            # either difference has widened the radius by GROW, which is more than the low part, at most u of the high
+            inside, outside = excess.hi < -excess.rad, excess.hi > excess.rad
             inside |= (excess.hi == 0) & (excess.rad == 0)
         return inside, inside | outside
 

@@ -227,3 +227,19 @@ def test_a_question_leaves_no_trace():
     for name in ("G0", "G1", "G2"):
         assert oracle.bound(fresh, "float64", name).tobytes() == oracle.bound(used, "float64", name).tobytes()
     assert fresh.lower.tobytes() == used.lower.tobytes()
+
+
+def test_a_gradient_at_a_kink_is_one_point_of_the_segment_for_all_its_elements():
+    """From 0 to (0, 1, 1, 1, 1): elements that are right one by one are no gradient together."""
+    x, y = np.array([[0.5, 0.0, 0.0, 0.0, 0.0]]), np.array([[0.0, 1.0, 1.0, 1.0, 1.0]])
+    e = oracle.cosine_embedding_gradient(x, y, [-1], margin=0.0)
+    limit = oracle.bound(e, "float32", "G2")
+    for t in (0.0, 0.2, 0.8, 1.0):
+        answer = np.float32([[0.0, t, t, t, t]])
+        assert oracle.within(answer, e, limit).all()
+        assert oracle.excess(answer, e, "float32", "G2").max() <= 1
+    for answer in ([0.2, 0.8, 0.2, 0.8], [0.8, 0.2, 0.2, 0.2], [-9.0, 0.5, 0.5, 0.5], [9.0, 9.0, 9.0, 9.0]):
+        far = np.float32([[0.0, *answer]])
+        assert not oracle.within(far, e, limit)[0, 1:].any()
+        assert oracle.excess(far, e, "float32", "G2")[0, 1:].min() > 1
+    assert oracle.excess(far, e, "float32", "G2")[0, 1:].min() > 1e6

@@ -11,7 +11,15 @@ import pytest
 from flint import fmpq
 
 from lossproof.oracle import formats, slices
-from lossproof.oracle.reals import LIMIT_BITS, MERGE_LIMIT, Real, Undecided, as_fraction, square_root
+from lossproof.oracle.reals import (
+    FIRST_BITS,
+    LIMIT_BITS,
+    MERGE_LIMIT,
+    Real,
+    Undecided,
+    as_fraction,
+    square_root,
+)
 
 from . import reference
 from .enclosed import floats, nearest
@@ -266,3 +274,13 @@ def test_slices_are_exact(length):
                 )
     repeated = slices.dot(np.abs(x), np.repeat(np.abs(x[:, :1]), length, axis=1))
     assert np.allclose(slices.dot(np.abs(x), np.abs(x[:, :1])), repeated, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("bits", [FIRST_BITS, 4 * FIRST_BITS, 8 * FIRST_BITS, 16 * FIRST_BITS])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_a_number_whose_enclosure_ends_at_0(bits, sign):
+    """sqrt(2) + sqrt(3) and what a first look sees of it, which leaves [0, 2] in its last places."""
+    seen = fmpq(math.isqrt(2 << 2 * bits) + math.isqrt(3 << 2 * bits), 1 << bits)
+    rest = Real(-sign * seen, ((fmpq(sign), fmpq(2)), (fmpq(sign), fmpq(3))))
+    assert rest.enclose(bits) == ((0, 2) if sign > 0 else (-2, 0))
+    assert rest.sign() == sign

@@ -196,6 +196,16 @@ def test_an_infinity_is_right_beyond_the_largest_number_and_not_at_it() -> None:
     }  # fmt: skip
 
 
+def test_a_gradient_that_overflows_beside_a_kink_is_right_in_every_element() -> None:
+    """D is so small that the bound is endless: (0, inf) is the gradient itself, and (0, 0) that of the other side."""
+    margin = {"name": "margin", "role": "margin", "default": 0.0}
+    subject = documented("cosine_embedding", EMBEDDING, (margin,))
+    arrays = {"x": np.array([[-2e-322, 0.0]]), "y": np.array([[-0.5, 1.3]]), "labels": np.array([-1.0])}
+    expected = expect(subject, arrays, {}, wrt="x")
+    for answer in ([0.0, np.inf], [0.0, 0.0]):
+        assert not measured(np.array([answer]), expected)[0].any()
+
+
 # --- grades ---
 
 

@@ -243,3 +243,20 @@ def test_a_gradient_at_a_kink_is_one_point_of_the_segment_for_all_its_elements()
         assert not oracle.within(far, e, limit)[0, 1:].any()
         assert oracle.excess(far, e, "float32", "G2")[0, 1:].min() > 1
     assert oracle.excess(far, e, "float32", "G2")[0, 1:].min() > 1e6
+
+
+def test_an_infinity_of_which_nothing_is_proven_condemns_no_other_element():
+    """1/D is infinite: nothing is known of c nor of its gradient, (0, inf) when rounded; the hinge may be off too."""
+    x, y = np.array([[-2e-322, 0.0]]), np.array([[-0.5, 1.3]])
+    e = oracle.cosine_embedding_gradient(x, y, [-1], margin=0.0)
+    limit = oracle.bound(e, "float64", "G2")
+    assert np.isinf(limit).all()
+    assert e.rounded("float64").tolist() == [[0.0, np.inf]]
+    for answer, right in (
+        ([0.0, np.inf], [True, False]),  # as anywhere: an infinity is within no tolerance
+        ([0.0, 0.0], [True, True]),
+        ([0.0, 1e308], [True, True]),
+        ([0.0, np.nan], [False, False]),
+    ):
+        assert oracle.within(np.array([answer]), e, limit).tolist() == [right]
+    assert oracle.grade(np.array([[0.0, np.inf]]), e, "float64").tolist() == [["G0", "G0"]]

@@ -195,17 +195,18 @@ def _on_segment(
             t = np.where(slope == 0, np.where(room >= 0, np.inf, -np.inf), room / slope)
             last = np.where(slope >= 0, np.fmin(last, t), last)
             first = np.where(slope < 0, np.fmax(first, t), first)
-    known = np.isfinite(limit[rows]) | (np.isfinite(values[rows]) & ~np.isnan(limit[rows]))
-    possible = ~np.isnan(values[rows]) & known & (first <= 1) & (last >= 0)
+    possible = ~(np.isnan(values[rows]) | np.isnan(limit[rows])) & (first <= 1) & (last >= 0)
+    # an infinity is within no infinite limit, but the limit leaves it free: it says nothing of the rest of its vector
+    within = ~(np.isinf(values[rows]) & np.isinf(limit[rows]))
     if other.joint is None:
-        return np.asarray(possible & (first <= last))
+        return np.asarray(possible & within & (first <= last))
     _, vector = np.unique(other.joint[rows], return_inverse=True)
     count = int(vector.max(initial=-1)) + 1
     least, most, all_possible = np.zeros(count), np.ones(count), np.ones(count, dtype=bool)
     np.maximum.at(least, vector, first)
     np.minimum.at(most, vector, last)
     np.logical_and.at(all_possible, vector, possible)
-    return np.asarray((all_possible & (least <= most * (1 + SEGMENT_SLACK) + SEGMENT_SLACK))[vector])
+    return within & (all_possible & (least <= most * (1 + SEGMENT_SLACK) + SEGMENT_SLACK))[vector]
 
 
 def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -> Float:

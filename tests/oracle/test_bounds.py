@@ -262,3 +262,33 @@ def test_the_bound_of_a_gradient_follows_the_scale_of_the_rows():
     for s, t in ((2.0**-160, 2.0**-310), (2.0**-700, 2.0**-600), (2.0**600, 2.0**180)):
         far = oracle.bound(oracle.cosine_gradient(s * x, t * y), "float64", "G2", flush=False)
         np.testing.assert_allclose(far * s, near, rtol=1e-9)
+
+
+def test_a_mean_of_zeros_is_0_whatever_the_sum_of_its_weights_may_lose():
+    """The weights cancel, so that their sum may be anything; of values that are 0 that does not matter."""
+    weights = np.array([0.1 + 2.0**-56, -0.1])
+    nothing, something = (
+        oracle.reduce(oracle.contrastive([1, 1], np.full(2, v)), "mean_by_weight", weights)
+        for v in (0.0, 1.0)
+    )
+    assert oracle.bound(nothing, "float64", "G2") == 0
+    assert oracle.bound(something, "float64", "G2") == np.inf
+
+
+def test_the_other_side_of_a_threshold_has_the_bound_of_a_row_that_lies_there():
+    """The norm of x is the threshold but for 1e-8 of it, that of y is far above."""
+    x, y = np.array([[1.0, 0.5]]), np.array([[3.0, 2.0]])
+    norm = float(np.linalg.norm(x))
+    above, below = (oracle.cosine_gradient(x, y, norm_rule="threshold", eps=norm * k) for k in (0.9, 1.1))
+    for side, other in ((1 - 1e-8, below), (1 + 1e-8, above)):
+        e = oracle.cosine_gradient(x, y, norm_rule="threshold", eps=norm * side)
+        (found,) = e.alternatives("float32")
+        limit = oracle.bound(found.enclosure, "float32", "G2")
+        np.testing.assert_allclose(limit, oracle.bound(other, "float32", "G2"), rtol=1e-6)
+    sizes = [oracle.bound(e, "float32", "G2") for e in (above, below)]
+    assert (np.abs(sizes[0] - sizes[1]) > 0.3 * sizes[0]).all()
+
+
+def test_a_pair_of_single_numbers_has_a_kink_too():
+    e = oracle.cosine_gradient([[1.0]], [[2.0]], norm_rule="floor_norm", eps=1.0)
+    assert [side.mask.tolist() for side in e.alternatives("float32")] == [[[True]]]

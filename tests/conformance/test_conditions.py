@@ -138,6 +138,16 @@ def test_conditions_on_the_kind_and_shape_of_inputs() -> None:
         assert true("weights_need_expansion", x=x, y=y, w=np.ones(4))
 
 
+def test_the_cube_of_the_denominator_overflows_before_its_square() -> None:
+    """|a| |b| of 2^(128/3): its cube is the first power that leaves float32."""
+    edge = HIGH / 3
+    for x, y, held in ((edge, edge, True), (2 * edge, 0.0, True), (0.0, 2 * edge, True), (1.0, 2.0, False)):
+        for more, reached in ((1e-6, held), (-1e-6, False)):
+            rows = ([[2.0 ** ((x + more) / 2), 0.0]], [[0.0, 2.0 ** (y / 2)]])
+            assert of("cubed_product_overflows", *rows) == [reached]
+    assert of("cubed_product_overflows", [[2.0**204]], [[2.0**197]], compute="float64") == [True]
+
+
 def test_distances_are_squared_by_themselves() -> None:
     subject = documented("contrastive", CONTRASTIVE, ())
     values = [2.0**-51, 2.0**-52, 2.0 ** (HIGH / 2), 2.0**63, 0.0, np.inf, np.nan]

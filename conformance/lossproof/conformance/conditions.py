@@ -73,6 +73,7 @@ def holds(
             "product_overflows": (q + r) / 2 >= high,
             "squared_product_underflows": _tiny(q + r, low),
             "squared_product_overflows": q + r >= high,
+            "cubed_product_overflows": 1.5 * (q + r) >= high,  # a derivative of c may divide by D three times
         }
     return judged[name]
 

@@ -83,6 +83,7 @@ _PREDICATES: Final = {
     "eps_vanishes": "wherever eps becomes 0 in the dtype",
     "squared_product_underflows": "wherever the product of the squared norms underflows in the dtype",
     "squared_product_overflows": "wherever the product of the squared norms overflows in the dtype",
+    "cubed_product_overflows": "wherever the cube of the product of the norms overflows in the dtype",
     "zero_norm": "wherever a norm is zero",
     "integer_input": "for integer input",
     "empty": "for empty input",

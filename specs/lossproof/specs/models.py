@@ -322,8 +322,8 @@ class BehavesAs(Frozen):
     )
     predicate: Literal[
         "squared_norm_underflows", "squared_norm_overflows", "product_underflows", "product_overflows",
-        "squared_product_underflows", "squared_product_overflows", "eps_vanishes", "zero_norm",
-        "integer_input", "empty", "nonfinite", "weights_need_expansion",
+        "squared_product_underflows", "squared_product_overflows", "cubed_product_overflows", "eps_vanishes",
+        "zero_norm", "integer_input", "empty", "nonfinite", "weights_need_expansion",
     ] | None = Field(None, description="what the inputs have in common whose answers are wrong")  # fmt: skip
     cases: tuple[Slug, ...] = Field((), description="the cases that show it")
 

@@ -94,11 +94,11 @@ pytest.importorskip("lossproof.oracle.compiled")
 """
     names = {"fused", "kernels", "formats", "compiled"}
     assert covering.named(text) == {f"lossproof.oracle.{name}" for name in names}
-    cover = covering.Covering(
-        {"enters": 0.2, "names": 0.1}, {"m": {"3": ["enters"], covering.NAMED: ["names"]}}
-    )
+    lines = {"3": ["enters"], covering.NAMED: ["names"]}
+    cover = covering.Covering({"enters": 0.2, "names": 0.1}, {"m": lines, "lossproof.oracle.lanes": lines})
     assert cover.tests("m", 3) == ["enters"]
     assert cover.tests("m", 4) == ["names", "enters"]
+    assert cover.tests("lossproof.oracle.lanes", 3) == ["names", "enters"]
 
 
 def test_every_change_that_is_said_to_change_nothing_can_still_be_made() -> None:

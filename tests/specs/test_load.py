@@ -3,6 +3,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,19 @@ PLANTED = [
     ("options: {reduction: none}", "options: {<<: {reduction: none}}", "cases[0].options.<<", "merge keys", ""),
     ("summary: Cosine of two tensors.", "summary: !!python/object/apply:os.system [ls]", "summary",
      "the tag 'tag:yaml.org,2002:python/object/apply:os.system' is not allowed", "plain data"),
+    ("api: toy.similarity", "api: toy.'similarity", "api", "is no full name", ""),
+    ("api: toy.similarity", "api: ../../toy.similarity", "api", "is no full name", ""),
+    ("api: toy.similarity", "api: toy.similarity()", "api", "is no full name", ""),
+    ("api: toy.similarity", 'api: "toy.similarity\\nimport os"', "api", "is no full name", ""),
+    ("framework: toy", "framework: ../toy", "framework", "is no name", ""),
+    ("{name: x2, role: y}", '{name: "x2=f(), y", role: y}', "editions[0].call.arrays[1].name", "is no name", ""),
+    ("options: {reduction: none}", "options: {'a, b': none}", "cases[0].options.a, b", "is no name", ""),
+    ("expect: {value: [0]}", "expect: {returns: 'a\"b'}", "cases[0].expect.returns", "is no full name", ""),
+    ("expect: {value: [0]}", "expect: {aliases: ['../x']}", "cases[0].expect.aliases[0]", "is no full name", ""),
+    ("expect: {value: [0]}", f"expect: {{value: {'9' * 100_000}}}", "cases[0].expect.value",
+     "a number of 100,000 characters", "at most 64"),
+    ("expect: {value: [0]}", f"expect: {{value: 0.{'9' * 100_000}}}", "cases[0].expect.value",
+     "a number of 100,002 characters", "at most 64"),
 ]  # fmt: skip
 
 
@@ -195,3 +210,23 @@ def test_a_fault_of_a_ledger_is_told_with_its_line(tmp_path):
     with pytest.raises(SpecError) as caught:
         load_ledger(path)
     assert (caught.value.line, caught.value.field) == (9, "findings[0].severity")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "[" * 20_000 + "]" * 20_000, "- " * 100_000, "{a: " * 20_000, "? " * 20_000,
+     "".join(f"{' ' * i}a:\n" for i in range(300))],
+    ids=["open brackets", "brackets", "dashes", "braces", "question marks", "indents"],
+)  # fmt: skip
+def test_what_nests_deep_is_told_and_does_not_end_the_interpreter(miniature, text):
+    miniature.write_text(text)
+    code = f"from lossproof.specs import load_specs; load_specs({str(miniature)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "SpecError" in done.stderr.splitlines()[-1]
+    assert "nested deeper than 48 levels" in done.stderr.splitlines()[-1]
+
+
+def test_brackets_inside_of_a_text_nest_nothing(plant):
+    planted = plant("summary: Cosine of two tensors.", f"summary: '{'[' * 100}'")
+    assert load_specs(planted.path)[0].summary == "[" * 100

@@ -6,11 +6,20 @@ and field; the words are those of the design's vocabulary (docs/vocabulary.md).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[-.][a-z0-9]+)*$", max_length=72)]
 DtypeName = Literal[
@@ -43,6 +52,35 @@ Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
 Severity = Literal["S1", "S2", "S3", "S4"]
 
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+MAX_NAME = 200
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text) or len(text) > MAX_NAME:
+        raise ValueError(f"{text[:60]!r} is no name of a parameter: letters, digits and '_'")
+    return text
+
+
+def _name_or_none(text: str) -> str:
+    return text and _name(text)
+
+
+def _dotted(text: str) -> str:
+    if not _DOTTED.fullmatch(text) or len(text) > MAX_NAME:
+        raise ValueError(
+            f"{text[:60]!r} is no full name: letters, digits and '_', with '.' between the parts"
+        )
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""of a parameter: it stands in calls and in scripts as it is"""
+Dotted = Annotated[str, AfterValidator(_dotted)]
+"""full name of an object: it stands in scripts, and in names of files"""
+
+
 class Frozen(BaseModel):
     """Base of every model: immutable, and an unknown field is an error."""
 
@@ -72,7 +110,7 @@ class Citation(Frozen):
 class ArrayParameter(Frozen):
     """An array argument and what it means to the family."""
 
-    name: str = Field(description="name of the parameter")
+    name: Name = Field(description="name of the parameter")
     role: Literal["x", "y", "labels", "distances", "weights"] = Field(
         description="x is the first vector or the true one, y the second or the predicted one"
     )
@@ -83,7 +121,7 @@ class ArrayParameter(Frozen):
 class Option(Frozen):
     """An option, what it means, its documented default and the values worth asking for."""
 
-    name: str = Field(description="name of the parameter")
+    name: Name = Field(description="name of the parameter")
     role: Literal["axis", "eps", "margin", "reduction", "name", "dtype", "other"] = Field(
         description="what it means to the family; `other` where it means nothing to it"
     )
@@ -162,14 +200,14 @@ class Expect(Frozen):
     printed: Any = Field(None, description="digits as the document prints them: nested lists of strings")
     oracle: Literal[True] | None = Field(None, description="the exact value of the documented formula")
     value: Any = Field(None, description="exact value: number, hex string, or nested lists of them")
-    raises: tuple[str, ...] | None = Field(
+    raises: tuple[Dotted, ...] | None = Field(
         None, description="any one of these classes; [] accepts any exception"
     )
     shape: tuple[int, ...] | None = Field(None, description="shape of the result")
     dtype: DtypeName | None = Field(None, description="dtype of the result")
-    returns: str | None = Field(None, description="name of a class that the result is an instance of")
+    returns: Dotted | None = Field(None, description="name of a class that the result is an instance of")
     data: Any = Field(None, description="what a probe must return; of a mapping, the named entries")
-    aliases: tuple[str, ...] | None = Field(None, description="each resolves and answers as the API does")
+    aliases: tuple[Dotted, ...] | None = Field(None, description="each resolves and answers as the API does")
     moves: Literal["closer", "apart"] | None = Field(
         None, description="a step of gradient descent moves the pair so"
     )
@@ -198,13 +236,13 @@ class Case(Frozen):
     ask: Literal[
         "call", "signature", "config", "attribute", "bases", "resolve", "descend", "fit", "strategy", "script"
     ] = Field("call", description="how it is asked, see the ways to ask")  # fmt: skip
-    arrays: Mapping[str, ArrayValues] = Field(
+    arrays: Mapping[Name, ArrayValues] = Field(
         default_factory=dict, description="by parameter; a bare nested list is a float32 tensor"
     )
-    options: Mapping[str, Any] = Field(
+    options: Mapping[Name, Any] = Field(
         default_factory=dict, description="options by name, wherever they are given"
     )
-    arguments: Mapping[str, Any] = Field(default_factory=dict, description="further arguments of a probe")
+    arguments: Mapping[Name, Any] = Field(default_factory=dict, description="further arguments of a probe")
     mode: Literal["eager", "compiled", "graph"] | None = Field(None, description="left out: the target's")
     positional: bool = Field(False, description="give the arrays by position")
     expect: Expect = Field(description="what must come of it")
@@ -278,8 +316,8 @@ class Edition(Frozen):
 class Spec(Frozen):
     """One API: how it is called, its editions, claims and cases."""
 
-    api: str = Field(description="full name, as the documentation writes it; also the name of the file")
-    framework: str = Field(description="name of a file in `specs/lossproof/specs/frameworks`")
+    api: Dotted = Field(description="full name, as the documentation writes it; also the name of the file")
+    framework: Name = Field(description="name of a file in `specs/lossproof/specs/frameworks`")
     family: Literal["cosine", "cosine_embedding", "contrastive"] = Field(description="its definition")
     summary: str = Field(description="what the API gives, in one line of your own")
     editions: tuple[Edition, ...] = Field(min_length=1, description="at most one for a version")
@@ -316,7 +354,7 @@ class Spec(Frozen):
 class BehavesAs(Frozen):
     """What reproduces the wrong answers: other oracle parameters, a predicate on the inputs, or cases."""
 
-    parameters: Mapping[str, Any] = Field(
+    parameters: Mapping[Name, Any] = Field(
         default_factory=dict,
         description="semantic parameters in place of the documented ones, e.g. norm_rule, eps, score",
     )
@@ -337,11 +375,13 @@ class BehavesAs(Frozen):
 class Pinned(Frozen):
     """The smallest known input that shows a finding, and the answer it got."""
 
-    api: str = Field(description="full name")
+    api: Dotted = Field(description="full name")
     case: Slug | None = Field(None, description="a case of the spec, in place of arrays and options")
-    arrays: Mapping[str, ArrayValues] = Field(default_factory=dict, description="by parameter")
-    options: Mapping[str, Any] = Field(default_factory=dict, description="by name")
-    wrt: str = Field("", description="the array whose gradient is asked for; left out: the value is")
+    arrays: Mapping[Name, ArrayValues] = Field(default_factory=dict, description="by parameter")
+    options: Mapping[Name, Any] = Field(default_factory=dict, description="by name")
+    wrt: Annotated[str, AfterValidator(_name_or_none)] = Field(
+        "", description="the array whose gradient is asked for; left out: the value is"
+    )
     answer: Mapping[str, Any] = Field(
         description="value (hex floats), dtype, shape, error or data as it came back"
     )
@@ -354,8 +394,8 @@ class KnownFinding(Frozen):
 
     slug: Slug = Field(description="its name for ever")
     title: str = Field(description="the cause, in one line")
-    framework: str = Field(description="name of the framework")
-    apis: tuple[str, ...] = Field(min_length=1, description="full names")
+    framework: Name = Field(description="name of the framework")
+    apis: tuple[Dotted, ...] = Field(min_length=1, description="full names")
     package: str = Field(description="distribution whose version counts")
     versions: str = Field(description="range of versions that show it")
     kind: KindName = Field(description="what is wrong")

@@ -19,6 +19,10 @@ from lossproof.specs.problems import Problem, SpecError, field_path
 
 MAX_NODES = 100_000
 """A bound on the size of a document after aliases are expanded."""
+MAX_DEPTH = 48
+"""of nested lists and mappings; the parser recurses in C, and some ten thousands of brackets would end the interpreter"""
+MAX_DIGITS = 64
+"""characters of a number: to read a long integer takes time that grows with the square of its length"""
 
 _PLAIN = "plain"
 _TEXT = "tag:yaml.org,2002:str"
@@ -86,13 +90,15 @@ def read_document(text: str, file: str) -> Document:
     Raises:
         SpecError: with every problem found: bad syntax, a tag, a key given twice, an ambiguous plain word.
     """
-    loader = _Composer(text)
     try:
-        root = loader.get_single_node()
+        _check_depth(text, file)
+        loader = _Composer(text)
+        try:
+            root = loader.get_single_node()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as problem:
         raise SpecError([_syntax(problem, file)]) from problem
-    finally:
-        loader.dispose()
     if root is None:
         raise SpecError(
             [Problem(file, 0, "", "the file is empty", "see docs/adding-an-api.md for a spec to start from")]
@@ -102,6 +108,20 @@ def read_document(text: str, file: str) -> Document:
     if builder.problems:
         raise SpecError(builder.problems)
     return Document(file, data, root)
+
+
+def _check_depth(text: str, file: str) -> None:
+    """Raise SpecError for what nests too deep. Events come one by one, so nothing recurses here."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Base):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                line = event.start_mark.line + 1
+                hint = "a spec needs no more than a dozen levels"
+                raise SpecError([Problem(file, line, "", f"nested deeper than {MAX_DEPTH} levels", hint)])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def ambiguous(text: str) -> bool:
@@ -198,6 +218,10 @@ class _Builder:
         text: str = node.value
         if text in _CONSTANTS:
             return _CONSTANTS[text]
+        if len(text) > MAX_DIGITS:
+            if text[0] in "+-.0123456789" and (_INT.match(text) or _FLOAT.match(text)):
+                self._problem(node, f"a number of {len(text):,} characters", f"write at most {MAX_DIGITS}")
+            return text
         if text[0] not in "+-.0123456789":
             if len(text) <= 3 and _AMBIGUOUS.match(text):
                 hint = f"quote it ('{text}') for text, or write true or false"

@@ -25,7 +25,7 @@ RUN = {
     "seed": 20,
     "digest": "sha256:abc",
     "platform": "Linux-6.1-x86_64",
-    "targets": [{"target": "torch", "version": "2.13.0"}, {"target": "tensorflow", "version": "2.21.0"}],
+    "targets": [{"name": "torch", "version": "2.13.0"}, {"name": "tensorflow", "version": "2.21.0"}],
 }
 SCRIPTS = {
     "torch-zero-vector.py": "print('</code></pre><script>alert(2)</script>')\n",

@@ -32,7 +32,8 @@ def test_a_run_holds_every_file_of_the_contract_and_says_complete_last(tmp_path:
     assert run == tmp_path / "run"
     assert {p.name for p in run.iterdir()} == FILES
     facts = json.loads((run / "run.json").read_text())
-    assert facts == {**make.RUN, "complete": True}
+    judged = sum(row["verdict"] != "broken" for row in make.rows())
+    assert facts == {"format": 1, "judged": judged, **make.RUN, "complete": True}
     assert list(facts)[-1] == "complete"
     assert {p.name for p in tmp_path.iterdir()} == {"run"}
 
@@ -240,7 +241,7 @@ def test_a_fault_while_replacing_keeps_the_old_run(tmp_path: Path, monkeypatch: 
     before = contents(out)
     monkeypatch.setattr("lossproof.reports.atomic._exchange", lambda one, other: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        make.write(out, rows=[])
+        make.write(out, rows=[make.row()])
     assert contents(out) == before
     assert {p.name for p in tmp_path.iterdir()} == {"run"}
 

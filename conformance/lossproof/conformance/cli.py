@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import os
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import click
+
+from lossproof.conformance.console import OutputLost, tell, watched_output
 
 COMMANDS = {
     "compare": "Say what changes from one release, or run, to another.",
@@ -21,7 +24,9 @@ COMMANDS = {
     "try": "Judge a function of your own in the place of an API.",
 }
 
-OK, FINDINGS, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FINDINGS, USAGE, BROKEN, FAULT, UNWRITTEN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+TRACEBACK = "LOSSPROOF_TRACEBACK"
+"""The environment variable that, set to anything, shows where a fault of lossproof was raised."""
 
 
 class LazyGroup(click.Group):
@@ -78,8 +83,9 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 def program() -> None:
     """Conformance suite and exact oracle for the cosine and contrastive losses of machine-learning frameworks.
 
-    Exit codes: 0 nothing to report; 1 findings that fail the run; 2 bad usage or a bad spec; 3 a target could not
-    be started or a cell is broken; 130 interrupted.
+    Exit codes: 0 nothing to report; 1 findings that fail the run; 2 bad usage, a bad spec or a bad run folder; 3 a
+    target could not be started, a cell is broken, or nothing was judged; 4 a fault of lossproof itself; 5 standard
+    output could not be written; 130 interrupted.
     """
 
 
@@ -89,33 +95,54 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code."""
+    """Run a command and return its exit code; whatever is raised is told in one line."""
+    try:
+        with watched_output():
+            return _run(arguments)
+    except OutputLost as lost:
+        tell(f"standard output could not be written: {lost.why}; what was shown is not complete")
+        return UNWRITTEN
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = program.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return code if isinstance(code, int) else OK
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("lossproof: interrupted; nothing was written", err=True)
+        tell("interrupted; nothing was written")
         return INTERRUPTED
     except click.ClickException as error:
-        click.echo(f"lossproof: {' '.join(error.format_message().split())}", err=True)
+        tell(error.format_message())
         return USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        return OK
-    except Exception as error:
+    except OutputLost:
+        raise
+    except (Exception, SystemExit) as error:  # a library that ends the program would choose the exit code
         return _failed(error)
 
 
-def _failed(error: Exception) -> int:
-    """Errors that a module of the house raises for its user; any other is a fault of lossproof and keeps its trace."""
+def _failed(error: BaseException) -> int:
+    """The exit code of an error that a module of the house raises for its user; any other is a fault of lossproof."""
     from lossproof.conformance.targets import UsageError
     from lossproof.reports import ReportError
     from lossproof.specs import SpecError
 
-    known: tuple[type[Any], ...] = (UsageError, SpecError, ReportError)
-    if isinstance(error, known):
-        click.echo(f"lossproof: {error}", err=True)
+    if isinstance(error, ReportError):
+        tell(str(error))
+        return error.exit_code
+    if isinstance(error, UsageError):
+        tell(str(error))
         return USAGE
-    raise error
+    if isinstance(error, SpecError):
+        for problem in error.problems:  # one line each
+            tell(str(problem))
+        return USAGE
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    name, what = type(error).__name__, " ".join(str(error).split())[:300]
+    tell(
+        f"a fault of lossproof: {name}{f': {what}' if what else ''}; please report it, "
+        f"with the traceback that {TRACEBACK}=1 shows"
+    )
+    return FAULT

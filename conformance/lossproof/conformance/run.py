@@ -290,7 +290,8 @@ def scripted(
 
 def file_name(target: str) -> str:
     """The name of a target as part of a file's name."""
-    return "".join(c if c.isalnum() or c in "._" else "-" for c in target.replace("==", "-")).strip("-.")
+    kept = (c if c.isascii() and (c.isalnum() or c in "._") else "-" for c in target.replace("==", "-"))
+    return "".join(kept).strip("-.")
 
 
 def described(result: RunResult, plan: Plan, command: str) -> dict[str, Any]:

@@ -38,6 +38,22 @@ def new_folder(place: Path) -> Iterator[Path]:
         raise
 
 
+def try_folder(place: Path) -> None:
+    """Make what `new_folder` would make beside or instead of `place`, and remove it. Raises OSError as the system does.
+
+    What is missing above `place` is made under a hidden name, so that nothing is seen to come and go.
+    """
+    above = place.parent
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    trial = _sibling(above / "trial", "partial")
+    trial.mkdir()
+    try:
+        (trial / place.relative_to(above)).mkdir(parents=True)
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+
+
 def write_file(path: Path, data: bytes, *, executable: bool = False) -> None:
     """A new file, flushed to the disk; the process' umask applies."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if executable else 0o666)
@@ -60,7 +76,8 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def _sibling(path: Path, word: str) -> Path:
-    return path.with_name(f".{path.name}.{word}-{secrets.token_hex(4)}")
+    """A hidden name beside `path`; short, since that of `path` may be as long as the system allows."""
+    return path.with_name(f".lossproof-{word}-{secrets.token_hex(4)}")
 
 
 def _take_place(draft: Path, place: Path) -> None:

@@ -41,6 +41,8 @@ def context(run: Run) -> dict[str, Any]:
     """What both report templates show."""
     return {
         "run": run,
+        "judged": run.judged,
+        "failed": view.failed(run),
         "facts": view.facts(run),
         "cells": view.totals(run.results["verdict"].tolist()),
         "claim_totals": view.totals(run.claims["verdict"].tolist()),

@@ -1,26 +1,27 @@
 """The tables of a run as pandas frames, and their files: CSV and parquet hold the same values.
 
-Text is cleaned once, here, of what no file format can hold (NUL and lone surrogates); everything else is
-kept as it came and escaped where it is shown.
+Text is cleaned of control characters on its way in and out; everything else is kept as it came and escaped where it
+is shown.
 """
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossproof.reports.columns import CELL_KEY, CLAIM_COLUMNS, CLAIM_KEY, COLUMNS, FLOAT_COLUMNS, INT_COLUMNS
+from lossproof.reports.guarded import MAX_TEXT, Malformed, clean, read_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def clean(text: str) -> str:
-    """`text` without NUL and lone surrogates (U+FFFD stands in for them), with line ends as newlines."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "�")
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+MAX_ROWS = 2_000_000
+MAX_TABLE = 1 << 30
+"""bytes of a table in memory: a short file may unfold to more than there is"""
 
 
 def results_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -77,9 +78,12 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The frame that `csv_bytes` wrote. ValueError: other columns, or values that are no numbers."""
     import pandas as pd
 
-    frame = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8", lineterminator="\n")
+    data = io.BytesIO(read_file(path))
+    frame = pd.read_csv(data, dtype="string", keep_default_na=False, encoding="utf-8", lineterminator="\n")
     for name in FLOAT_COLUMNS & set(frame.columns):  # Python's float() is exact, the parser's may not be
         frame[name] = [float(text) if text else math.nan for text in frame[name].tolist()]
+    for name in INT_COLUMNS & set(frame.columns):
+        frame[name] = [int(text) for text in frame[name].tolist()]
     return _checked(frame, columns, path)
 
 
@@ -95,16 +99,54 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """The frame that `write_parquet` wrote. ValueError: other columns."""
+    """The frame that `write_parquet` wrote. ValueError: other columns, missing text, or more than a run can hold."""
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    data = {name: table.column(name).to_pylist() for name in table.column_names}
-    return _checked(pd.DataFrame(data, columns=list(table.column_names)), columns, path)
+    try:
+        file = pq.ParquetFile(io.BytesIO(read_file(path)))
+        if file.metadata.num_rows > MAX_ROWS:
+            raise Malformed(f"{path.name} has more than {MAX_ROWS:,} rows")
+        _has_columns(file.schema_arrow.names, columns, path)
+        data: dict[str, list[Any]] = {name: [] for name in columns}
+        size = 0
+        for batch in file.iter_batches(batch_size=256):
+            size += batch.nbytes
+            if size > MAX_TABLE:
+                raise Malformed(f"{path.name} unfolds to more than {MAX_TABLE >> 20} MiB")
+            for name in columns:
+                data[name] += batch.column(name).to_pylist()
+    except pa.ArrowException as problem:
+        raise Malformed(f"{path.name} is no parquet that can be read ({_first(problem)})") from problem
+    return _checked(pd.DataFrame(data, columns=list(columns)), columns, path)
+
+
+def _first(problem: Exception) -> str:
+    return clean(str(problem).partition("\n")[0])[:200]
+
+
+def _has_columns(found: Sequence[str], columns: Sequence[str], path: Path) -> None:
+    if list(found) != list(columns):
+        raise Malformed(f"{path.name} has other columns than a run of this version of lossproof")
 
 
 def _checked(frame: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataFrame:
-    if list(frame.columns) != list(columns):
-        raise ValueError(f"{path.name} has other columns than a run of this version of lossproof")
+    """The frame with its dtypes and clean text. Malformed: a value that is not what its column holds."""
+    _has_columns(list(frame.columns), columns, path)
+    for name in columns:
+        kind = _dtype(name)
+        values = frame[name].tolist()
+        if kind == "string":
+            if not all(isinstance(value, str) and len(value) <= MAX_TEXT for value in values):
+                raise Malformed(f"{path.name} has something else than short text in the column {name}")
+            frame[name] = [clean(value) for value in values]
+        elif not all(_fits(value, kind) for value in values):
+            raise Malformed(f"{path.name} has something else than numbers in the column {name}")
     return _typed(frame, columns)
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if isinstance(value, str | bool):
+        return False
+    return value is None or isinstance(value, float | int) if kind == "float64" else isinstance(value, int)

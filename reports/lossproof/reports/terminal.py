@@ -52,7 +52,7 @@ def show(run: Run, stream: TextIO | None = None) -> None:
 def summary_json(run: Run) -> dict[str, Any]:
     """The summary as JSON data, for --json.
 
-    `verdicts` counts cells by target, API and verdict, `cells` and `claims` by verdict; `findings` are those
+    `verdicts` counts cells by target, API and verdict, `cells` and `claims` by verdict, `judged` those not broken; `findings` are those
     of findings.json, `new` the slugs of the new and changed ones; `path` and `report` say where things lie.
     """
     return {
@@ -63,6 +63,7 @@ def summary_json(run: Run) -> dict[str, Any]:
             target: {api: {verdict: counts[verdict] for verdict in VERDICTS} for api, counts in apis.items()}
             for target, apis in view.verdicts(run).items()
         },
+        "judged": run.judged,
         "cells": view.totals(run.results["verdict"].tolist()),
         "claims": view.totals(run.claims["verdict"].tolist()),
         "findings": [dict(finding) for finding in run.findings],
@@ -173,6 +174,8 @@ def _closing(run: Run) -> list[RenderableType]:
     if slugs := _new_slugs(run):
         more = f" and {len(slugs) - 5} more" if len(slugs) > 5 else ""
         lines.append(Text(f"new       {len(slugs)}: {', '.join(slugs[:5])}{more}", style="bold red"))
+    elif not run.judged:
+        lines.append(Text("new       unknown: nothing was judged", style="bold magenta"))
     else:
         known = "; every finding is in the ledger" if severities else ""
         lines.append(Text(f"new       nothing{known}", style="green"))

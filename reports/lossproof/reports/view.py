@@ -151,6 +151,12 @@ def drifted(run: Run) -> tuple[Drifted, ...]:
     )
 
 
+def failed(run: Run) -> tuple[tuple[str, str], ...]:
+    """The targets that could not be judged, with the reason."""
+    targets = run.run.get("targets") or ()
+    return tuple((str(t.get("name")), str(t["failed"])) for t in targets if t.get("failed"))
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """What an API does where its documentation is silent: a property and region, over dtypes and variants."""
@@ -198,7 +204,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         "python",
     )
     names = [n for n in first if n in run.run] + sorted(
-        n for n in run.run if n not in first and n != "complete"
+        n for n in run.run if n not in (*first, "complete", "format", "judged")
     )
     shown = {name: run.run[name] for name in names}
     if isinstance(targets := shown.get("targets"), (list, tuple)):  # `drifted` has their documentation

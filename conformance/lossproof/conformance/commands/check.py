@@ -20,6 +20,7 @@ from lossproof.conformance.commands.judging import (
     unavailable,
     write,
 )
+from lossproof.conformance.console import tell
 
 if TYPE_CHECKING:
     from lossproof.conformance.results import Finding
@@ -118,15 +119,16 @@ def show(path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(reports.summary_json(run), indent=1, ensure_ascii=False))
         return
-    for target in run.run["targets"]:
-        if target["failed"]:
-            click.echo(f"lossproof: {target['name']} could not be judged: {target['failed']}", err=True)
+    for target in run.run.get("targets", ()):
+        if target.get("failed"):
+            tell(f"{target['name']} could not be judged: {target['failed']}")
     reports.terminal.show(run)
 
 
 def exit_code(result: RunResult, asked: Asked) -> int:
-    """3 where something could not be judged, 1 where findings count, else 0."""
-    if any(t.failed for t in result.targets) or any(r.verdict == "broken" for r in result.rows):
+    """3 where something could not be judged or nothing was, 1 where findings count, else 0."""
+    broken = any(r.verdict == "broken" for r in result.rows)
+    if broken or not result.rows or any(t.failed for t in result.targets):
         return BROKEN
     counting = {"never": (), "new": ("new", "changed"), "any": ("new", "changed", "known", "carried")}[
         asked.fail_on

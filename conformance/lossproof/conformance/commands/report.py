@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
+from lossproof.conformance.cli import BROKEN, OK
 from lossproof.conformance.commands.check import show
 
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def command(run: Path, as_json: bool) -> None:
+def command(run: Path, as_json: bool) -> int:
     """Write report.md and report.html of the folder RUN anew from its tables, and show its summary."""
     from lossproof import reports
 
     reports.render(run)
     show(run, as_json)
+    return OK if reports.read_run(run).judged else BROKEN

@@ -30,9 +30,9 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("what", [["--help"], ["--version"], ["report", "RUN"], ["report", "RUN", "--json"]])
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
 def test_a_full_device_is_exit_5(what: list[str], run: Path) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = started(*(str(run) if word == "RUN" else word for word in what), stdout=full)
         told = done.communicate()[1].decode()
     assert done.returncode == cli.UNWRITTEN, told

@@ -188,7 +188,7 @@ def test_the_markdown_links_only_scripts_that_exist(markdown: str, folder: Path)
 def test_an_empty_run_has_pages(tmp_path: Path) -> None:
     run = make.write(tmp_path / "run", rows=[], claims=[], findings=[], run={}, scripts={})
     page = Page((run / "report.html").read_text("utf-8"))
-    assert "No findings" in page.text
+    assert "Nothing was judged" in page.text
     assert "No API was judged" in page.text
     assert "None." in (run / "report.md").read_text()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from lossproof.conformance.comparing import Change
 from lossproof.conformance.sides import Side
 from lossproof.conformance.targets import facts_of
 from lossproof.reports.scripts import recorded
+from lossproof.specs import load_specs
 
 
 def scripts_of(change: Change, old: Side, new: Side) -> dict[str, str]:
@@ -24,12 +26,52 @@ def scripts_of(change: Change, old: Side, new: Side) -> dict[str, str]:
         if witness.get("mode") == next(iter(new.rows.values()))["mode"]:
             witness["mode"] = row["mode"]
         try:
-            snippets = facts_of(str(row["framework"])).reproducer.model_dump()
+            framework = facts_of(str(row["framework"]))
+            _only_documented(witness, answer, framework.prefixes)
+            snippets = framework.reproducer.model_dump()
             text = recorded(witness, answer, f"{change.slug}: {change.title}", side.version, kind, snippets)
         except (ValueError, KeyError):
             return {}  # no script can be written from this witness
         scripts[f"{change.slug}-{which}.py"] = text
     return scripts
+
+
+def _only_documented(witness: Mapping[str, Any], answer: Mapping[str, Any], prefixes: Sequence[str]) -> None:
+    """Raise ValueError where a script would call, import or name anything but a documented API's own.
+
+    The run may be a stranger's, and a call needs no code to do harm: `os.system` takes a text.
+    """
+    if witness.get("api") not in _documented():
+        raise ValueError(f"{witness.get('api')!r} has no spec")
+    roots = {str(prefix).split(".")[0] for prefix in prefixes}
+    names = [*_named_objects(witness), *_named_objects(answer), *_texts(witness.get("arguments"))]
+    if strangers := sorted({name for name in names if name.split(".")[0] not in roots}):
+        raise ValueError(f"{strangers[0]!r} is no name of the framework's")
+
+
+@cache
+def _documented() -> frozenset[str]:
+    return frozenset(spec.api for spec in load_specs())
+
+
+def _named_objects(value: Any) -> Iterator[str]:
+    """The objects that data names: {"$name": "tf.float32"}."""
+    if isinstance(value, Mapping):
+        if set(value) == {"$name"}:
+            yield str(value["$name"])
+        else:
+            for item in value.values():
+                yield from _named_objects(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _named_objects(item)
+
+
+def _texts(arguments: Any) -> Iterator[str]:
+    """The names that a probe looks up."""
+    names = arguments.get("names") if isinstance(arguments, Mapping) else None
+    for name in names if isinstance(names, list | tuple) else ():
+        yield str(name)
 
 
 def told(change: Change) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

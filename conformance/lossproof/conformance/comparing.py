@@ -6,6 +6,7 @@ whose answers are the same did not change, whatever either page says of them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ RELIED_ON = CLASSES[:5]
 ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
 EDGES = frozenset({"zero", "below_eps", "tiny_norm", "nonfinite", "empty"})
+MAX_SLUG = 120
+"""Characters; a name of a file has 255 at most."""
 OWN = frozenset({"sign", "error", "crash", "hang", "dtype", "reduction", "range"})
 """Kinds of differences that are one cause wherever they show."""
 
@@ -200,9 +203,10 @@ def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
 
 
 def slugged(words: str) -> str:
-    """Words as a file name: lower case, one hyphen between them."""
-    plain = "".join(c if c.isalnum() or c == "." else " " for c in words.lower())
-    return "-".join(plain.split())
+    """Words as a file name: lower case, one hyphen between them, nothing but letters, digits and single dots."""
+    return (
+        "-".join(re.findall(r"[a-z0-9]+(?:\.[a-z0-9]+)*", words.lower()))[:MAX_SLUG].strip("-.") or "change"
+    )
 
 
 def _named(changes: Sequence[Change]) -> list[Change]:

@@ -1,4 +1,4 @@
-"""Standard output that fails once and plainly: a full device or a closed pipe ends a command with an exit code of its own.
+"""Standard output that fails plainly: a full device or a closed pipe ends a command with an exit code of its own.
 
 rich and click end a program on a closed pipe by themselves, with exit code 1, which says "findings" here. The error
 below is none that they know.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from lossproof.conformance.differences import Difference, bounded, difference
 from lossproof.conformance.redrawn import recorded, redrawn
 from lossproof.conformance.sides import Row, Seen, Side, same_question
 from lossproof.conformance.spelling import spelled
+from lossproof.reports import stored
 
 Shown = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 """A question, and the answers of the old and of the new side to it."""
@@ -56,7 +56,7 @@ def _reduced(old: Side, new: Side, seen: Seen) -> Shown | None:
     The other one, of the same edition, conforms in that cell, so its answer is the documented value.
     """
     found = _of_one_side(old, new, seen)
-    wanted = _json(_diverging(old, new, seen).get("expected"))
+    wanted = _told(_diverging(old, new, seen).get("expected"), stored.EXPECTATION)
     if (
         found is None
         or old.editions.get(seen.key[0]) != new.editions.get(seen.key[0])
@@ -70,10 +70,9 @@ def _reduced(old: Side, new: Side, seen: Seen) -> Shown | None:
 def _of_one_side(old: Side, new: Side, seen: Seen) -> Shown | None:
     """The witness of the one side that diverges with its answer, and none of the other."""
     row = _diverging(old, new, seen)
-    question, got = (_json(row.get(n)) for n in ("witness", "observed"))
-    if not (isinstance(question, Mapping) and question.get("api") and isinstance(got, Mapping)):
-        return None
-    if not _answers(got):
+    question = stored.question(str(row.get("witness") or ""))
+    got = _told(row.get("observed"), stored.ANSWER)
+    if not question.get("api") or not _answers(got):
         return None
     return (question, {}, bounded(got)) if row is new.rows[seen.key] else (question, bounded(got), {})
 
@@ -130,5 +129,7 @@ def _alike(one: Batch, other: Batch) -> bool:
     )
 
 
-def _json(text: Any) -> Any:
-    return json.loads(text) if text else {}
+def _told(text: Any, model: Any) -> Mapping[str, Any]:
+    """What a column of a row says; nothing where it is no answer."""
+    found = stored.told(str(text or ""), model)
+    return found if isinstance(found, Mapping) else {}

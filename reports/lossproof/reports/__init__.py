@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lossproof.reports import terminal
     from lossproof.reports.columns import CLAIM_COLUMNS, COLUMNS
-    from lossproof.reports.errors import NothingJudged, NoRun, OutRefused, ReportError, WriteFailed
+    from lossproof.reports.errors import NoRun, NothingJudged, OutRefused, ReportError, WriteFailed
     from lossproof.reports.folder import Run, check_out, read_run, read_samples, render, write_run
     from lossproof.reports.scripts import reproducer
     from lossproof.reports.terminal import summary_json

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from lossproof.reports import words
 from lossproof.reports.atomic import new_folder, write_file
 from lossproof.reports.errors import OutRefused, WriteFailed
+from lossproof.reports.folder import json_safe, real_place, room_or_place, try_place
+from lossproof.reports.markdown import code, escape
 from lossproof.reports.numbers import pretty
 from lossproof.reports.templating import environment
+from lossproof.reports.terminal import plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,12 +30,14 @@ RELIED_ON = ("newly diverging", "changed", "changed but undocumented", "error ap
 
 
 def check_out(out: Path) -> None:
-    """Refuse a folder that holds something else than a comparison."""
+    """Refuse a folder that holds something else than a comparison, or that cannot be written."""
     refuse_foreign(out, (*FILES, *FOLDERS), "comparison")
 
 
 def refuse_foreign(out: Path, names: tuple[str, ...], what: str) -> None:
-    """Raise OutRefused where `out` holds files that no such output wrote."""
+    """Raise OutRefused where `out` holds files that no such output wrote, or the system lets nothing be written."""
+    out = real_place(out, what)
+    try_place(out, what)
     if not out.exists():
         return
     found = sorted(p.name for p in out.iterdir()) if out.is_dir() else [out.name]
@@ -49,6 +54,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
     import pandas as pd
 
     check_out(out)
+    place, told = real_place(out, "comparison"), json_safe(told)
     changes = [shown(change) for change in told["changes"]]
     page = {
         "old": told["old"], "new": told["new"], "cells": told["cells"], "broken": len(told["broken"]),
@@ -71,14 +77,17 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
     )
     table = pd.DataFrame(flat, columns=list(columns))
     try:
-        with new_folder(out) as draft:
+        with new_folder(place) as draft:
             write_file(
                 draft / "changes.json", (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode()
             )
             write_file(draft / "changes.csv", table.to_csv(index=False, lineterminator="\n").encode())
             write_file(
                 draft / "compare.md",
-                environment(escape=False).get_template("compare.md.j2").render(page).encode(),
+                environment(escape=False)
+                .get_template("compare.md.j2")
+                .render(page, e=escape, code=code)
+                .encode(),
             )
             write_file(
                 draft / "compare.html",
@@ -91,7 +100,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
         raise WriteFailed(
             f"cannot write the comparison to {out}",
             problem.strerror or str(problem),
-            "Nothing was left behind",
+            f"Nothing was left behind; {room_or_place(problem)}",
         ) from problem
     return out
 
@@ -101,12 +110,12 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
     from rich.console import Console, Group
     from rich.text import Text
 
-    lines: list[RenderableType] = [f"{told['old']}  ->  {told['new']}"]
+    lines: list[RenderableType] = [f"{plain(told['old'])}  ->  {plain(told['new'])}"]
     changes = [shown(c) for c in told["changes"]]
     for change in changes[:MOST]:
-        lines += ["", _line(change), Text(f"   {change['title']}")]
+        lines += ["", _line(change), Text(f"   {plain(change['title'])}")]
         if change["before"] or change["after"]:
-            lines.append(Text(f"   {change['before'] or '?'}  ->  {change['after'] or '?'}"))
+            lines.append(Text(f"   {plain(change['before'] or '?')}  ->  {plain(change['after'] or '?')}"))
         lines.append(Text(f"   {_few(change['apis'])}", style="dim"))
     lines.append("")
     if len(changes) > MOST:
@@ -123,7 +132,7 @@ def _line(change: Mapping[str, Any]) -> RenderableType:
 
     style = {"S1": "bold red", "S2": "red", "S3": "yellow"}.get(change["severity"], "dim")
     cells = f", {words.count(change['cells'], 'cell')}" if change["cells"] else ""
-    return Text(f"{change['severity']} {change['class']}  {change['kind']}{cells}", style=style)
+    return Text(f"{change['severity']} {change['class']}  {plain(change['kind'])}{cells}", style=style)
 
 
 def _few(names: Sequence[str], most: int = 3) -> str:

@@ -27,7 +27,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 """C0 and C1 but for tab and line end, what turns the direction of text around, and lone surrogates."""
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818 - named for what is the case
     """The content is not what it should be; the message says why in half a sentence."""
 
 
@@ -47,9 +47,10 @@ def read_file(path: Path) -> bytes:
     except OSError as problem:
         why = "is a link" if path.is_symlink() else f"cannot be read: {problem.strerror or problem}"
         raise Malformed(f"{path.name} {why}") from problem
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Malformed(f"{path.name} is no file")
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Malformed(f"{path.name} is no file")
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise Malformed(f"{path.name} is longer than {MAX_BYTES >> 20} MiB")

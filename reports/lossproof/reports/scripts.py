@@ -3,27 +3,31 @@
 A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what
 the documentation calls for and what comes back, and exits 1 while they differ, 0 once they agree. It is put
 together from two small templates: how the question is asked (templates/reproducer/ask/) and how the answer is
-judged (judge/).
+judged (judge/). Templates take nothing but `Code`: numbers and texts come through `python` and `expression`, names
+through `identifier` and `dotted`, and what is none of these becomes no script.
 """
 
 from __future__ import annotations
 
 import ast
-import keyword
 import re
 import textwrap
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from lossproof.reports import words
-from lossproof.reports.numbers import expression, is_number, leaves, nested, number, pretty
-from lossproof.reports.templating import environment
+from lossproof.reports.numbers import is_number, leaves, nested, number, pretty
+from lossproof.reports.quoting import dotted, expression, identifier, plain, python
+from lossproof.reports.stored import ARRAY_DTYPES
+from lossproof.reports.templating import Code, scripting
 
 PROBES = (
     "signature", "defaults", "config", "attribute", "resolve", "bases", "docstring", "descend", "fit",
     "strategy", "metric_in_compile", "graph_script",
 )  # fmt: skip
 _SYNONYMS = {"alias": "resolve", "aliases": "resolve"}
+_MODULES = ("decimal", "importlib", "inspect", "math", "re", "subprocess")
+"""of the standard library, imported where a template uses them"""
 _IMPORTED_AS = {"tfa": "import tensorflow_addons as tfa"}
 _WIDTH = 100
 
@@ -37,52 +41,91 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     mode or probe.
     """
     witness = finding["witness"]
-    api = _dotted(witness.get("api") or finding["apis"][0])
+    api = dotted(witness.get("api") or finding["apis"][0])
     mode = str(witness.get("mode") or "eager")
     modes = snippets.get("modes") or {"eager": {"call": "{{ function }}({{ arguments }})"}}
     if mode not in modes:
         raise ValueError(f"no snippet for mode {mode!r}; there are {', '.join(sorted(modes))}")
-    arrays = {_name(name): _array(given, snippets) for name, given in (witness.get("arrays") or {}).items()}
+    given_arrays = witness.get("arrays") or {}
+    arrays: dict[str, Any] = {
+        identifier(name): _array(given, snippets) for name, given in given_arrays.items()
+    }
     expected = words.expectation(finding["expected"])
     ask = "aliases" if expected.get("aliases") else _ask(witness)
     judge = _judge(finding, expected, ask)
-    options = witness.get("options") or {}
+    options: dict[str, Any] = {
+        identifier(name): value for name, value in (witness.get("options") or {}).items()
+    }
     arguments = {**options, **(witness.get("arguments") or {})}
     init = witness.get("init")
-    context = {
+    construct = None if init is None else Code(f"{api}({_keywords(init)})")
+    context: dict[str, Any] = {
         "finding": finding,
-        "witness": witness,
         "expected": expected,
         "observed": finding["observed"],
-        "comments": _comments(finding),
-        "imports": _imports(
-            api, snippets, {str(a.get("dtype")) for a in (witness.get("arrays") or {}).values()}
-        ),
-        "setup": str(modes[mode].get("setup") or "").strip(),
         "arrays": arrays,
+        "array_names": Code(", ".join(arrays)),
         "api": api,
-        "init": init,
-        "construct": None if init is None else f"{api}({_keywords(init)})",
+        "construct": construct,
+        "constructed": construct or Code(f"{api}()"),
         "options": options,
         "option": lambda name, default=None: arguments.get(name, default),
-        "given": ", ".join([f"{name}={name}" for name in arrays] + [_keywords(options)] * bool(options)),
+        "order": _order(arguments),
+        "given": Code(
+            ", ".join([f"{name}={name}" for name in arrays] + [_keywords(options)] * bool(options))
+        ),
         "initial": _keywords(init or {}),
         "probe": witness.get("probe"),
-        "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
-        "to_list": str(snippets["to_list"]).strip(),
-        "plain": lambda name: _render(modes[mode]["call"], function="tf.identity", arguments=_name(name)),
+        "call": _call(
+            Code("loss") if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]
+        ),
+        "to_list": Code(str(snippets["to_list"]).strip()),
+        "plain": lambda name: _render(
+            modes[mode]["call"], function=Code("tf.identity"), arguments=identifier(name)
+        ),
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
         "gradient": _gradient(api, arrays, witness, modes[mode]) if ask == "gradient" else None,
-        "wrt": witness.get("wrt"),
+        "wrt": identifier(witness["wrt"]) if witness.get("wrt") else None,
         "recorded": finding.get("recorded"),
-        "say_expected": words.both(finding)[0] or "what the documentation says",
+        "first": _count(expected["first"]) if "first" in expected else None,
         "python": python,
         "values": expression,
-        "ask": f"reproducer/ask/{ask}.py.j2",
-        "judge": f"reproducer/judge/{judge}.py.j2",
     }
-    body = environment(escape=False).get_template("reproducer/script.py.j2").render(context)
-    return re.sub(r"\n{4,}", "\n\n\n", body).rstrip() + "\n"
+    asked, judged = _part(f"ask/{ask}", context), _part(f"judge/{judge}", context)
+    dtypes = {str(a.get("dtype")) for a in given_arrays.values()}
+    imports = _imports(api, snippets, dtypes)
+    if "tf." in asked + judged and "tf" not in _bound(imports):
+        raise ValueError("no snippet says how that is asked without TensorFlow")
+    whole = {
+        **context,
+        "comments": _comments(finding),
+        "modules": [Code(name) for name in _MODULES if f"{name}." in asked + judged],
+        "imports": imports,
+        "setup": Code(str(modes[mode].get("setup") or "").strip()),
+        "asked": asked,
+        "judged": judged,
+        "say_expected": words.both(finding)[0] or "what the documentation says",
+    }
+    return re.sub(r"\n{4,}", "\n\n\n", _part("script", whole)).rstrip() + "\n"
+
+
+def _part(name: str, context: Mapping[str, Any]) -> Code:
+    """A template of templates/reproducer/, filled in."""
+    return Code(scripting().get_template(f"reproducer/{name}.py.j2").render(context).strip())
+
+
+def _order(arguments: Mapping[str, Any]) -> dict[str, Code]:
+    """Which parameters of the loss take predictions and targets of a training."""
+    given = arguments.get("order") or {"predictions": "x1", "targets": "x2"}
+    if not isinstance(given, Mapping) or set(given) != {"predictions", "targets"}:
+        raise ValueError("order names the parameters for predictions and targets")
+    return {part: identifier(name) for part, name in given.items()}
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no number of values")
+    return value
 
 
 def recorded(
@@ -120,31 +163,6 @@ def _as_expected(answer: Mapping[str, Any], kind: str) -> dict[str, Any]:
         if answer.get(names[0]) is not None:
             return {name: answer[name] for name in names if name in answer}
     raise ValueError("the answer is neither a value nor an error")
-
-
-def python(value: Any) -> str:
-    """A JSON value as an exact Python expression; {"$name": N} is the object N, {"$tuple": [...]} a tuple."""
-    if isinstance(value, Mapping):
-        if set(value) == {"$name"}:
-            return _dotted(value["$name"])
-        if set(value) == {"$tuple"}:
-            items = [python(item) for item in value["$tuple"]]
-            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-        return f"{{{', '.join(f'{_quoted(str(k))}: {python(v)}' for k, v in value.items())}}}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(python(item) for item in value)}]"
-    if isinstance(value, str):
-        return (
-            expression(value)
-            if value.lower().lstrip("+-").startswith("0x") and is_number(value)
-            else _quoted(value)
-        )
-    return expression(value)
-
-
-def _quoted(text: str) -> str:
-    """A string literal in double quotes where that needs no escapes."""
-    return f'"{text}"' if text.isprintable() and '"' not in text and "\\" not in text else ascii(text)
 
 
 def _ask(witness: Mapping[str, Any]) -> str:
@@ -186,12 +204,14 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
     )
 
 
-def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, str]:
+def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, Code]:
     """An input array as an expression of the framework, and in decimals where the expression is in hex."""
-    values, dtype = given["values"], str(given.get("dtype") or "float32")
-    shape = words.shape(given["shape"]) if given.get("shape") is not None else words.shape(_shape(values))
+    values, dtype = given["values"], _dtype(given)
+    if not all(is_number(leaf) for leaf in leaves(values)):
+        raise ValueError("an array holds something else than numbers, so no script can be written with it")
+    shape = _sizes(given["shape"] if given.get("shape") is not None else _shape(values))
     whole = dtype == "bool" or "int" in dtype
-    text = (
+    text = Code(
         nested(values, lambda leaf: repr(bool(number(leaf)) if dtype == "bool" else int(number(leaf) or 0)))
         if whole
         else expression(values)
@@ -199,7 +219,20 @@ def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, s
     tensor = given.get("form") != "list"
     flat = expression(list(leaves(values)))
     code = _render(snippets["array"], values=text, flat=flat, dtype=dtype, shape=shape) if tensor else text
-    return {"code": _wrapped(code), "decimal": pretty(values, dtype, most=12) if "fromhex" in text else ""}
+    decimal = plain(pretty(values, dtype, most=12)) if "fromhex" in text else Code()
+    return {"code": _wrapped(code), "decimal": decimal}
+
+
+def _dtype(given: Mapping[str, Any]) -> Code:
+    """The name of an array's dtype; ValueError for any other text."""
+    dtype = str(given.get("dtype") or "float32")
+    if dtype not in ARRAY_DTYPES:
+        raise ValueError(f"{dtype[:40]!r} is no dtype of an array, so no script can be written with it")
+    return Code(dtype)
+
+
+def _sizes(shape: Any) -> Code:
+    return Code(words.shape([_count(size) for size in shape]))
 
 
 def _descend(
@@ -211,7 +244,9 @@ def _descend(
     same shape. Without one (distances) nearness is minus the mean of the array itself.
     """
     arrays = witness["arrays"]
-    moved = _name((witness.get("arguments") or {}).get("wrt") or witness.get("wrt") or next(iter(arrays)))
+    moved = identifier(
+        (witness.get("arguments") or {}).get("wrt") or witness.get("wrt") or next(iter(arrays))
+    )
     given = arrays[moved]
     shape = list(given.get("shape") or _shape(given["values"]))
     alike = [
@@ -219,14 +254,16 @@ def _descend(
     ]
     labels = len(shape) < 2 and bool(alike) and {number(leaf) for leaf in leaves(alike[0])} <= {0, 1}
     target = None if labels or not alike or not shape else list(leaves(alike[0]))
-    function = _dotted(witness["api"]) if witness.get("init") is None else "loss"
-    dtype = given.get("dtype") or "float32"
-    array = _render(snippets["array"], values="values", flat="values", dtype=dtype, shape=words.shape(shape))
+    function = dotted(witness["api"]) if witness.get("init") is None else Code("loss")
+    given_as = Code("values")
+    array = _render(
+        snippets["array"], values=given_as, flat=given_as, dtype=_dtype(given), shape=_sizes(shape)
+    )
     return {
         "moved": moved,
         "start": list(leaves(given["values"])),
         "target": target,
-        "width": shape[-1] if shape else 1,
+        "width": _count(shape[-1]) if shape else 1,
         "array": array,
         "call": _call(function, arrays, {**witness, "probe": ""}, mode),
     }
@@ -241,47 +278,53 @@ def _shape(values: Any) -> list[int]:
 
 
 def _call(
-    function: str, arrays: Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
-) -> str:
+    function: Code, arrays: Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
+) -> Code:
     """The call as an expression: `function` with the arrays and the options of the witness."""
-    parts = [name if witness.get("positional") else f"{name}={name}" for name in arrays]
+    names = [identifier(name) for name in arrays]
+    parts = [name if witness.get("positional") else f"{name}={name}" for name in names]
     if not witness.get("probe") and witness.get("options"):
         parts.append(_keywords(witness["options"]))
-    return _render(mode["call"], function=function, arguments=", ".join(parts))
+    return _render(mode["call"], function=function, arguments=Code(", ".join(parts)))
 
 
 def _gradient(
-    api: str, arrays: Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
-) -> str:
+    api: Code, arrays: Mapping[str, Any], witness: Mapping[str, Any], mode: Mapping[str, Any]
+) -> Code:
     """The body of a function that returns the gradient; ValueError where the framework has no snippet for it."""
     if not mode.get("gradient"):
         raise ValueError("no snippet says how the framework is asked for a gradient")
     parts = [f"{name}={name}" for name in arrays]
     if witness.get("options"):
         parts.append(_keywords(witness["options"]))
-    function = "loss" if witness.get("init") is not None else api
-    wrt = _name(witness["wrt"])
-    return _render(mode["gradient"], function=function, arguments=", ".join(parts), wrt=wrt)
+    function = Code("loss") if witness.get("init") is not None else api
+    arguments, wrt = Code(", ".join(parts)), identifier(witness["wrt"])
+    body = _render(mode["gradient"], function=function, arguments=arguments, wrt=wrt)
+    return Code(textwrap.indent(body, "    ").strip())
 
 
-def _keywords(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{_name(name)}={python(value)}" for name, value in options.items())
+def _keywords(options: Mapping[str, Any]) -> Code:
+    return Code(", ".join(f"{identifier(name)}={python(value)}" for name, value in options.items()))
 
 
-def _imports(api: str, snippets: Mapping[str, Any], dtypes: Collection[str]) -> str:
+def _imports(api: Code, snippets: Mapping[str, Any], dtypes: Collection[str]) -> Code:
     """The framework's imports, and that of the API's first part where they lack it ("keras" beside "tf")."""
-    text = _render(snippets["imports"], dtypes=dtypes).strip()
-    bound = {
+    text = _render(snippets["imports"], dtypes=dtypes)
+    root = api.split(".")[0]
+    return text if root in _bound(text) else Code(f"{text}\n{_IMPORTED_AS.get(root, f'import {root}')}")
+
+
+def _bound(imports: str) -> set[str]:
+    """The names that import statements bind."""
+    return {
         (alias.asname or alias.name).split(".")[0]
-        for node in ast.parse(text).body
+        for node in ast.parse(imports).body
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for alias in node.names
     }
-    root = api.split(".")[0]
-    return text if root in bound else f"{text}\n{_IMPORTED_AS.get(root, f'import {root}')}"
 
 
-def _comments(finding: Mapping[str, Any]) -> list[str]:
+def _comments(finding: Mapping[str, Any]) -> list[Code]:
     """The head of the script: what is wrong, what the documentation says and where, what is known of it."""
     expected = finding["expected"]
     if version := finding.get("recorded"):
@@ -311,29 +354,21 @@ def _comments(finding: Mapping[str, Any]) -> list[str]:
     return [piece for line in lines for piece in _comment(line)]
 
 
-def _comment(text: str) -> list[str]:
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return textwrap.wrap(
-        plain, _WIDTH - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    ) or [""]
+def _comment(text: str) -> list[Code]:
+    lines = textwrap.wrap(
+        plain(text), _WIDTH - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return [Code(f"# {line}".rstrip()) for line in lines or [""]]
 
 
-def _wrapped(code: str) -> str:
-    """A long expression broken after commas, as a continued line inside its own brackets."""
+def _wrapped(code: Code) -> Code:
+    """A long expression of numbers broken after commas, as a continued line inside its own brackets."""
     if len(code) <= _WIDTH:
         return code
-    return "\n    ".join(textwrap.wrap(code, _WIDTH - 8, break_long_words=False, break_on_hyphens=False))
+    lines = textwrap.wrap(code, _WIDTH - 8, break_long_words=False, break_on_hyphens=False)
+    return Code("\n    ".join(lines))
 
 
-def _render(template: str, **variables: Any) -> str:
-    return environment(escape=False).from_string(str(template)).render(variables).strip()
-
-
-def _name(name: Any) -> str:
-    if not str(name).isidentifier() or keyword.iskeyword(str(name)):
-        raise ValueError(f"{name!r} is no Python name, so no script can be written with it")
-    return str(name)
-
-
-def _dotted(name: Any) -> str:
-    return ".".join(_name(part) for part in str(name).split("."))
+def _render(template: str, **variables: Any) -> Code:
+    """A framework's snippet, filled in. `dtypes`, of all things, is only looked at."""
+    return Code(scripting().from_string(str(template)).render(variables).strip())

@@ -19,7 +19,7 @@ class Code(str):
     __slots__ = ()
 
 
-class Unquoted(TypeError):
+class Unquoted(TypeError):  # noqa: N818 - named for what is the case
     """A template for scripts would insert text that nobody quoted: a fault of the template."""
 
 

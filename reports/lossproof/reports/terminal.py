@@ -52,8 +52,9 @@ def show(run: Run, stream: TextIO | None = None) -> None:
 def summary_json(run: Run) -> dict[str, Any]:
     """The summary as JSON data, for --json.
 
-    `verdicts` counts cells by target, API and verdict, `cells` and `claims` by verdict, `judged` those not broken; `findings` are those
-    of findings.json, `new` the slugs of the new and changed ones; `path` and `report` say where things lie.
+    `verdicts` counts cells by target, API and verdict, `cells` and `claims` by verdict, `judged` the cells that are
+    not broken; `findings` are those of findings.json, `new` the slugs of the new and changed ones; `path` and
+    `report` say where things lie.
     """
     return {
         "path": str(run.path),

@@ -10,13 +10,16 @@ from typing import Any
 from lossproof.reports.atomic import new_folder, write_file
 from lossproof.reports.comparison import refuse_foreign, shown
 from lossproof.reports.errors import WriteFailed
+from lossproof.reports.folder import json_safe, real_place, room_or_place
+from lossproof.reports.markdown import code, escape
 from lossproof.reports.templating import environment
+from lossproof.reports.terminal import plain
 
 FILES = ("history.json", "history.csv", "history.md", "history.html")
 
 
 def check_out(out: Path) -> None:
-    """Refuse a folder that holds something else than a history."""
+    """Refuse a folder that holds something else than a history, or that cannot be written."""
     refuse_foreign(out, FILES, "history")
 
 
@@ -34,6 +37,7 @@ def write(out: Path, told: Mapping[str, Any]) -> Path:
     import pandas as pd
 
     check_out(out)
+    place, told = real_place(out, "history"), json_safe(told)
     found = changes(told)
     flat = [{n: "; ".join(v) if isinstance(v, list) else v for n, v in c.items()} for c in found]
     columns = [
@@ -51,17 +55,19 @@ def write(out: Path, told: Mapping[str, Any]) -> Path:
     ]
     page = {**told, "changes": found}
     try:
-        with new_folder(out) as draft:
+        with new_folder(place) as draft:
             text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
             write_file(draft / "history.json", text.encode())
             table = pd.DataFrame(flat, columns=columns)
             write_file(draft / "history.csv", table.to_csv(index=False, lineterminator="\n").encode())
-            for name, escape in (("history.md", False), ("history.html", True)):
-                body = environment(escape=escape).get_template(f"{name}.j2").render(page)
+            for name, html in (("history.md", False), ("history.html", True)):
+                body = environment(escape=html).get_template(f"{name}.j2").render(page, e=escape, code=code)
                 write_file(draft / name, body.encode())
     except OSError as problem:
         raise WriteFailed(
-            f"cannot write the history to {out}", problem.strerror or str(problem), "Nothing was left behind"
+            f"cannot write the history to {out}",
+            problem.strerror or str(problem),
+            f"Nothing was left behind; {room_or_place(problem)}",
         ) from problem
     return out
 
@@ -76,13 +82,15 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
         f"{told['framework']}: {told['releases'][0]} to {told['releases'][-1]}, looked at {', '.join(told['visited'])}"
     )
     for release, why in told["failed"].items():
-        console.print(f"{release} could not be judged: {why.splitlines()[0][:160]}")
+        console.print(f"{release} could not be judged: {plain(why)[:160]}")
     table = Table("release", "what", "APIs", box=None, pad_edge=False)
     for change in changes(told):
         mark = "" if change["exact"] else f" (since {change['since']})"
         names = ", ".join(a.rsplit(".", 1)[-1] for a in change["apis"])
         table.add_row(
-            change["release"] + mark, f"{change['severity']} {change['class']}: {change['title']}", names
+            change["release"] + mark,
+            plain(f"{change['severity']} {change['class']}: {change['title']}"),
+            names,
         )
     console.print(table if table.row_count else "no behaviour changed")
     if out is not None:

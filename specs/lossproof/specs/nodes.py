@@ -20,7 +20,7 @@ from lossproof.specs.problems import Problem, SpecError, field_path
 MAX_NODES = 100_000
 """A bound on the size of a document after aliases are expanded."""
 MAX_DEPTH = 48
-"""of nested lists and mappings; the parser recurses in C, and some ten thousands of brackets would end the interpreter"""
+"""of nested lists and mappings: the parser recurses in C, and enough brackets would end the interpreter"""
 MAX_DIGITS = 64
 """characters of a number: to read a long integer takes time that grows with the square of its length"""
 
@@ -117,7 +117,7 @@ def _check_depth(text: str, file: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 0
                 hint = "a spec needs no more than a dozen levels"
                 raise SpecError([Problem(file, line, "", f"nested deeper than {MAX_DEPTH} levels", hint)])
         elif isinstance(event, yaml.CollectionEndEvent):

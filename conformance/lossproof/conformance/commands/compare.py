@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -13,6 +14,7 @@ import click
 
 from lossproof.conformance.cli import BROKEN, FINDINGS, OK
 from lossproof.conformance.commands.judging import Asked, find_targets, judging, judging_options, write
+from lossproof.conformance.console import tell
 
 if TYPE_CHECKING:
     from lossproof.conformance.comparing import Change
@@ -60,11 +62,18 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
         dict(zip(("target", *CELL), (side.name, *key), strict=True))
         for pair in pairs for side in pair for key, row in side.rows.items() if row["verdict"] == "broken"
     ]  # fmt: skip
+    cells = [(a.rows[key], b.rows[key]) for a, b in pairs for key in set(a.rows) & set(b.rows)]
+    if not changes and not any("broken" not in (a["verdict"], b["verdict"]) for a, b in cells):
+        tell(
+            f"nothing could be compared: {names[0]} and {names[1]} have no cell in common that both judged"
+            + ("" if out is None else f"; {out} is left as it was")
+        )
+        return BROKEN
     told = {
         "old": names[0],
         "new": names[1],
         "seed": asked.seed,
-        "cells": sum(len(set(a.rows) & set(b.rows)) for a, b in pairs),
+        "cells": len(cells),
         "broken": broken,
         "failing": len(failing),
         "changes": [asdict(c) for c in changes],
@@ -76,7 +85,7 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
     else:
         comparison.show(told, out)
     if broken:
-        click.echo(f"lossproof: {len(broken)} cells are broken and could not be compared", err=True)
+        tell(f"{len(broken)} cells are broken and could not be compared")
         return BROKEN
     return FINDINGS if failing else OK
 
@@ -84,11 +93,19 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
 Pair = tuple["Side", "Side"]
 
 
+def _is_run(path: Path) -> bool:
+    """Whether a name means a run folder, whole or not; a folder of that name that is none may be a Python's."""
+    try:
+        return os.path.lexists(path / "run.json")
+    except (OSError, ValueError):
+        return False
+
+
 def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[Path, Path] | None:
     """The run folders meant; targets are judged into new ones, side by side. None, and why on stderr, without one."""
     from lossproof.conformance.run import Plan, RunResult, judge_targets
 
-    folders = [name for name in names if (Path(name) / "run.json").is_file()]
+    folders = [name for name in names if _is_run(Path(name))]
     if len(folders) == 2:
         return Path(names[0]), Path(names[1])
     if folders:
@@ -100,7 +117,7 @@ def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[P
     with judging(quiet=asked.as_json) as progress:
         found, missing = find_targets(names, progress)
     for name, why in missing.items():
-        click.echo(f"lossproof: {name} could not be had: {' '.join(str(why).split())}", err=True)
+        tell(f"{name} could not be had: {why}")
     if missing:
         return None
     for name in names:
@@ -125,12 +142,15 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
     from lossproof.reports import read_run
 
     runs = [read_run(path) for path in paths]
-    failed = [t for run in runs for t in run.run["targets"] if t["failed"]]
+    failed = [t for run in runs for t in run.run.get("targets", ()) if t.get("failed")]
     for target in {t["name"]: t for t in failed}.values():
-        click.echo(f"lossproof: {target['name']} could not be judged: {target['failed']}", err=True)
+        tell(f"{target['name']} could not be judged: {target['failed']}")
     if failed:
         return None
     for name, words in (("seed", "seed"), ("examples", "number of batches"), ("specs_digest", "specs")):
+        for path, run in zip(paths, runs, strict=True):
+            if run.run.get(name) is None:
+                raise click.UsageError(f"{path} does not say its {words} (run.json): judge it again")
         if runs[0].run[name] != runs[1].run[name]:
             raise click.UsageError(
                 f"{paths[0]} and {paths[1]} were not asked the same: the {words} differ. "
@@ -158,6 +178,9 @@ def _sides(path: Path) -> list[Side]:
     run = read_run(path)
     records, claims = (_records(frame) for frame in (run.results, run.claims))
     samples = read_samples(path)
+    strangers = {str(r["target"]) for r in records} - {t["name"] for t in run.run.get("targets", ())}
+    if strangers:
+        raise click.UsageError(f"{path} has cells of {min(strangers)}, which run.json does not name")
     if records and not samples:
         raise click.UsageError(
             f"{path} holds no answers to compare (samples.json): judge it again with this lossproof"
@@ -173,7 +196,7 @@ def _sides(path: Path) -> list[Side]:
             {f["slug"]: f for f in run.findings if f["target"] == target["name"]},
             _asking(run.run, target),
         )
-        for target in run.run["targets"]
+        for target in run.run.get("targets", ())
     ]
 
 
@@ -185,21 +208,24 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     from lossproof.conformance.subject import Facts
     from lossproof.specs import load_specs, specs_digest
 
-    if (run["lossproof"], run["specs_digest"]) != (metadata.version("lossproof"), specs_digest()):
+    if run.get("lossproof") != metadata.version("lossproof") or run["specs_digest"] != specs_digest():
         return None
-    companions = dict(word.split("=", 1) for word in target["companions"].split())
+    said = [str(target.get(name) or "") for name in ("framework", "version", "companions", "python")]
+    framework, version, companions, python = said
+    packages = {framework: version, **dict(word.split("=", 1) for word in companions.split())}
     facts = Facts(
-        target["name"], target["framework"], target["version"], target["companions"], target["python"],
-        target["backend"], target["mode"], {target["framework"]: target["version"], **companions},
+        target["name"], framework, version, companions, python, str(target.get("backend") or ""),
+        str(target.get("mode") or "eager"), packages,
     )  # fmt: skip
     return Asking(facts, run["seed"], load_specs())
 
 
 def _told(target: Mapping[str, Any]) -> str:
     """A target in words: framework, version and companions."""
-    more = f" ({target['companions']})" if target["companions"] else ""
-    backend = f"[{target['backend']}]" if target["backend"] not in ("", target["framework"]) else ""
-    return f"{target['framework']}{backend} {target['version']}{more}"
+    framework, version = (str(target.get(name) or "?") for name in ("framework", "version"))
+    more = f" ({target['companions']})" if target.get("companions") else ""
+    backend = f"[{target['backend']}]" if target.get("backend") not in (None, "", framework) else ""
+    return f"{framework}{backend} {version}{more}"
 
 
 def _together(names: list[str]) -> str:

@@ -12,6 +12,7 @@ import click
 
 from lossproof.conformance.cli import BROKEN, FINDINGS, OK
 from lossproof.conformance.commands.judging import Asked, judging, judging_options, unavailable
+from lossproof.conformance.console import tell
 
 if TYPE_CHECKING:
     from lossproof.conformance.histories import History
@@ -50,6 +51,7 @@ def command(
     if out is not None:
         timeline.check_out(out)
     plan = Plan(asked.apis, (), asked.examples, asked.seed)
+    judged: list[str] = []
     with judging(quiet=asked.as_json) as progress:
 
         def visit(wanted: Sequence[str]) -> list[TargetResult]:
@@ -58,10 +60,18 @@ def command(
             names = [f"{framework}=={release}" for release in wanted]
             parsed = parse_all(names, lambda text, words: progress(text, 0, 0, words))
             done = {t.target: t for t in judge_targets(parsed.targets, plan, 2, progress).targets}
+            judged.extend(t.target for t in done.values() if any(r.verdict != "broken" for r in t.rows))
             done |= {text: unavailable(text, why) for text, why in parsed.unavailable.items()}
             return [done[name] for name in names]
 
         history = trace(framework, releases, visit, plan, every)
+    if not (history.steps and judged):
+        why = "; ".join(f"{release}: {reason}" for release, reason in history.failed.items())
+        tell(
+            f"nothing could be compared: fewer than two releases were judged ({why or 'none has such an API'})"
+            + ("" if out is None else f"; {out} is left as it was")
+        )
+        return BROKEN
     told = asdict(history)
     if out is not None:
         timeline.write(out, told)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from lossproof import reports
 from lossproof.conformance import cli
 from lossproof.conformance.commands import judging
 from lossproof.conformance.run import Plan, RunResult, TargetResult
+from lossproof.conformance.subject import Facts
 
 from ..reports import make
 
@@ -87,6 +89,7 @@ def test_the_traceback_of_a_fault_can_be_had(run: Path, monkeypatch: pytest.Monk
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
+FACTS = Facts("torch", "torch", "2.13.0", "", "3.11", "torch", "eager")
 FAILED = RunResult((TargetResult("mlx==9.9.9", failed="there is no such release"),))
 
 
@@ -124,3 +127,39 @@ def test_a_run_of_broken_cells_replaces_no_judged_one(run: Path) -> None:
     with pytest.raises(reports.NothingJudged, match="1 cells are broken"):
         make.write(run, rows=[make.row(verdict="broken")])
     make.write(run, rows=[make.row(verdict="broken"), make.row(region="zero")])  # some judged: it is a run
+
+
+def test_a_comparison_of_nothing_replaces_none_and_is_exit_3(tmp_path: Path, capsys: Any) -> None:
+    empty = judging.write(
+        tmp_path / "empty", RunResult((TargetResult("torch", facts=FACTS),)), Plan(), "check"
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "changes.json").write_text("an earlier one")
+    assert cli.run(["compare", str(empty), str(empty), "--out", str(out)]) == cli.BROKEN
+    shown, told = capsys.readouterr()
+    assert (shown, len(told.splitlines())) == ("", 1)
+    assert "nothing could be compared" in told
+    assert [p.read_text() for p in out.iterdir()] == ["an earlier one"]
+
+
+@pytest.mark.parametrize("failed", ["no such release", ""])
+def test_a_history_of_nothing_replaces_none_and_is_exit_3(
+    failed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def judge(targets: list[str], *_: Any) -> RunResult:
+        return RunResult(tuple(TargetResult(str(t), facts=FACTS, failed=failed) for t in targets))
+
+    names = ["mlx==0.20.0", "mlx==0.21.0"]
+    parsed = SimpleNamespace(targets=names, unavailable={})
+    monkeypatch.setattr("lossproof.conformance.targets.parse_all", lambda *_: parsed)
+    monkeypatch.setattr("lossproof.conformance.run.judge_targets", judge)
+    monkeypatch.setattr("lossproof.conformance.commands.history.chosen", lambda *_: ["0.20.0", "0.21.0"])
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "history.json").write_text("an earlier one")
+    assert cli.run(["history", "mlx", "--out", str(out)]) == cli.BROKEN
+    shown, told = capsys.readouterr()
+    assert (shown, len(told.splitlines())) == ("", 1)
+    assert "nothing could be compared" in told
+    assert [p.read_text() for p in out.iterdir()] == ["an earlier one"]

@@ -302,7 +302,9 @@ SAMPLE_DAMAGES: dict[str, Callable[[Path], object]] = {
     "a sample twice": changed("samples.json", lambda found: found + found),
     "answers is a number": changed("samples.json", first("answers", 5)),
     "an answer is a text": changed("samples.json", first("answers", ["0.5"])),
-    "values without a shape": changed("samples.json", first("answers", [{"values": ["0x1p0"]}])),
+    "values without a shape": changed(
+        "samples.json", first("answers", [{"outcome": "value", "values": ["0x1p0"]}])
+    ),
     "a question to another api": changed("samples.json", first("question", question("torch.load"))),
     "an array without values": changed("samples.json", first("question", question(arrays={"x1": {}}))),
     "an array of another shape": changed(

@@ -32,7 +32,7 @@ def redrawn(asked: Asking, key: CellKey, count: int) -> tuple[Subject, list[Batc
 def recorded(answer: Told, loose: bool) -> dict[str, Any]:
     """A sample's answer to a batch as a witness has it; of a large one the `first` values alone were recorded."""
     told, values = _kept(answer), numbers(answer)
-    if not values.size:
+    if not values.size or "shape" not in answer:
         return told
     shape = tuple(answer["shape"])
     spelled_out = [[float(v).hex() for v in part] for part in (values, allowed(answer, loose))]

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from lossproof.reports.stored import FACTS, FINDINGS, FORMAT
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name -> schema (JSON Schema 2020-12)."""
-    made = {"run": FACTS, "findings": FINDINGS}
+    made: dict[str, TypeAdapter[Any]] = {"run": FACTS, "findings": FINDINGS}
     return {
         f"{name}.schema.json": {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -117,9 +117,6 @@ class Answer(Stored):
     shape: Sizes | None = None
     missing: Names | None = None
     answers_otherwise: Names | None = Field(None, alias="answers otherwise")
-    values: Numbers = None
-    reach: Numbers = None
-    tolerance: Numbers = None
 
     @model_validator(mode="after")
     def _fills_its_shape(self) -> Answer:
@@ -129,8 +126,23 @@ class Answer(Stored):
             _numbers(value)
             if self.shape is not None:
                 _filled(value, self.shape)
-        if self.values is not None:
-            most = len(list(leaves(self.values)))
+        return self
+
+
+class Sampled(Answer):
+    """An answer that is compared: the first `values` of an array, and how far each may be off.
+
+    A probe may call a list of its own `values`; it has no shape and no outcome.
+    """
+
+    reach: Numbers = None
+    tolerance: Numbers = None
+
+    @model_validator(mode="after")
+    def _has_a_shape(self) -> Sampled:
+        values = (self.model_extra or {}).get("values")
+        if values is not None and self.outcome is not None:
+            most = len(list(leaves(_numbers(values))))
             if self.shape is None or most > math.prod(self.shape):
                 raise ValueError(f"{most} values of shape {self.shape}")
         return self
@@ -245,9 +257,9 @@ class Sample(Stored):
     region: Word
     dtype: Word
     variant: Line
-    answers: Annotated[tuple[Answer, ...], Field(max_length=1000)] | None = None
+    answers: Annotated[tuple[Sampled, ...], Field(max_length=1000)] | None = None
     question: Question | None = None
-    answer: Answer | None = None
+    answer: Sampled | None = None
 
     @model_validator(mode="after")
     def _asks_its_own_api(self) -> Sample:

@@ -119,7 +119,7 @@ def test_a_single_value_with_or_without_documentation_decides() -> None:
     nothing = reply(valued([5]), zero, Y[:1])
     outcome = of(nothing)
     assert (outcome.verdict, outcome.rows, outcome.error, outcome.grade) == ("undocumented", 1, None, "")
-    assert (outcome.expected, outcome.observed) == (None, None)
+    assert (outcome.expected, outcome.observed) == (None, {"values": ["finite"], "dtype": "float32"})
     assert of(nothing, reply(valued(C[:1]), X[:1], Y[:1])).verdict == "conforms"
     assert of(nothing, reply(valued([5]), X[:1], Y[:1])).verdict == "diverges"
     none = reply(valued(np.zeros(0)), X[:0], Y[:0])

@@ -100,7 +100,7 @@ def conclude(
     silent = subject.is_silent(key) or (rows > 0 and defined == 0) or not (judged or valueless)
     verdict: Verdict = "undocumented" if silent else "diverges" if failures else "conforms"
     note = next((r.judged.silent for r in replies if r.judged.silent), "")
-    if verdict == "undocumented" and not judged:
+    if verdict == "undocumented" and observed is None:
         observed = behaviour(replies)
     return Outcome(
         verdict,
@@ -124,7 +124,7 @@ def _no_values(subject: Subject, key: Key, replies: Sequence[Reply]) -> Outcome 
     if not all(r.judged.refused for r in replies):
         return None
     observed = behaviour(replies)
-    if subject.is_silent(key) or key.region in ("empty", "nonfinite"):
+    if subject.is_silent(key) or key.region in ("empty", "nonfinite") or key.variant.label:
         return Outcome("undocumented", observed=observed, rows=0)
     declined = any(
         r.answer.error and r.answer.error.type.endswith("lossproof_worker.Unsupported") for r in replies

@@ -1,9 +1,9 @@
 """One standalone script per finding, in the framework's own words.
 
-A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what
-the documentation calls for and what comes back, and exits 1 while they differ, 0 once they agree. It is put
-together from two small templates: how the question is asked (templates/reproducer/ask/) and how the answer is
-judged (judge/).
+A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what the
+documentation calls for and what comes back. It exits 1 while they differ, 0 once they agree, and 2 where the script
+itself failed. It is put together from two small templates: how the question is asked (templates/reproducer/ask/) and
+how the answer is judged (judge/).
 """
 
 from __future__ import annotations
@@ -23,6 +23,16 @@ PROBES = (
     "signature", "defaults", "config", "attribute", "resolve", "bases", "docstring", "descend", "fit",
     "strategy", "metric_in_compile", "graph_script",
 )  # fmt: skip
+_OF_FRAMEWORKS = ("fit", "strategy", "metric_in_compile", "graph_script")
+"""Probes that a framework is asked in its own way: its snippets say which it has."""
+_TENSORS = ("call", "gradient", "strategy")
+"""Questions whose answer is a tensor; that of the others is data."""
+_JUDGED = {
+    **dict.fromkeys(("value", "shape", "dtype", "returns"), _TENSORS),
+    **dict.fromkeys(("mutation", "nondeterminism", "output"), ("call",)),
+    "moves": ("descend", "fit"), "aliases": ("aliases",), "config": ("config",), "bases": ("bases",),
+}  # fmt: skip
+"""To which questions a judge fits; one that is not here fits to all."""
 _SYNONYMS = {"alias": "resolve", "aliases": "resolve"}
 _IMPORTED_AS = {"tfa": "import tensorflow_addons as tfa"}
 _WIDTH = 100
@@ -45,7 +55,13 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     arrays = {_name(name): _array(given, snippets) for name, given in (witness.get("arrays") or {}).items()}
     expected = words.expectation(finding["expected"])
     ask = "aliases" if expected.get("aliases") else _ask(witness)
+    if ask in _OF_FRAMEWORKS and ask not in (snippets.get("asks") or ()):
+        raise ValueError(
+            f"no snippet says how the framework is asked for {ask!r}, so no script can be written"
+        )
     judge = _judge(finding, expected, ask)
+    if ask not in _JUDGED.get(judge, (ask,)) or (judge, ask) == ("data", "exists"):
+        raise ValueError(f"the question {ask!r} cannot be judged by {judge!r}, so no script can be written")
     options = witness.get("options") or {}
     arguments = {**options, **(witness.get("arguments") or {})}
     init = witness.get("init")
@@ -67,10 +83,12 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "option": lambda name, default=None: arguments.get(name, default),
         "given": ", ".join([f"{name}={name}" for name in arrays] + [_keywords(options)] * bool(options)),
         "initial": _keywords(init or {}),
-        "probe": witness.get("probe"),
+        "tensor": ask in _TENSORS,
         "call": _call("loss" if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]),
         "to_list": str(snippets["to_list"]).strip(),
-        "plain": lambda name: _render(modes[mode]["call"], function="tf.identity", arguments=_name(name)),
+        "numpy": lambda name: _render(modes[mode].get("numpy") or "{{ array }}", array=_name(name)),
+        "keras": snippets.get("keras"),
+        "own_faults": _own_faults(judge, finding["observed"]),
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
         "gradient": _gradient(api, arrays, witness, modes[mode]) if ask == "gradient" else None,
         "wrt": witness.get("wrt"),
@@ -172,7 +190,7 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
         return "config"
     if ask == "bases" and isinstance(expected.get("data"), str):
         return "bases"
-    if ask not in ("call", "gradient", "descend", "fit") and isinstance(
+    if ask not in (*_TENSORS, "aliases", "descend", "fit", "exists") and isinstance(
         expected.get("value"), (list, str, int, float)
     ):
         return "printed"
@@ -184,6 +202,20 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
     return (
         "runs" if ask == "exists" or expected.get("runs") or observed.get("outcome") == "error" else "pinned"
     )
+
+
+def _own_faults(judge: str, observed: Mapping[str, Any]) -> list[str]:
+    """Exceptions that are the script's own fault where it raises them itself, not an answer to the question.
+
+    A compiled API has no lines of its own in a traceback: where an exception may come, its TypeError is an answer, and
+    so is one of the class that was observed.
+    """
+    faults = ["ImportError", "NameError"]
+    if observed.get("outcome") != "error" and judge not in ("error", "runs"):
+        faults += ["AttributeError", "TypeError"]
+    return [fault for fault in faults if fault != str(observed.get("error")).rpartition(".")[2]] or [
+        "SyntaxError"
+    ]
 
 
 def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, str]:
@@ -287,7 +319,7 @@ def _comments(finding: Mapping[str, Any]) -> list[str]:
     if version := finding.get("recorded"):
         lines = [
             finding["slug"], "", f"Asks for the answer that {version} gave when it was compared.", "",
-            "Exits 0 while that answer comes and 1 once another one does.",
+            "Exits 0 while that answer comes, 1 once another one does, and 2 where the question could not be asked.",
         ]  # fmt: skip
         return [piece for line in lines for piece in _comment(line)]
     versions = f"{finding['framework']} {finding['version']}"
@@ -307,7 +339,7 @@ def _comments(finding: Mapping[str, Any]) -> list[str]:
     ]
     lines.append(f"Seen with {versions} ({finding['severity']}, {words.label(finding['kind'])}).")
     lines += ["", f"Needs only {finding['framework']}. Prints what is expected and what is observed;"]
-    lines.append("exits 1 while they differ and 0 once they agree.")
+    lines.append("exits 1 while they differ, 0 once they agree, and 2 where the question could not be asked.")
     return [piece for line in lines for piece in _comment(line)]
 
 

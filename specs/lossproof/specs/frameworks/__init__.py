@@ -26,6 +26,7 @@ class Mode(_Frozen):
     setup: str = ""
     call: str
     gradient: str = ""
+    numpy: str = ""
 
 
 class Reproducer(_Frozen):
@@ -35,6 +36,8 @@ class Reproducer(_Frozen):
     seed: str
     array: str
     to_list: str
+    asks: tuple[str, ...] = ()
+    keras: str = ""
     modes: Mapping[str, Mode]
 
 

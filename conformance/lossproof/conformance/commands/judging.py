@@ -91,8 +91,8 @@ def find_targets(
         found = installed()
         if not found:
             raise click.UsageError(
-                "no framework is installed here; get them with: pip install 'lossproof[frameworks]', "
-                "or name a target: --target PATH"
+                "no framework is installed here; lossproof targets says how to get each, or name the Python of "
+                "another environment: --target PATH"
             )
         return found, {}
     tell = None if progress is None else lambda text, words: progress(text, 0, 0, words)

@@ -274,6 +274,40 @@ def test_an_unknown_api_is_told_with_the_nearest(tmp_path: Path, capsys: pytest.
         assert near in capsys.readouterr().err
 
 
+def test_a_version_that_no_edition_documents_is_judged_by_the_newest(
+    tried: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lossproof.conformance import own_code
+    from lossproof.specs import load_specs
+
+    monkeypatch.setattr(own_code, "_versions", lambda *_: {"torch": "0.4"})
+    monkeypatch.setattr(own_code, "_framework", lambda *_: own_code.installed(["mlx"])[0])
+    done = tried("arrays.py:cosine", "signature")
+    newest = next(s for s in load_specs() if s.api == COSINE).editions[-1].slug
+    assert done.code == 0
+    assert done.run.run["own"]["edition"] == newest
+    told = capsys.readouterr().err
+    assert f"documents torch 0.4: judged by the newest, {newest}; --edition takes another: torch-1.13" in told
+
+
+def test_a_loss_that_is_not_covered_is_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = f"{OWN}/arrays.py:cosine"
+    assert run(["try", code, "--as", "torch.nn.TripletMarginLoss", "--out", str(tmp_path / "run")]) == 2
+    assert "'torch.nn.TripletMarginLoss' is not covered; 'lossproof specs' lists" in capsys.readouterr().err
+
+
+def test_dtype_and_region_narrow_what_is_asked(tried: Any, tmp_path: Path) -> None:
+    done = tried("arrays.py:cosine", "sign", "zero_vector", dtype="float64", region="ordinary")
+    assert done.code == 0
+    assert {(row["dtype"], row["region"]) for row in done.rows()} == {("float64", "ordinary")}
+    code = f"{OWN}/arrays.py:cosine"
+    few = ["--property", "signature", "--region", "zero", "--out", str(tmp_path / "none")]
+    assert run(["try", code, "--as", COSINE, "--arrays", "numpy", *few]) == 2
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_older_run_is_replaced_and_anything_else_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("three years of work")
     few = ["--as", COSINE, "--arrays", "numpy", "--property", "signature", "--out", str(tmp_path)]

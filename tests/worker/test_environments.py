@@ -14,7 +14,7 @@ from lossproof.conformance import environments
 from lossproof.conformance.environments import CannotBuild, Recipe, build, built, find, plan, remove
 from lossproof.conformance.installer import Uv, pip_settings
 from lossproof.conformance.targets import UsageError, of_environment, parse_all
-from lossproof.specs.frameworks import load_catalogues, load_frameworks
+from lossproof.specs.frameworks import Catalogue, load_catalogues, load_frameworks
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 RECIPE = Recipe(
@@ -35,6 +35,11 @@ class FakeUv:
     def runs(self, what: str) -> list[list[str]]:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [run for run in map(json.loads, lines) if what in run]
+
+
+def replace_releases(*releases: str) -> Catalogue:
+    """MLX' catalogue with these releases."""
+    return load_catalogues()["mlx"].model_copy(update={"releases": releases})
 
 
 @pytest.fixture
@@ -110,6 +115,21 @@ def test_a_failed_build_says_why_and_leaves_nothing(fake: FakeUv, root: Path) ->
     assert find(recipe, root) is None
     assert built(root) == []
     assert [path.name for path in root.rglob("python")] == []
+
+
+def test_a_release_that_does_not_exist_is_told_with_the_nearest(
+    fake: FakeUv, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version, near in (("9.9.9", "0.3 and 0.10"), ("0.2.5", "0.2 and 0.3"), ("0.0.1", "0.1 and 0.2")):
+        known = replace_releases("0.10", "0.1", "0.2", "0.3")
+        monkeypatch.setattr(environments, "catalogue_of", lambda _, known=known: known)
+        recipe = replace(RECIPE, name="absent", version=version, packages=(f"absent=={version}", "numpy==1"))
+        told = f"^there is no absent {version}; the nearest that are catalogued are {near}$"
+        with pytest.raises(CannotBuild, match=told):
+            build(recipe, None, root, fake.uv)
+    recipe = replace(RECIPE, packages=("mlx==0.1", "absent==0.1"))  # a companion of it
+    with pytest.raises(CannotBuild, match="No solution found"):
+        build(recipe, None, root, fake.uv)
 
 
 def test_an_installation_without_the_package_is_no_success(fake: FakeUv, root: Path) -> None:

@@ -20,7 +20,8 @@ from lossproof.conformance.own_code import Code, Place, parse_code, place
 from lossproof.conformance.own_ledger import entry
 from lossproof.conformance.own_run import TIMEOUT, asked
 from lossproof.conformance.own_session import ENDS, OwnSession
-from lossproof.conformance.properties import cells, properties
+from lossproof.conformance.properties import cells
+from lossproof.conformance.selection import Selection, known_dtypes, known_properties, known_regions
 from lossproof.conformance.spelling import spelled
 from lossproof.conformance.subject import Facts, Key, Subject
 from lossproof.conformance.suite.concluding import settle
@@ -38,7 +39,7 @@ class Wanted:
     seed: int
     timeout: float
     severity: str
-    properties: tuple[str, ...]
+    selection: Selection
     ledger: tuple[KnownFinding, ...] = ()
 
     @property
@@ -189,8 +190,11 @@ def _wanted(config: pytest.Config, definition: pytest.Item, mark: pytest.Mark) -
     said: Mapping[str, Any] = given.arguments
     if said["severity"] not in SEVERITIES:
         raise UsageError(f"there is no severity {said['severity']!r}; there are {', '.join(SEVERITIES)}")
-    if unknown := [name for name in said["properties"] if name not in properties()]:
-        raise UsageError(f"there is no property {unknown[0]!r}; there are {', '.join(properties())}")
+    selection = Selection(
+        properties=known_properties(said["properties"]),
+        dtypes=known_dtypes(said["dtypes"]),
+        regions=known_regions(said["regions"]),
+    )
     beside, option = said["ledger"], config.getoption("--lossproof-ledger")
     file = (
         definition.path.parent / beside
@@ -203,13 +207,15 @@ def _wanted(config: pytest.Config, definition: pytest.Item, mark: pytest.Mark) -
     chosen = place(
         code_of(said["code"]), said["api"], python=python, arrays=said["arrays"], edition=said["edition"]
     )
+    if chosen.note:
+        definition.warn(pytest.PytestWarning(chosen.note))
     return Wanted(
         chosen,
         said["examples"] or config.getoption("--lossproof-examples"),
         said["seed"] if said["seed"] is not None else config.getoption("--lossproof-seed"),
         said["timeout"],
         said["severity"],
-        tuple(said["properties"]),
+        selection,
         load_ledger(file).findings if file else (),
     )
 
@@ -221,6 +227,8 @@ def _marker(
     arrays: str = "auto",
     edition: str | None = None,
     properties: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    regions: Sequence[str] = (),
     examples: int | None = None,
     seed: int | None = None,
     ledger: str | Path | None = None,
@@ -238,4 +246,7 @@ def _keys(wanted: Wanted) -> list[Key]:
     """The cells of a marker, from the documentation alone."""
     spec = wanted.place.judged_by("framework")
     facts = Facts(str(wanted.place.code), wanted.place.target.framework, "", own=True)
-    return cells(Subject(facts, spec, spec.editions[0]), wanted.properties or None)
+    found = [k for k in cells(Subject(facts, spec, spec.editions[0])) if wanted.selection.takes(k)]
+    if not found:
+        raise UsageError(f"no cell of {spec.api} matches {wanted.selection}")
+    return found

@@ -8,7 +8,6 @@ through a short script that this interpreter runs.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import json
 import os
@@ -23,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lossproof.conformance.suggestions import nearest
 from lossproof.specs.frameworks import Catalogue, FrameworkFacts, load_catalogues, load_frameworks
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def facts_of(framework: str) -> FrameworkFacts:
     known = load_frameworks()
     if framework in known:
         return known[framework]
-    raise UsageError(f"unknown framework {framework!r}: {_nearest(framework, list(known))}")
+    raise UsageError(f"unknown framework {framework!r}: {nearest(framework, list(known))}")
 
 
 def version_here(facts: FrameworkFacts) -> str | None:
@@ -185,12 +185,7 @@ def catalogue_of(name: str) -> Catalogue:
         return known[name]
     if own is not None:
         return Catalogue(name=name, framework=name, releases=(), builds=(), backends=own.backends)
-    raise UsageError(f"unknown target {name!r}: {_nearest(name, [*known, *load_frameworks()])}")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
-    return f"did you mean {' or '.join(near)}?"
+    raise UsageError(f"unknown target {name!r}: {nearest(name, [*known, *load_frameworks()])}")
 
 
 def _understand(text: str) -> list[Target] | Recipe:

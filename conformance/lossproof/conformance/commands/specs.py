@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--specs",
     "folder",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     default=None,
     metavar="PATH",
     help="With --record: the file or folder to record in.  [default: the packaged specs of a checkout]",
@@ -51,10 +51,11 @@ def command(validate: Path | None, target: str | None, folder: Path | None, as_j
         raise click.UsageError("--validate and --record do different things; give one of them")
     if folder is not None and target is None:
         raise click.UsageError("--specs says where --record writes; to look at a folder use --validate")
+    for path in (validate, folder):
+        if path is not None and not path.exists():
+            raise click.UsageError(f"{path}: no such file or folder")
     if target is not None:
         return _record(target, folder, as_json)
-    if validate is not None and not validate.exists():
-        raise click.UsageError(f"{validate}: no such file or folder")
     specs = load_specs(validate)
     rows = [
         {

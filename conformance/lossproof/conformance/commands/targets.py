@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lossproof.conformance.cli import nearest
+from lossproof.conformance.suggestions import nearest
 
 if TYPE_CHECKING:
     from lossproof.conformance.environments import Environment

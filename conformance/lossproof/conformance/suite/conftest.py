@@ -14,12 +14,14 @@ import pytest
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
-from lossproof.conformance.properties import properties
+from lossproof.conformance.properties import cells, properties
 from lossproof.conformance.run import facts
+from lossproof.conformance.selection import Selection, known_dtypes, known_regions
 from lossproof.conformance.session import Session
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Conclude, settle
 from lossproof.conformance.suite.options import pytest_addoption
+from lossproof.conformance.targets import UsageError
 from lossproof.specs.models import KnownFinding
 
 __all__ = ["pytest_addoption"]
@@ -57,6 +59,18 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
     return config.stash[SESSIONS]
 
 
+def selection(config: pytest.Config) -> Selection:
+    """What the options narrow the suite to."""
+    try:
+        return Selection(
+            tuple(config.getoption("--api")),
+            dtypes=known_dtypes(config.getoption("--dtype")),
+            regions=known_regions(config.getoption("--region")),
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each cell of the file's property, and for each ledger finding."""
     if "known" in metafunc.fixturenames:
@@ -73,17 +87,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(config: pytest.Config, name: str) -> Iterator[object]:
-    from fnmatch import fnmatchcase
-
-    from lossproof.conformance.properties import cells
-
     assert name in properties()
-    globs = config.getoption("--api")
+    chosen = selection(config)
     for target, (_, session) in sessions(config).items():
         for subject in session.subjects:
-            if globs and not any(fnmatchcase(subject.api, g) for g in globs):
+            if not chosen.takes_api(subject.api):
                 continue
-            for key in cells(subject, [name]):
+            for key in filter(chosen.takes, cells(subject, [name])):
                 place = "-".join((target, subject.api, key.region, key.dtype, key.variant.slug))
                 yield pytest.param((target, subject, key), id=place)
 

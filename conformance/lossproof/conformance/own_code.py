@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from lossproof.conformance.subject import Facts, Subject
 from lossproof.conformance.suggestions import nearest, unknown_api
 from lossproof.conformance.targets import (
     ADAPTERS,
@@ -40,6 +41,11 @@ class Code:
     module: str = ""
     path: tuple[str, ...] = ()
     folder: Path = Path()
+
+    @property
+    def imported_as(self) -> str:
+        """The name of its module for one who imports it from its folder."""
+        return self.file.stem if self.file and not self.module else self.module
 
     def __str__(self) -> str:
         return f"{self.file.name if self.file else self.module}:{self.name}"
@@ -84,6 +90,12 @@ class Place:
             backend=theirs.backend if theirs else "",
             env={**(theirs.env if theirs else {}), "LOSSPROOF_OWN": json.dumps(given)},
         )
+
+    @property
+    def subject(self) -> Subject:
+        """The API in whose place the code is, before anything runs."""
+        spec = self.judged_by("framework")
+        return Subject(Facts(str(self.code), self.target.framework, "", own=True), spec, spec.editions[0])
 
     def judged_by(self, arrays: str) -> Spec:
         """The spec that the code is judged by: one edition, without the docstrings that it was written from.

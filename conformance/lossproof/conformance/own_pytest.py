@@ -23,7 +23,7 @@ from lossproof.conformance.own_session import ENDS, OwnSession
 from lossproof.conformance.properties import cells
 from lossproof.conformance.selection import Selection, known_dtypes, known_properties, known_regions
 from lossproof.conformance.spelling import spelled
-from lossproof.conformance.subject import Facts, Key, Subject
+from lossproof.conformance.subject import Key
 from lossproof.conformance.suite.concluding import settle
 from lossproof.conformance.targets import UsageError
 from lossproof.specs import SpecError, load_ledger
@@ -59,7 +59,8 @@ class Parameter:
     known: KnownFinding | None = None
 
 
-SESSIONS = pytest.StashKey[dict[tuple[object, ...], OwnSession]]()
+SESSIONS = pytest.StashKey[dict[tuple[object, ...], OwnSession | str]]()
+"""Running sessions, or why there is none."""
 OPEN = pytest.StashKey[ExitStack]()
 
 
@@ -137,23 +138,36 @@ def parameters(config: pytest.Config, definition: pytest.Item, marks: Sequence[p
 
 
 def session_of(config: pytest.Config, wanted: Wanted) -> OwnSession:
-    """The running session of a marker's code, started at its first test."""
+    """The running session of a marker's code, started at its first test.
+
+    Where the code cannot be had, or called as the API is, the first test fails with the reason, and the
+    others refer to it.
+    """
     running = config.stash.setdefault(SESSIONS, {})
     name = wanted.asked_alike
     if name not in running:
         stack = config.stash.setdefault(OPEN, ExitStack())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lossproof-log-"))
-        running[name] = stack.enter_context(
-            asked(
-                wanted.place,
-                Path(folder) / "log.txt",
-                examples=wanted.examples,
-                seed=wanted.seed,
-                timeout=wanted.timeout,
-                ledger=wanted.ledger,
-            )
+        opening = asked(
+            wanted.place,
+            Path(folder) / "log.txt",
+            examples=wanted.examples,
+            seed=wanted.seed,
+            timeout=wanted.timeout,
+            ledger=wanted.ledger,
         )
-    return running[name]
+        why = ""
+        try:
+            running[name] = stack.enter_context(opening)
+        except UsageError as error:
+            why = str(error)
+            running[name] = f"not asked: {why.splitlines()[0].partition('. Judge')[0]}"
+        if why:  # not within the handler, whose exception would be shown as well
+            pytest.fail(why, pytrace=False)
+    session = running[name]
+    if isinstance(session, str):
+        pytest.fail(session, pytrace=False)
+    return session
 
 
 def close(config: pytest.Config) -> None:
@@ -244,9 +258,8 @@ _signature = inspect.signature(_marker)
 
 def _keys(wanted: Wanted) -> list[Key]:
     """The cells of a marker, from the documentation alone."""
-    spec = wanted.place.judged_by("framework")
-    facts = Facts(str(wanted.place.code), wanted.place.target.framework, "", own=True)
-    found = [k for k in cells(Subject(facts, spec, spec.editions[0])) if wanted.selection.takes(k)]
+    subject = wanted.place.subject
+    found = [k for k in cells(subject) if wanted.selection.takes(k)]
     if not found:
-        raise UsageError(f"no cell of {spec.api} matches {wanted.selection}")
+        raise UsageError(f"no cell of {subject.api} matches {wanted.selection}")
     return found

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
+from lossproof.conformance.client import CannotStart, Worker, WorkerError, WorkerInfo
 from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, end_with_parent, interruptible
@@ -135,6 +135,8 @@ def judge_target(
                 )
                 result = judge_session(session, plan, progress)
                 return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
+        except CannotStart as error:
+            return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))
         except WorkerError as error:
             return TargetResult(target.name, failed=str(error), log=log_tail(log))
 

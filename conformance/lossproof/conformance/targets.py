@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -65,7 +65,8 @@ class Target:
     """Where an API runs: a framework on an interpreter, spoken to through an adapter.
 
     `mode` is the mode questions are asked in unless they say otherwise, empty for the adapter's first;
-    `backend` is Keras' backend where it has a choice; `env` is added to the worker's environment.
+    `backend` is Keras' backend where it has a choice; `env` is added to the worker's environment; `remedy` says what to
+    do where it does not start.
     """
 
     name: str
@@ -75,6 +76,15 @@ class Target:
     mode: str = ""
     backend: str = ""
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    remedy: str = ""
+
+    def not_started(self, error: Exception) -> str:
+        """Why it did not start, in one line: of a traceback its last line, and what to do."""
+        said, traceback, rest = (
+            str(error).removeprefix(f"{self.name}: ").partition("; the log ends: Traceback")
+        )
+        reason = f" ({rest.strip().splitlines()[-1].strip()})" if traceback else ""
+        return " ".join(f"{said}{reason}{self.remedy and '; ' + self.remedy}".split())
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,9 @@ def of_environment(environment: Environment) -> Target:
     """The target of a built environment."""
     recipe = environment.recipe
     facts = facts_of(recipe.framework)
-    return _target(recipe.target, facts, environment.python, recipe.backend)
+    target = _target(recipe.target, facts, environment.python, recipe.backend)
+    remove = f"lossproof targets --remove '{recipe.target}'"
+    return replace(target, remedy=f"if its environment is damaged, {remove} and ask again: it is built anew")
 
 
 def packages_of(python: Path) -> tuple[str, dict[str, str]]:

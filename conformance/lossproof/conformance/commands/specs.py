@@ -85,10 +85,17 @@ def _record(text: str, folder: Path | None, as_json: bool) -> int:
     from lossproof.specs.digests import spec_files
 
     files = spec_files(folder)  # first: no environment is built for what cannot be written
+    done, why = [], ""
     try:
-        done = [item for found in parse(text) for item in record_target(found, folder, files)]
-    except (WorkerError, TargetUnavailable) as error:
-        click.echo(f"lossproof: {text} could not be asked: {error}", err=True)
+        for target in parse(text):
+            try:
+                done += record_target(target, folder, files)
+            except WorkerError as error:
+                why = target.not_started(error)
+    except TargetUnavailable as error:
+        why = str(error)
+    if why:
+        click.echo(f"lossproof: {text} could not be asked: {why}", err=True)
         return BROKEN
     if as_json:
         click.echo(json.dumps([asdict(item) for item in done], indent=1))

@@ -88,7 +88,7 @@ class Session:
         """The APIs whose documentation has an edition for the target's version, sorted by name."""
         found = []
         for spec in self._specs:
-            edition = edition_for(spec, self.facts.packages) if _belongs(spec, self.facts.framework) else None
+            edition = edition_for(spec, self.facts.packages) if belongs(spec, self.facts.framework) else None
             if edition is not None:
                 found.append(Subject(self.facts, spec, edition))
         return tuple(sorted(found, key=lambda s: s.api))
@@ -319,7 +319,7 @@ PROPERTY_WORDS = {
 }
 
 
-def _belongs(spec: Spec, framework: str) -> bool:
+def belongs(spec: Spec, framework: str) -> bool:
     """Whether a framework has the API: Keras has those of tf.keras on each of its backends."""
     known = load_frameworks().get(framework)
     return spec.framework == framework or (known is not None and known.has(spec.api))

@@ -163,6 +163,12 @@ def parse_all(
     return Parsed(tuple(dict.fromkeys(targets)), MappingProxyType(failures))
 
 
+def frameworks_of(text: str) -> set[str]:
+    """The frameworks that a text means, before anything is built for it; raises as `parse` does."""
+    found = _understand(text)
+    return {target.framework for target in found} if isinstance(found, list) else {found.framework}
+
+
 def of_environment(environment: Environment) -> Target:
     """The target of a built environment."""
     recipe = environment.recipe

@@ -52,6 +52,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
     changes = [shown(change) for change in told["changes"]]
     page = {
         "old": told["old"], "new": told["new"], "cells": told["cells"], "broken": len(told["broken"]),
+        "asked": asked(told),
         "changes": changes, "relied_on": [c for c in changes if c["relied_on"]],
         "others": [c for c in changes if not c["relied_on"]],
     }  # fmt: skip
@@ -107,8 +108,11 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
         lines += ["", _line(change), Text(f"   {change['title']}")]
         if change["before"] or change["after"]:
             lines.append(Text(f"   {change['before'] or '?'}  ->  {change['after'] or '?'}"))
+        if change["documented"]:
+            lines.append(Text(f"   documented: {change['documented']}"))
         lines.append(Text(f"   {_few(change['apis'])}", style="dim"))
     lines.append("")
+    lines.append(f"asked     {asked(told)}")
     if len(changes) > MOST:
         lines.append(f"and {words.count(len(changes) - MOST, 'change')} more")
     count = f"{words.count(len(changes), 'change')}, {sum(c['relied_on'] for c in changes)} relied on"
@@ -116,6 +120,14 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
     if out is not None:
         lines.append(f"report    {out / 'compare.html'}")
     Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(Group(*lines))
+
+
+def asked(told: Mapping[str, Any]) -> str:
+    """What both sides were asked, in one line."""
+    apis = _few(told["apis"]) if told["selection"] or len(told["apis"]) < 3 else f"{len(told['apis'])} APIs"
+    batches = f"{told['examples']} batch{'' if told['examples'] == 1 else 'es'}"
+    narrowed = f", narrowed to {told['selection']}" if told["selection"] else ""
+    return f"{apis or 'no API'}; {batches} a cell, seed {told['seed']}{narrowed}"
 
 
 def _line(change: Mapping[str, Any]) -> RenderableType:
@@ -151,6 +163,7 @@ def shown(change: Mapping[str, Any]) -> dict[str, Any]:
         "witness": json.dumps(change["witness"], ensure_ascii=False) if change["witness"] else "",
         "before": _answer(old, part),
         "after": _answer(new, part),
+        "documented": _answer(change.get("documented") or {}, part),
         "scripts": list(change["scripts"]),
     }
 

@@ -31,12 +31,17 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.option(
-    "--target", "targets", multiple=True, metavar="T", help="torch, or the path of a Python. Repeatable."
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="T",
+    help="torch, torch==2.12.1 or the path of a Python. Repeatable.",
 )
 @selecting_options()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
+    metavar="DIR",
     default=Path("lossproof-run"),
     show_default=True,
     help="Run folder.",
@@ -71,7 +76,8 @@ def command(
     with judging(quiet=asked.as_json) as progress:
         chosen, missing = find_targets(targets, progress)
         result = judge_targets(chosen, plan, jobs or min(len(chosen), os.cpu_count() or 1), progress)
-    if chosen and not missing and not result.rows and not any(t.failed for t in result.targets):
+    unheard = missing or any(t.failed for t in result.targets)
+    if str(plan.selection) and not result.rows and not unheard:
         raise none_selected(plan)
     failed = tuple(unavailable(name, why) for name, why in missing.items())
     result = replace(result, targets=(*result.targets, *failed))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("api")
 @click.argument("case", required=False)
-@click.option("--edition", default=None, help="Slug of an edition.  [default: the newest]")
+@click.option("--edition", default=None, metavar="SLUG", help="Slug of an edition.  [default: the newest]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(api: str, case: str | None, edition: str | None, as_json: bool) -> None:
     """Show what the documentation of API says, or what one CASE of it must give, exactly."""

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command("targets")
-@click.option("--remove", multiple=True, metavar="TARGET", help="Remove a built environment, or 'all'.")
+@click.option(
+    "--remove", multiple=True, metavar="TARGET", help="Remove a built environment, or 'all'. Repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(remove: tuple[str, ...], as_json: bool) -> None:
     """List what can be judged: frameworks installed here, environments built, releases catalogued.

@@ -56,6 +56,7 @@ SECONDS = 10.0
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
+    metavar="DIR",
     default=Path("lossproof-try"),
     show_default=True,
     help="Run folder.",

@@ -8,7 +8,6 @@ import platform
 import queue
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -22,11 +21,11 @@ from typing import Any
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
-from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, end_with_parent, interruptible
 from lossproof.conformance.order import asking_order, reporting_order
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.session import Judgement, Session
 from lossproof.conformance.subject import Facts
 from lossproof.conformance.targets import Target, facts_of
@@ -115,8 +114,8 @@ def judge_target(
     """Start a target, judge all its cells in a session of this kind and end it."""
     from lossproof.specs import load_ledger, load_specs
 
-    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
-        log = Path(folder) / "log.txt"
+    with Scratch("log") as folder:
+        log = folder / "log.txt"
         try:
             progress(target.name, 0, 0, "starting")
             with Worker.start(target, log) as worker:
@@ -149,7 +148,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
     claim_rows: list[ClaimRow] = []
     drifted: list[Drift] = []
     for subject, why, keys in plans:
-        changed = None if why else drift(subject, session.asker)
+        changed = None if why else session.drift(subject)
         drifted += [changed] if changed else []
         mine: list[Judgement] = [session.absent(subject, why)] if why else []
         for key in keys:

@@ -44,6 +44,11 @@ PROPERTIES: Final = (
 )  # fmt: skip
 """The order in which matrices show properties; others follow by name."""
 
+VALUE_PROPERTIES: Final = frozenset({
+    "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "gradient",
+})  # fmt: skip
+"""Those that compare an answer with the value of the documented formula."""
+
 FINDING_FIELDS: Final = (
     "slug", "title", "target", "framework", "version", "apis", "kind", "severity", "status", "behaves_as",
     "reason", "upstream", "citation", "witness", "expected", "observed", "error_ulp", "error_over_bound",

@@ -24,6 +24,7 @@ from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
 from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, end_with_parent, interruptible
 from lossproof.conformance.order import asking_order, reporting_order
+from lossproof.conformance.progress import DONE, FAILED
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.session import Judgement, Session
@@ -128,6 +129,7 @@ def judge_target(
                 result = judge_session(session, plan, progress)
                 return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
         except WorkerError as error:
+            progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=str(error), log=log_tail(log))
 
 
@@ -161,6 +163,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         claim_rows += claims(subject, pairs, changed is not None, bool(plan.properties))
     progress(session.facts.target, total, total, "reducing witnesses")
     found = findings(session, judged)
+    progress(session.facts.target, total, total, DONE)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
     return TargetResult(
         session.facts.target,

@@ -16,7 +16,7 @@ for (const box of document.querySelectorAll("input[data-filter]")) {
   });
 }
 addEventListener("hashchange", () => {
-  const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const place = document.getElementById(location.hash.slice(1));
   const hidden = place && place.closest("[hidden]");
   if (!hidden) return;
   for (const box of document.querySelectorAll("input[data-filter]")) {

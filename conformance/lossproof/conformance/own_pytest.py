@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from lossproof.conformance.own_ledger import entry
 from lossproof.conformance.own_run import TIMEOUT, asked
 from lossproof.conformance.own_session import ENDS, OwnSession
 from lossproof.conformance.properties import cells
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.selection import Selection, known_dtypes, known_properties, known_regions
 from lossproof.conformance.spelling import spelled
 from lossproof.conformance.subject import Key
@@ -147,10 +147,10 @@ def session_of(config: pytest.Config, wanted: Wanted) -> OwnSession:
     name = wanted.asked_alike
     if name not in running:
         stack = config.stash.setdefault(OPEN, ExitStack())
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lossproof-log-"))
+        folder = stack.enter_context(Scratch("log"))
         opening = asked(
             wanted.place,
-            Path(folder) / "log.txt",
+            folder / "log.txt",
             examples=wanted.examples,
             seed=wanted.seed,
             timeout=wanted.timeout,

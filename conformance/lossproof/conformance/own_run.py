@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -27,6 +26,7 @@ from lossproof.conformance.run import (
     log_tail,
     scripted,
 )
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.targets import UsageError
 from lossproof.specs.frameworks import Mode, Reproducer
 from lossproof.specs.models import KnownFinding
@@ -90,8 +90,8 @@ def judge_own(
 
     Raises UsageError where the code cannot be had. Whatever it does when it is called is a finding.
     """
-    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
-        log, arrays = Path(folder) / "log.txt", ""
+    with Scratch("log") as folder:
+        log, arrays = folder / "log.txt", ""
         try:
             progress(str(place.code), 0, 0, "starting")
             with asked(place, log, examples=plan.examples, seed=plan.seed, timeout=timeout) as session:

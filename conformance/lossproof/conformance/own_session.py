@@ -101,7 +101,7 @@ class OwnSession(Session):
     @property
     def met(self) -> list[tuple[Question, Answer]]:
         """The questions at which the code crashed or hung, every time, with the answers."""
-        return [(q, a) for q, a in self.own.ends if "unrepeated" not in a.note]
+        return self.own.ends
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""

@@ -8,7 +8,6 @@ import platform
 import queue
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -21,11 +20,12 @@ from typing import Any
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import CannotStart, Worker, WorkerError, WorkerInfo
-from lossproof.conformance.documentation import drift
 from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, end_with_parent, interruptible
 from lossproof.conformance.order import asking_order, reporting_order
+from lossproof.conformance.progress import DONE, FAILED
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.selection import Selection
 from lossproof.conformance.session import Judgement, Session
 from lossproof.conformance.subject import Facts
@@ -122,8 +122,8 @@ def judge_target(
     """Start a target, judge all its cells in a session of this kind and end it."""
     from lossproof.specs import load_ledger, load_specs
 
-    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
-        log = Path(folder) / "log.txt"
+    with Scratch("log") as folder:
+        log = folder / "log.txt"
         try:
             progress(target.name, 0, 0, "starting")
             with Worker.start(target, log) as worker:
@@ -136,8 +136,10 @@ def judge_target(
                 result = judge_session(session, plan, progress)
                 return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
         except CannotStart as error:
+            progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))
         except WorkerError as error:
+            progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=str(error), log=log_tail(log))
 
 
@@ -154,7 +156,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
     claim_rows: list[ClaimRow] = []
     drifted: list[Drift] = []
     for subject, why, keys in plans:
-        changed = None if why else drift(subject, session.asker)
+        changed = None if why else session.drift(subject)
         drifted += [changed] if changed else []
         mine: list[Judgement] = [session.absent(subject, why)] if why else []
         for key in keys:
@@ -167,6 +169,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         claim_rows += claims(subject, pairs, changed is not None, selection.partial)
     progress(session.facts.target, total, total, "reducing witnesses")
     found = findings(session, judged, selection.partial)
+    progress(session.facts.target, total, total, DONE)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
     return TargetResult(
         session.facts.target,

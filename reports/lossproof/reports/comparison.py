@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossproof.reports import words
 from lossproof.reports.atomic import new_folder, write_file
+from lossproof.reports.console import new_console
 from lossproof.reports.errors import OutRefused, WriteFailed
 from lossproof.reports.numbers import pretty
 from lossproof.reports.templating import environment
@@ -99,7 +100,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
 
 def show(told: Mapping[str, Any], out: Path | None) -> None:
     """The comparison on the terminal: causes, worst first, at most 15."""
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.text import Text
 
     lines: list[RenderableType] = [f"{told['old']}  ->  {told['new']}"]
@@ -119,7 +120,7 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
     lines.append(f"changes   {count if changes else 'none'}; {words.count(told['cells'], 'cell')} compared")
     if out is not None:
         lines.append(f"report    {out / 'compare.html'}")
-    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(Group(*lines))
+    new_console(soft_wrap=True).print(Group(*lines))
 
 
 def asked(told: Mapping[str, Any]) -> str:

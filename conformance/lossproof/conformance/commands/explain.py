@@ -108,10 +108,11 @@ def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
 
 
 def _print(shown: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    from lossproof.reports.console import new_console
+
+    console = new_console()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

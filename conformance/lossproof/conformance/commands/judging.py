@@ -180,24 +180,14 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TaskID as Id
+    from rich.live import Live
 
-    columns = (
-        TextColumn("{task.fields[target]}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.description}", style="dim"),
-    )  # fmt: skip
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    tasks: dict[str, Id] = {}
+    from lossproof.conformance.progress import Board
+    from lossproof.reports.console import new_console
 
-    def progress(target: str, done: int, total: int, doing: str) -> None:
-        if target not in tasks:
-            tasks[target] = bar.add_task("", target=target, total=None)
-        bar.update(tasks[target], completed=done, total=total or None, description=doing[:60])
-
-    with bar:
-        yield progress
+    board = Board()
+    with Live(board, console=new_console(stderr=True), transient=True):
+        yield board.tell
 
 
 def write(

@@ -6,9 +6,7 @@ witness (see test_ledger.py); new and changed fail; unsupported skips with its r
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +14,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
 from lossproof.conformance.properties import cells, properties
 from lossproof.conformance.run import facts
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.selection import Selection, known_dtypes, known_regions
 from lossproof.conformance.session import Session
 from lossproof.conformance.subject import Key, Subject
@@ -27,7 +26,7 @@ from lossproof.specs.models import KnownFinding
 __all__ = ["pytest_addoption"]
 
 SESSIONS = pytest.StashKey[dict[str, tuple[Worker, Session]]]()
-LOGS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+LOGS = pytest.StashKey[Scratch]()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -35,7 +34,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for worker, _ in config.stash.get(SESSIONS, {}).values():
         worker.close()
     if LOGS in config.stash:
-        config.stash[LOGS].cleanup()
+        config.stash[LOGS].close()
 
 
 def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
@@ -44,13 +43,12 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
         from lossproof.conformance.commands.judging import find_targets
         from lossproof.specs import load_ledger, load_specs
 
-        config.stash[LOGS] = tempfile.TemporaryDirectory(prefix="lossproof-log-")
+        config.stash[LOGS] = Scratch("log")
         config.stash[SESSIONS] = {}
         specs, ledger = load_specs(), load_ledger().findings
         for target in find_targets(config.getoption("--target"))[0]:
-            worker = Worker.start(
-                target, Path(config.stash[LOGS].name) / f"{len(config.stash[SESSIONS])}.log"
-            )
+            log = config.stash[LOGS].path / f"{len(config.stash[SESSIONS])}.log"
+            worker = Worker.start(target, log)
             asker = Asker(worker, config.getoption("--run-seed"), config.getoption("--examples"))
             config.stash[SESSIONS][target.name] = (
                 worker,

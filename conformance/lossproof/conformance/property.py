@@ -117,10 +117,7 @@ def conclude(
 
 
 def _no_values(subject: Subject, key: Key, replies: Sequence[Reply]) -> Outcome | None:
-    """The outcome where no reply holds a value: refused dtypes, crashes that did not repeat."""
-    if any("unrepeated" in r.answer.note for r in replies):
-        note = next(r.answer.note for r in replies if "unrepeated" in r.answer.note)
-        return Outcome("broken", note=note)
+    """The outcome where no reply holds a value: every dtype refused."""
     if not all(r.judged.refused for r in replies):
         return None
     observed = behaviour(replies)
@@ -141,16 +138,15 @@ def refusal(reply: Reply) -> Failure:
     if answer.outcome == "error":
         says = f"raises {answer.error.type}: {answer.error.message}" if answer.error else "raises"
         return Failure(reply, np.ones(1, dtype=np.bool_), "error", says)
+    if answer.unreadable:
+        return Failure(reply, np.ones(1, dtype=np.bool_), "dtype", answer.note)
     if answer.outcome == "value" and reply.batch.wrt:
         says = f"no gradient comes back for {reply.batch.wrt}: {answer.note}"
         return Failure(reply, np.ones(1, dtype=np.bool_), "gradient", says)
     if answer.outcome == "value":
-        return Failure(
-            reply, np.ones(1, dtype=np.bool_), "shape", f"returns no array but {answer.type}: {answer.note}"
-        )
-    return Failure(
-        reply, np.ones(1, dtype=np.bool_), answer.outcome, answer.note.partition("; the log ends")[0]
-    )
+        return Failure(reply, np.ones(1, dtype=np.bool_), "shape", answer.note)
+    note = answer.note.partition("; the log ends")[0]
+    return Failure(reply, np.ones(1, dtype=np.bool_), answer.outcome, note)
 
 
 def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:
@@ -172,6 +168,8 @@ def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:
             seen.setdefault("dtype", answer.value.dtype)
         else:
             seen.setdefault("outcome", answer.outcome)
+            if answer.outcome == "value":
+                seen.setdefault("note", answer.note)
     if "values" in seen:
         seen["values"] = sorted(seen["values"])
     return seen

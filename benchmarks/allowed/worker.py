@@ -16,7 +16,7 @@ class InProcess:
     way: Way
     subject: Subject
 
-    def ask(self, question: Question, timeout: float | None = None) -> Answer:
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
         """The answer to one question."""
         if question.verb == "probe":
             refused = ErrorInfo("lossproof_worker.Unsupported", ("Exception",), "no framework to probe")

@@ -40,9 +40,12 @@ def target(**env: str) -> Target:
 
 
 @contextmanager
-def running(folder: Path, timeout: float = 20.0, **env: str) -> Iterator[Worker]:
+def running(
+    folder: Path, timeout: float = 20.0, first_timeout: float | None = None, **env: str
+) -> Iterator[Worker]:
     """A worker of the fakes."""
-    with Worker.start(target(**env), folder / "target.log", timeout=timeout) as worker:
+    log = folder / "target.log"
+    with Worker.start(target(**env), log, timeout=timeout, first_timeout=first_timeout) as worker:
         yield worker
 
 

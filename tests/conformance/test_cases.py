@@ -15,7 +15,7 @@ import pytest
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.cases import case_keys, judge_case
 from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
+from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question, Unrepeated
 from lossproof.conformance.property import Outcome
 from lossproof.conformance.subject import Facts, Subject
 from lossproof.specs.models import Spec
@@ -63,7 +63,7 @@ class Stand:
     answers: list[Answer]
     asked: int = 0
 
-    def ask(self, question: Question, timeout: float | None = None) -> Answer:
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
         self.asked += 1
         return self.answers[min(self.asked, len(self.answers)) - 1]
 
@@ -271,10 +271,9 @@ def test_what_the_adapter_declines_is_unsupported(asked: dict[str, Any]) -> None
         {"expect": {"moves": "closer"}, "ask": "descend"},
     ],
 )
-def test_a_crash_that_does_not_repeat_is_broken(asked: dict[str, Any]) -> None:
-    outcome = stood(Answer("crash", note="signal 11"), Answer("value", data=1), **asked)
-    assert outcome.verdict == "broken"
-    assert "unrepeated crash" in outcome.note
+def test_of_a_crash_that_does_not_repeat_nothing_is_said(asked: dict[str, Any]) -> None:
+    with pytest.raises(Unrepeated, match="signal 11"):
+        stood(Answer("crash", note="signal 11"), Answer("value", data=1), **asked)
 
 
 # --- probes ---

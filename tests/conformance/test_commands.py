@@ -29,7 +29,29 @@ FEW = ["--target", "mlx", "--examples", "1", "--jobs", "1"]
         (["check", "--property", "weigths"], "weights"),
         (["check", "--sed", "1"], "--seed"),
         (["check", "--severity", "S9"], "S4"),
-        (["check", "--examples", "0"], "examples"),
+        (["check", "--examples", "0"], "--examples takes a whole number from 1 to 1000, not '0'"),
+        (["check", "--examples", "x"], "--examples takes a whole number from 1 to 1000, not 'x'"),
+        (["check", "--seed", "-1"], "--seed takes a whole number from 0 on, not '-1'"),
+        (["check", "--jobs", "few"], "--jobs takes a whole number from 1 on, not 'few'"),
+        (
+            ["try", "x.py:f", "--as", "x", "--timeout", "nan"],
+            "--timeout takes seconds, 0.1 or more, not 'nan'",
+        ),
+        (["try", "x.py:f", "--as", "x", "--arrays", "list"], "--arrays takes auto, framework or numpy, not"),
+        (["specs", "--record", "mlx", "--specs", "/nowhere"], "/nowhere: no such file or folder"),
+        (["check", "--dtype", "float31"], "there is no dtype 'float31'; did you mean float32"),
+        (["check", "--region", "zeros"], "there is no region 'zeros'; did you mean zero"),
+        (["check", "--target", "torc"], "did you mean torch or tensorflow?"),
+        (
+            ["explain", "cosine_similarity"],
+            "is ambiguous: write tf.keras.losses.cosine_similarity or torch.nn.f",
+        ),
+        (
+            ["explain", "torch.nn.TripletMarginLoss"],
+            "is not covered; 'lossproof specs' lists the APIs that are",
+        ),
+        (["check", "--api", "torch.nn.TripletMarginLoss"], "is not covered"),
+        (["try", "x.py:f", "--as", "torch.nn.TripletMarginLoss"], "x.py: no such file"),
         (["explain", "torch.nn.CosineSimilarit"], "torch.nn.CosineSimilarity"),
     ],
 )
@@ -137,10 +159,10 @@ def test_an_interrupted_run_leaves_nothing(which: signal.Signals, tmp_path: Path
 
 @mlx
 def test_a_full_disk_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
-    """No file may grow beyond 20 kB, less than the tables need: writing fails in the middle of the run folder."""
+    """No file may grow beyond 8 kB, less than the page needs: writing fails in the middle of the run folder."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))\n"
         "from lossproof.conformance.cli import main; main(sys.argv[1:])"
     )
     out = tmp_path / "run"
@@ -150,3 +172,54 @@ def test_a_full_disk_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
     assert "File too large" in done.stderr
     assert not out.exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bare_lossproof_prints_its_help_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    told = capsys.readouterr()
+    assert run(["--help"]) == 0
+    assert told.err == capsys.readouterr().out
+    assert len(told.err.splitlines()) > 20
+    assert max(map(len, told.err.splitlines())) <= 80
+    assert told.out == ""
+
+
+def test_no_suggestion_comes_twice_and_none_is_unrelated() -> None:
+    from lossproof.conformance.suggestions import nearest, unknown_api
+
+    assert nearest("torc", ["torch", "torch", "mlx"]) == "did you mean torch?"
+    known = ["torch.nn.CosineEmbeddingLoss", "torch.nn.CosineSimilarity", "keras.losses.CosineSimilarity"]
+    assert "did you mean torch.nn.CosineSimilarity or keras" in unknown_api("torch.CosineSimilarity", known)
+    for other in ("torch.nn.TripletMarginLoss", "torch.nn.CTCLoss", "HingeEmbeddingLoss", "torch.nn.MSELoss"):
+        assert "Cosine" not in unknown_api(other, known)
+
+
+@mlx
+def test_a_selection_without_cells_is_told_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    few = ["--property", "weights", "--region", "zero"]
+    assert run(["check", *FEW, *few, "--out", str(out)]) == 2
+    assert "no cell matches --property weights --region zero" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@mlx
+def test_dtype_and_region_narrow_a_run_and_are_kept_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, few = tmp_path / "run", ["--dtype", "float16", "--region", "zero", "--region", "ordinary"]
+    few += ["--property", "zero_vector", "--property", "sign", "--fail-on", "never"]
+    assert run(["check", *FEW, *few, "--out", str(out)]) == 0
+    done = reports.read_run(out)
+    assert set(done.results["dtype"]) == {"float16"}
+    assert set(done.results["region"]) == {"zero", "ordinary"}
+    assert "broken" not in set(done.claims["verdict"])
+    assert done.run["dtypes"] == ["float16"]
+    assert done.run["regions"] == ["zero", "ordinary"]
+    assert done.run["properties"] == ["zero_vector", "sign"]
+    capsys.readouterr()
+    more = ["--property", "sign", "--dtype", "float16", "--dtype", "float32", "--region", "ordinary"]
+    assert run(["check", *FEW, *more, "--out", str(tmp_path / "more"), "--baseline", str(out)]) == 0
+    assert "was asked --property zero_vector --property sign --dtype float16" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lossproof import reports
 from lossproof.conformance import cli
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
@@ -242,6 +245,84 @@ def test_an_api_that_goes_is_told_on_the_page_as_well(runs: Callable[..., str], 
     assert "AttributeError" in page
 
 
+def test_a_comparison_without_changes_says_what_was_asked(runs: Callable[..., str], capsys: Any) -> None:
+    same = runs("careful")
+    assert cli.run(["compare", same, same]) == 0
+    told = capsys.readouterr().out
+    assert f"asked     {API}; 1 batch a cell, seed 0, narrowed to --property value --property sign" in told
+    assert re.search(r"changes   none; \d+ cells compared", told)
+
+
+def test_frameworks_with_no_api_in_common_are_refused_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("lossproof.conformance.commands.compare.find_targets", pytest.fail)
+    for names, more in (
+        (("torch==2.12.1", "mlx==0.31.2"), ()),
+        (("tensorflow==2.4.0", "torch==2.12.1"), ()),
+        (("torch==2.12.1", "torch==2.6.0"), ("--api", "mlx*")),
+    ):
+        assert cli.run(["compare", *names, *more]) == 2
+        told = capsys.readouterr().err
+        assert "in common, so nothing can be compared; to see where a port of yours departs" in told
+        assert len(told.splitlines()) == 1
+
+
+def test_runs_with_no_api_in_common_are_refused(
+    runs: Callable[..., str], tmp_path: Path, capsys: Any
+) -> None:
+    mine, other = runs("careful"), tmp_path / "other"
+    shutil.copytree(mine, other)
+    run = reports.read_run(other)
+    renamed = run.results.assign(api="fake.other")
+    shutil.rmtree(other)
+    samples = [
+        {
+            **s,
+            "api": "fake.other",
+            **({"question": {**s["question"], "api": "fake.other"}} if "question" in s else {}),
+        }
+        for s in reports.read_samples(Path(mine)).values()
+    ]
+    reports.write_run(other, renamed.to_dict("records"), [], [], run.run, {}, {}, samples)
+    assert cli.run(["compare", mine, str(other)]) == 2
+    assert "have no documented API in common" in capsys.readouterr().err
+
+
+def test_runs_that_were_narrowed_otherwise_are_refused(runs: Callable[..., str], capsys: Any) -> None:
+    few = runs("careful", plan=replace(PLAN, seed=7, dtypes=("float32",)))
+    assert cli.run(["compare", few, runs("wrong_sign", plan=replace(PLAN, seed=7))]) == 2
+    assert "--dtype float32, and --property value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("old", "new"), [("careful", "nan_for_zero"), ("nan_for_zero", "careful")])
+def test_fixed_and_worse_show_the_documented_value_beside_both(
+    old: str, new: str, runs: Callable[..., str], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr("lossproof.specs.load_specs", lambda *_: [documented(API)])  # the fakes' page
+    cli.run(["compare", runs(old), runs(new), "--out", str(out)])
+    told = [
+        c for c in json.loads((out / "changes.json").read_text())["changes"] if c["kind"] == "zero_vector"
+    ]
+    assert told
+    assert all(c["kind_of_change"] in ("fixed", "newly diverging") for c in told)
+    for change in told:
+        right = change["old"] if old == "careful" else change["new"]
+        assert "value" in change["documented"], json.dumps(change)
+        assert _flat(change["documented"]["value"]) == pytest.approx(_flat(right["value"]), rel=1e-6)
+    shown = capsys.readouterr().out
+    assert re.search(r"->.*\n   documented: .*0", shown), shown
+    assert '<th scope="col">documented</th>' in (out / "compare.html").read_text()
+    assert "- documented: `" in (out / "compare.md").read_text()
+
+
+def _flat(values: Any) -> list[float]:
+    if isinstance(values, list):
+        return [number for part in values for number in _flat(part)]
+    return [float.fromhex(values)]
+
+
 def test_json_holds_every_change(runs: Callable[..., str], capsys: Any) -> None:
     cli.run(["compare", runs("careful"), runs("wrong_sign"), "--json"])
     told = json.loads(capsys.readouterr().out)
@@ -295,6 +376,7 @@ def test_a_target_compared_with_itself_is_judged_twice(
         return RunResult(tuple(results))
 
     monkeypatch.setattr("lossproof.conformance.commands.compare.find_targets", lambda *_: ([target], {}))
+    monkeypatch.setattr("lossproof.conformance.commands.compare._in_common", lambda *_: None)
     monkeypatch.setattr("lossproof.conformance.run.judge_targets", judge)
     assert cli.run(["compare", "fake==careful", "fake==careful"]) == 1
     assert put == [target, target]

@@ -216,7 +216,7 @@ def test_a_target_that_does_not_start_leaves_the_files_alone(
     monkeypatch.setattr("lossproof.conformance.targets.parse", lambda text: [fakes])
     monkeypatch.setattr("lossproof.conformance.documentation.record_target", record)
     assert run(["specs", "--record", "fake", "--specs", str(folder)]) == 3
-    assert "fake could not be asked: fake: no room" in capsys.readouterr().err
+    assert "fake could not be asked: no room" in capsys.readouterr().err
     assert (folder / f"{API}.yaml").read_text() == SPEC
 
 

@@ -316,7 +316,7 @@ def test_integer_distances_follow_the_rule_for_integers() -> None:
     with pytest.raises(Silent, match="integer"):
         ask(documented("contrastive", CONTRASTIVE, options), labels=labels, distances=distances)
     found = ask(
-        documented("contrastive", CONTRASTIVE, options, integers="promote"),
+        documented("contrastive", CONTRASTIVE, options, integers="float32"),
         labels=labels,
         distances=distances,
     )

@@ -107,9 +107,17 @@ def test_fixed_where_nothing_diverges_any_more(judging: Any) -> None:
     assert finding.observed["value"] == ["0x1.0000000000000p+0"]
 
 
-def test_a_finding_that_no_cell_of_the_selection_shows_is_told_by_its_witness(judging: Any) -> None:
-    finding = one(judging("wrong_sign", "determinism", ledger=[known("wrong_sign")]))
-    assert (finding.status, finding.cells) == ("known", 0)
+def test_a_finding_that_the_selection_could_not_have_shown_is_not_told(judging: Any) -> None:
+    assert not judging("wrong_sign", "determinism", ledger=[known("wrong_sign")]).findings
+    assert one(judging("wrong_sign", "determinism", "sign", ledger=[known("wrong_sign")])).status == "known"
+
+
+def test_a_finding_that_no_cell_shows_is_told_by_its_witness(judging: Any) -> None:
+    """It holds of a predicate that none of the cells' rows meet, and still of its own."""
+    ledger = [known("wrong_sign", behaves_as={"predicate": "squared_norm_overflows"})]
+    found = {f.slug: f for f in judging("wrong_sign", "sign", ledger=ledger).findings}
+    assert (found["fake-known"].status, found["fake-known"].cells) == ("known", 0)
+    assert found["fake-sign-negated"].cells > 0
 
 
 def test_carried_outside_the_range_of_versions(judging: Any) -> None:

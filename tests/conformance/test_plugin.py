@@ -157,6 +157,12 @@ MISTAKES = {
     "local": (marked("local", code="lambda x1, x2: x1"), "'FILE.py:NAME'"),
     "api": (marked("cosine", api="torch.cosine_similarty"), "did you mean"),
     "property": (marked("cosine", more="properties=['signs']"), "'signs'"),
+    "dtype": (marked("cosine", more="dtypes=['float33']"), "did you mean float32"),
+    "region": (marked("cosine", more="regions=['zeros']"), "did you mean zero"),
+    "nothing": (
+        marked("cosine", more="properties=['sign'], regions=['empty']"),
+        "matches --property sign --region",
+    ),
     "argument": (marked("cosine", more="array='numpy'"), "'array'"),
     "ledger": (marked("cosine", more="ledger='nothere.yaml'"), "nothere.yaml"),
     "fixture": (
@@ -181,6 +187,22 @@ def test_code_that_cannot_be_imported_again_errors(suite: Suite, tmp_path: Path)
     code, output = suite(marked("fickle", code="'fickle.py:f'", more="properties=['signature']"))
     assert code == 1
     assert "fickle.py cannot be imported: ImportError: not today" in output
+
+
+def test_a_signature_that_does_not_fit_is_told_once_and_nothing_is_asked(suite: Suite) -> None:
+    code, output = suite(marked("lettered", more="properties=['sign']"), "-rN")
+    assert code == 1
+    assert output.count("def cosine_similarity(x1, x2, dim=1, eps=1e-08):") == 1
+    assert "not asked: arrays.py:lettered(a, b, axis, epsilon) cannot be called" in output
+    assert set(counted(output)) == {"failed"}
+
+
+def test_dtypes_and_regions_narrow_the_tests(suite: Suite) -> None:
+    more = "properties=['sign', 'zero_vector'], dtypes=['float64'], regions=['ordinary']"
+    code, output = suite(marked("cosine", more=more))
+    assert code == 0
+    assert counted(output) == {"passed": 1}
+    assert "test_cosine[sign-ordinary-float64--]" in output
 
 
 def test_junit_has_the_verdict_of_each_cell(suite: Suite, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_crash_where_the_documentation_is_silent_is_a_finding_too(tried: Any) 
 
 
 def test_what_is_about_the_api_alone_is_not_held_against_the_code(tried: Any) -> None:
-    done = tried("arrays.py:cosine", "signature", api="tf.keras.losses.cosine_similarity")
+    done = tried("arrays.py:negated_as_in_keras", "signature", api="tf.keras.losses.cosine_similarity")
     left = {row["variant"]: json.loads(row["observed"])["note"] for row in done.rows(verdict="unsupported")}
     assert any("other names of the API" in note for note in left.values()), left
 
@@ -268,10 +268,102 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "api", "why"),
+    [
+        ("lettered", COSINE, "(a, b, axis, epsilon) cannot be called as"),
+        ("scaled", COSINE, "needs scale, which the API has not"),
+        ("positional", COSINE, "has no parameters x1 and x2 to be given by name"),
+        ("cosine", "torch.nn.functional.cosine_embedding_loss", "input1, input2, target and reduction"),
+        ("Lettered", CLASS, "has no parameters x1 and x2"),
+        ("Cosine", "tf.keras.losses.CosineSimilarity", "has no parameter reduction"),
+    ],
+)
+def test_a_signature_that_does_not_fit_is_told_once_with_a_wrapper_that_does(
+    name: str, api: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "arrays.py").write_text((OWN / "arrays.py").read_text())
+    few = [
+        "--as",
+        api,
+        "--arrays",
+        "numpy",
+        "--examples",
+        "1",
+        "--property",
+        "signature",
+        "--property",
+        "sign",
+    ]
+    out = tmp_path / "run"
+    assert run(["try", f"{tmp_path}/arrays.py:{name}", *few, "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert why in told.splitlines()[0]
+    assert not out.exists()
+    pasted = "\n".join(line[4:] for line in told.splitlines()[2:])
+    if name == "scaled":
+        assert "scale=..." in pasted
+        pasted = pasted.replace("scale=...", "scale=1")
+    (tmp_path / "wrapped.py").write_text(pasted)
+    wrapped = api.rpartition(".")[2]
+    code = run(["try", f"{tmp_path}/wrapped.py:{wrapped}", *few, "--out", str(out)])
+    assert code in (0, 1), capsys.readouterr().err
+    rows = Tried(code, out).rows(property="signature")
+    assert {r["verdict"] for r in rows if r["variant"].startswith("case=signature")} == {"conforms"}
+    if api in (COSINE, CLASS):
+        assert code == 0
+
+
+def test_code_that_says_nothing_of_its_parameters_is_let_through(tried: Any) -> None:
+    assert not tried("arrays.py:anything", "sign", "axis").findings
+
+
+def test_an_option_that_the_code_lacks_is_one_finding_and_not_asked(tried: Any) -> None:
+    done = tried("arrays.py:unstable", "signature", "eps", "sign", "axis")
+    assert sorted(f["kind"] for f in done.run.findings) == ["configuration", "eps"]  # 1e-8 is 0 in float16
+    left = {json.loads(row["observed"])["note"] for row in done.rows(verdict="unsupported", property="eps")}
+    assert "your code has no parameter eps" in left
+    assert {row["verdict"] for row in done.rows(property="axis", dtype="float32")} == {"conforms"}
+
+
 def test_an_unknown_api_is_told_with_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for api, near in (("torch.nn.CosineSimilarit", CLASS), ("cosine_similarity", COSINE)):
         assert run(["try", f"{OWN}/arrays.py:cosine", "--as", api, "--out", str(tmp_path / "run")]) == 2
         assert near in capsys.readouterr().err
+
+
+def test_a_version_that_no_edition_documents_is_judged_by_the_newest(
+    tried: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lossproof.conformance import own_code
+    from lossproof.specs import load_specs
+
+    monkeypatch.setattr(own_code, "_versions", lambda *_: {"torch": "0.4"})
+    monkeypatch.setattr(own_code, "_framework", lambda *_: own_code.installed(["mlx"])[0])
+    done = tried("arrays.py:cosine", "signature")
+    newest = next(s for s in load_specs() if s.api == COSINE).editions[-1].slug
+    assert done.code == 0
+    assert done.run.run["own"]["edition"] == newest
+    told = capsys.readouterr().err
+    assert f"documents torch 0.4: judged by the newest, {newest}; --edition takes another: torch-1.13" in told
+
+
+def test_a_loss_that_is_not_covered_is_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = f"{OWN}/arrays.py:cosine"
+    assert run(["try", code, "--as", "torch.nn.TripletMarginLoss", "--out", str(tmp_path / "run")]) == 2
+    assert "'torch.nn.TripletMarginLoss' is not covered; 'lossproof specs' lists" in capsys.readouterr().err
+
+
+def test_dtype_and_region_narrow_what_is_asked(tried: Any, tmp_path: Path) -> None:
+    done = tried("arrays.py:cosine", "sign", "zero_vector", dtype="float64", region="ordinary")
+    assert done.code == 0
+    assert {(row["dtype"], row["region"]) for row in done.rows()} == {("float64", "ordinary")}
+    code = f"{OWN}/arrays.py:cosine"
+    few = ["--property", "signature", "--region", "zero", "--out", str(tmp_path / "none")]
+    assert run(["try", code, "--as", COSINE, "--arrays", "numpy", *few]) == 2
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_older_run_is_replaced_and_anything_else_left_alone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from lossproof.conformance.results import Finding
 from lossproof.conformance.run import TargetResult
 from lossproof.conformance.subject import Key
 
-from .fake_sessions import in_place_of, judged_by, running, session_of
+from .fake_sessions import in_place_of, session_of
 
 LOSS = "faulty.CosineLoss"
 
@@ -49,7 +48,11 @@ def test_a_correctly_rounded_implementation_conforms_everywhere(judging: Any, se
         if row.verdict == "undocumented":
             assert row.region in ("nonfinite", "empty")
         if row.verdict == "unsupported":  # the fakes have no bfloat16, and refuse integers as documented
-            assert "bfloat16" in row.variant or row.dtype in ("int32", "int64") or row.property == "gradient"
+            integers = {"int32", "int64", "int8", "uint8"} & {
+                row.dtype,
+                *row.variant.replace("+", "=").split("="),
+            }
+            assert "bfloat16" in row.variant or integers or row.property == "gradient"
         if (
             row.property == "value"
             and row.verdict == "conforms"
@@ -313,9 +316,9 @@ def test_a_configuration_that_says_otherwise(judging: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "severity", "words"),
     [
-        ("nothing", "shape", "S1", "returns no array but NoneType"),
-        ("a_string", "shape", "S1", "returns no array but str"),
-        ("a_list", "shape", "S1", "returns no array but list"),
+        ("nothing", "shape", "S1", "returned None, not an array"),
+        ("a_string", "shape", "S1", "returned a str, not an array"),
+        ("a_list", "shape", "S1", "returned a list, not an array"),
         ("exiting", "error", "S2", "raises SystemExit: enough"),
         ("raising", "error", "S2", "raises RuntimeError: out of luck"),
         ("crashing", "crash", "S2", "the worker died: signal 6 (SIGABRT)"),
@@ -339,25 +342,6 @@ def test_what_gives_no_value_is_one_finding(
 
 def test_a_crash_costs_few_workers(judging: Any) -> None:
     assert judging("crashing", "value", "eps", "determinism").questions <= 4
-
-
-def test_a_crash_that_does_not_repeat_is_broken(tmp_path: Path) -> None:
-    with running(tmp_path, FAKE_MARKER=str(tmp_path / "marker")) as worker:
-        result = judged_by(worker, "crashing_once", "value")
-    broken = [r for r in result.rows if r.verdict == "broken"]
-    assert {(r.region, r.dtype) for r in broken} == {("ordinary", "float32")}
-    assert all("unrepeated crash" in r.observed for r in broken)
-    assert not result.findings
-    assert "broken" in {c.verdict for c in result.claims}
-
-
-def test_a_hang_diverges(tmp_path: Path) -> None:
-    with running(tmp_path, timeout=0.5) as worker:
-        result = judged_by(worker, "hanging", "value", "eps")
-    finding = the_finding(result)
-    assert (finding.kind, finding.severity) == ("hang", "S2")
-    assert "0.5 s" in finding.title
-    assert result.questions <= 4
 
 
 # --- beside the value ---

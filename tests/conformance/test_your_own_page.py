@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from lossproof.conformance.cli import run
+
 PAGE = Path(__file__).parents[2] / "docs" / "your-own.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`(\w+\.py)`:\s*\Z")
@@ -128,6 +130,17 @@ def test_three_lines_make_a_test_of_each_cell(tmp_path: Path) -> None:
     code, printed = asked(command, tmp_path)
     assert code == 0, printed
     assert told(output)[-1] == told(printed)[-1]
+
+
+def test_a_function_with_other_names_is_refused_with_the_wrapper_that_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (console,) = sections()["What is asked of your code"].consoles
+    command, output, _ = parts(console)
+    (tmp_path / "kernel.py").write_text("def my_kernel(a, b, axis=1, epsilon=1e-8):\n    return a\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(shlex.split(command)[1:]) == 2
+    assert capsys.readouterr().err.split() == output.split()
 
 
 def test_what_was_not_printed_is_noticed() -> None:

@@ -5,8 +5,12 @@ a real worker through fake_adapter.py, so Python 3.7 syntax. `cosine_similarity`
 the exact value, rounded once.
 """
 
+import contextlib
 import math
 import os
+import resource
+import stat
+import struct
 import sys
 import time
 from fractions import Fraction
@@ -204,3 +208,78 @@ def opaque(*args, **kwargs):
     A function whose signature is told by its docstring only.
     """
     return None
+
+
+def pipes():
+    """The descriptors of this process that can be written to, standard ones apart."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208
+        with contextlib.suppress(OSError):
+            if int(name) > 2 and stat.S_ISFIFO(os.fstat(int(name)).st_mode):
+                os.write(int(name), b"")
+                yield int(name)
+
+
+def forging(x1, x2):
+    """Answers twice: first by itself, in the worker's own format, then by returning."""
+    text = b'{"outcome": "value", "data": 7, "buffers": []}'
+    for descriptor in pipes():
+        os.write(descriptor, struct.pack("<Q", len(text)) + text)
+    return cosine_similarity(x1, x2)
+
+
+def garbling(x1, x2):
+    """Writes what is no message."""
+    for descriptor in pipes():
+        os.write(descriptor, b"\xff" * 64)
+    return cosine_similarity(x1, x2)
+
+
+def lowering(x1, x2):
+    """Lowers the limit of its memory, for good."""
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))
+    return cosine_similarity(x1, x2)
+
+
+class Nameless(type):
+    """Classes of this kind do not tell their names."""
+
+    def __getattribute__(cls, name):
+        if name in ("__qualname__", "__name__"):
+            raise SystemExit("no name")
+        return super().__getattribute__(name)
+
+
+class Unspeakable(Exception, metaclass=Nameless):  # noqa: N818
+    """Cannot be printed, nor named."""
+
+    def __str__(self):
+        raise SystemExit("no words")
+
+
+def unspeakable(x1, x2):
+    """Raises what cannot be told."""
+    raise Unspeakable
+
+
+class Mute(dict):
+    """Keys, values and itself cannot be printed."""
+
+    def __repr__(self):
+        raise KeyboardInterrupt
+
+    __str__ = __repr__
+
+
+def untold(x1, x2):
+    """Returns what cannot be told: objects without words, an integer without end, lists without end."""
+    mute = Mute()
+    endless = []
+    endless.append(endless)
+    return {"mute": [Nameless, mute, object()], "long": 1 << 100000, "endless": endless}
+
+
+def spinning(x1, x2):
+    """Never returns to Python."""
+    sum(iter(int, 1))

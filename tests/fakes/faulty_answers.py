@@ -12,6 +12,7 @@ class Memory:
     """What survives from one call to the next, and from one process to the next: a marker file."""
 
     calls = 0
+    shapes = frozenset()
 
 
 def crashing(x1, x2, axis=-1, eps=1e-8):
@@ -25,6 +26,56 @@ def crashing_once(x1, x2, axis=-1, eps=1e-8):
         open(marker, "w").close()  # noqa: PTH123
         os.abort()
     return careful(x1, x2, axis, eps)
+
+
+def crashing_now_and_then(x1, x2, axis=-1, eps=1e-8):
+    """Every process crashes at its fifth call."""
+    Memory.calls += 1
+    if Memory.calls == 5:
+        os.abort()
+    return careful(x1, x2, axis, eps)
+
+
+def compiling(x1, x2, axis=-1, eps=1e-8):
+    """Takes its time for every shape that the process has not seen."""
+    if x1.shape not in Memory.shapes:
+        time.sleep(0.6)
+        Memory.shapes |= {x1.shape}
+    return careful(x1, x2, axis, eps)
+
+
+def big_endian(x1, x2, axis=-1, eps=1e-8):
+    value = careful(x1, x2, axis, eps)
+    return value.astype(value.dtype.newbyteorder(">"))
+
+
+def of_objects(x1, x2, axis=-1, eps=1e-8):
+    return careful(x1, x2, axis, eps).astype(object)
+
+
+def of_complex(x1, x2, axis=-1, eps=1e-8):
+    return careful(x1, x2, axis, eps).astype(np.complex64)
+
+
+def of_long_doubles(x1, x2, axis=-1, eps=1e-8):
+    return careful(x1, x2, axis, eps).astype(np.longdouble)
+
+
+def of_text(x1, x2, axis=-1, eps=1e-8):
+    return careful(x1, x2, axis, eps).astype("U")
+
+
+def of_records(x1, x2, axis=-1, eps=1e-8):
+    return careful(x1, x2, axis, eps).astype([("value", np.float32)])
+
+
+def of_dates(x1, x2, axis=-1, eps=1e-8):
+    return careful(x1, x2, axis, eps).astype("datetime64[s]")
+
+
+def masked(x1, x2, axis=-1, eps=1e-8):
+    value = careful(x1, x2, axis, eps)
+    return np.ma.masked_array(value, np.ones(value.shape, bool))
 
 
 def hanging(x1, x2, axis=-1, eps=1e-8):

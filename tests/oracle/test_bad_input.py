@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -72,8 +73,108 @@ REFUSED = {
     "G3": (lambda: oracle.bound(E, "float32", "G3"), "'G3' is for float16 and bfloat16"),
     "answer's shape": (lambda: oracle.within([1.0], E, 0.1), r"\(1,\).*\(2,\)"),
     "tolerance": (lambda: oracle.within([1.0, 1.0], E, -0.1), "tolerance=-0.1"),
+    "eps too large": (
+        lambda: oracle.cosine(A, A, norm_rule="floor_norm", eps=10**400),
+        "eps=an integer of 1329",
+    ),
+    "eps too long to write out": (
+        lambda: oracle.cosine(A, A, norm_rule="floor_norm", eps=10**5000),
+        "eps=an integer of 16610 bits; a finite",
+    ),
+    "eps of 64 bits": (
+        lambda: oracle.cosine(A, A, norm_rule="floor_norm", eps=np.uint64(2**64 - 1)),
+        "eps=18446744073709551615;",
+    ),
+    "zero too large": (lambda: oracle.cosine(A, A, zero=-(10**400)), "zero=an integer of"),
+    "margin too large": (
+        lambda: oracle.cosine_embedding(A, A, [1, 1], margin=10**400),
+        "margin=an integer of",
+    ),
+    "distance's margin": (lambda: oracle.contrastive([1], [0.5], margin=10**400), "margin=an integer of"),
+    "gradient's margin": (
+        lambda: oracle.contrastive_gradient([1], [0.5], margin=10**400),
+        "margin=an integer of 1329 bits",
+    ),
+    "empty too large": (lambda: oracle.reduce(E, "mean", empty=10**400), "empty=an integer of"),
+    "weights too large": (lambda: oracle.reduce(E, "sum", [10**400, 1]), "weights has dtype object"),
+    "tolerance too large": (lambda: oracle.within([1.0, 1.0], E, 10**400), "tolerance has dtype object"),
+    "tolerance of text": (lambda: oracle.within([1.0, 1.0], E, "1"), "tolerance has dtype <U1"),
+    "tolerance None": (lambda: oracle.within([1.0, 1.0], E, None), "tolerance has dtype object"),
+    "tolerance a bool": (lambda: oracle.within([1.0, 1.0], E, True), "tolerance has dtype bool"),
+    "similar an array": (lambda: oracle.contrastive([1], [0.5], similar=np.array([1])), "similar=array"),
+    "squared": (
+        lambda: oracle.contrastive([1], [0.5], squared="no"),
+        "squared='no'; allowed: True and False",
+    ),
+    "half": (lambda: oracle.contrastive([1], [0.5], half=1), "half=1; allowed: True and False"),
+    "keepdims": (lambda: oracle.cosine(A, A, keepdims=0), "keepdims=0; allowed: True and False"),
+    "flush": (lambda: oracle.bound(E, "float32", "G2", flush=None), "flush=None; allowed: True and False"),
+    "dtype None": (lambda: E.rounded(None), "dtype None is not"),
+    "dtype a number": (lambda: E.rounded(1.5), "dtype 1.5 is not a float format.*float16"),
+    "a long choice": (lambda: oracle.cosine(A, A, score="x" * 500), "score='x{59}[.]{3} is not known"),
+    "bound of an array": (lambda: oracle.bound(A, "float32", "G2"), "a bound is that of .*, not ndarray"),
+    "unit of an array": (lambda: oracle.error_unit(A, "float32"), "a unit is that of .*, not ndarray"),
+    "judged by an array": (lambda: oracle.within([1.0], A, 0.1), "is judged by .*, not ndarray"),
+    "structured": (lambda: oracle.cosine(np.zeros(2, [("a", "f4")]), A), "x has dtype .*'a'"),
+    "dates": (lambda: oracle.cosine(np.zeros(2, "M8[D]"), A), r"x has dtype datetime64\[D\]"),
+    "text": (lambda: oracle.cosine(["1", "2"], A), "x has dtype <U1"),
+    "ragged": (lambda: oracle.cosine([[1, 2], [3]], A), "x is no array of numbers: .*inhomogeneous"),
+    "big-endian": (lambda: oracle.cosine(A.astype(">f8"), A), "x has dtype >f8"),
     "tolerance's shape": (lambda: oracle.within([1.0, 1.0], E, [1.0] * 3), r"\(3,\).*\(2,\)"),
 }
+
+
+MASKED = np.ma.masked_array([1.0, 5.0], mask=[False, True])
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", PendingDeprecationWarning)
+    MATRIX = np.matrix(A)
+ROWS = np.ma.masked_array(A, mask=[[0, 0, 1], [0, 0, 0]])
+TAKEN = {
+    "x": lambda a: oracle.cosine(a, A),
+    "y": lambda a: oracle.cosine(A, a),
+    "X": lambda a: oracle.cosine_matrix(a, A),
+    "Y": lambda a: oracle.cosine_matrix(A, a),
+    "x1": lambda a: oracle.cosine_embedding(a, A, 1),
+    "x2": lambda a: oracle.cosine_embedding_gradient(A, a, 1, wrt="x2"),
+    "target": lambda a: oracle.cosine_embedding(A, A, a),
+    "labels": lambda a: oracle.contrastive(a, [0.5, 0.5]),
+    "distances": lambda a: oracle.contrastive_gradient([1, 1], a),
+    "weights": lambda a: oracle.reduce(E, "sum", a),
+    "answer": lambda a: oracle.grade(a, E, "float32"),
+    "tolerance": lambda a: oracle.within([1.0, 1.0], E, a),
+}
+"""Every function that takes an array, by the array's name."""
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_masks_and_matrices_are_refused(name):
+    """A mask would get lost: what it hides would be judged; masks without a masked element are no exception."""
+    given = ROWS if name in ("x", "y", "X", "Y", "x1", "x2") else MASKED
+    for masked in (given, np.ma.masked_array(given.data), [given, given]):
+        with pytest.raises(oracle.UnsupportedInput, match=f"^{name} is a masked array; .*fill it, or drop"):
+            TAKEN[name](masked)
+    with pytest.raises(oracle.UnsupportedInput, match=f"^{name} is a numpy.matrix; .*numpy.asarray"):
+        TAKEN[name](MATRIX if given is ROWS else MATRIX[0])
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize(
+    "given", [None, object(), {"a": 1}, {1, 2}, [10**400], [[1], [1, 2]], b"abc", [1, "a"], np.zeros(2, "V4")]
+)
+def test_what_is_no_array_of_numbers_is_a_value_error(name, given):
+    if name == "weights" and given is None:  # no weights
+        assert TAKEN[name](given).lower == 2
+        return
+    with pytest.raises(ValueError, match=f"^{name} (has dtype|is no array)"):
+        TAKEN[name](given)
+
+
+def test_errors_of_a_gradient_name_the_arrays_as_given():
+    for wrt in ("x", "y"):
+        with pytest.raises(ValueError, match=r"x of shape \(2, 3\) and y of shape \(2, 4\)"):
+            oracle.cosine_gradient(A, np.ones((2, 4)), wrt=wrt)
+        with pytest.raises(ValueError, match="y is 0-d"):
+            oracle.cosine_gradient(A, 1.0, wrt=wrt)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,4 +1,4 @@
-"""What a batch costs in memory: at most three times its inputs, however many rows it has."""
+"""What docs/oracle.md says of memory: three times the inputs of a batch, and so many bytes an element of a long row."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ ASK: dict[str, Callable[[Any, Any, str], Any]] = {
     "bound": lambda x, y, dtype: oracle.bound(oracle.cosine(x, y), dtype, "G2"),
 }
 TIMES = 3
+LONG: dict[str, tuple[Callable[[Any, Any, str], Any], int]] = {
+    "rounded": (ASK["rounded"], 90),
+    "enclosed": (lambda x, y, dtype: oracle.cosine(x, y).lower, 90),
+    "bound": (ASK["bound"], 90),
+    "graded": (lambda x, y, dtype: oracle.grade(np.zeros(len(x), dtype), oracle.cosine(x, y), dtype), 90),
+    "gradient": (ASK["gradient"], 260),
+    "gradient's bound": (lambda x, y, dtype: oracle.bound(oracle.cosine_gradient(x, y), dtype, "G2"), 200),
+}
+"""Bytes for each element of a long row: one of x with its partner of y."""
 
 
 @pytest.mark.parametrize("which", kernels.KERNELS)
@@ -31,20 +40,58 @@ def test_at_most_three_times_the_inputs(
 ) -> None:
     if which == "numba":
         pytest.importorskip("numba", reason="compiled kernels need numba")
+    x, y = np.random.default_rng(0).standard_normal((2, rows, length)).astype(dtype)
+    peak = peak_of(monkeypatch, which, ASK[asked], x, y, dtype)
+    assert peak <= TIMES * (x.nbytes + y.nbytes)
+
+
+@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(("rows", "length"), [(1, 100_000), (4, 50_000), (1, 60_000)])
+@pytest.mark.parametrize("asked", LONG)
+def test_bytes_for_each_element_of_long_rows(
+    monkeypatch: pytest.MonkeyPatch, which: str, dtype: str, rows: int, length: int, asked: str
+) -> None:
+    """Values need a copy of the inputs and the room of one row, gradients that of all rows."""
+    ask, most = LONG[asked]
+    x, y = np.random.default_rng(0).standard_normal((2, rows, length)).astype(dtype)
+    peak = peak_of(monkeypatch, which, ask, x, y, dtype)
+    if "gradient" in asked:
+        assert peak <= most * x.size
+    else:
+        assert peak <= x.nbytes + y.nbytes + most * length
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_bytes_for_each_element_of_bounds_of_gradients(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 3000, 64)).astype(dtype)
+    peak = peak_of(monkeypatch, "numpy", LONG["gradient's bound"][0], x, y, dtype)
+    assert peak <= 150 * x.size
+
+
+def peak_of(
+    monkeypatch: pytest.MonkeyPatch,
+    which: str,
+    ask: Callable[[Any, Any, str], Any],
+    x: Any,
+    y: Any,
+    dtype: str,
+) -> int:
+    """Bytes held at once by a question, besides its inputs."""
+    if which == "numba":
+        pytest.importorskip("numba", reason="compiled kernels need numba")
     monkeypatch.setenv(kernels.VARIABLE, which)
     kernels.active.cache_clear()
-    x, y = np.random.default_rng(0).standard_normal((2, rows, length)).astype(dtype)
-    ask = ASK[asked]
-    ask(x[:3000], y[:3000], dtype)  # what is compiled and kept is no cost of the batch
+    some = (slice(3000), slice(3000))
+    ask(x[some], y[some], dtype)  # what is compiled and kept is no cost of the batch
     tracemalloc.start()
     try:
         ask(x, y, dtype)
-        _, peak = tracemalloc.get_traced_memory()
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
         monkeypatch.undo()
         kernels.active.cache_clear()
-    assert peak <= TIMES * (x.nbytes + y.nbytes)
 
 
 def test_a_bound_in_blocks_is_that_of_each_row() -> None:

@@ -7,7 +7,7 @@ from importlib import metadata
 import click
 import pytest
 
-from lossproof.conformance.cli import COMMANDS, main, program
+from lossproof.conformance.cli import COMMANDS, main, program, run
 
 from .conftest import ROOT
 
@@ -38,3 +38,16 @@ def test_the_manual_names_every_option(name: str) -> None:
     section = MANUAL[start : end if end > 0 else None]
     options = [option for p in command(name).params if isinstance(p, click.Option) for option in p.opts]
     assert [option for option in options if f"`{option}" not in section] == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_help_fits_80_columns_and_explains_every_option(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([name, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 80
+    assert not [word for word in ("TEXT", "INTEGER", "FLOAT", "RANGE") if word in told]
+    options = [p for p in command(name).params if isinstance(p, click.Option)]
+    assert [p.name for p in options if not p.help] == []

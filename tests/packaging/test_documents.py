@@ -34,3 +34,36 @@ def test_the_readme_installs_and_tests_with_the_commands_that_exist() -> None:
     assert 'python -m pip install -e ".[frameworks]" -c constraints.txt && lossproof check' in text
     assert "python -m pip install tox && tox" in text
     assert "python -m pip install --quiet tox && tox" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+TOLD = [
+    *DOCUMENTS, *ROOT.glob("docs/workflows/*"), *ROOT.glob("pyproject.toml"), *ROOT.glob("tox.ini"),
+    *(f for room in ("conformance", "oracle", "reports", "specs") for f in (ROOT / room).rglob("*.*")),
+]  # fmt: skip
+FROM_AN_INDEX = re.compile(r"""pip3? install\s+(-\S+\s+)*["']?lossproof(?!\S* @ )""", re.IGNORECASE)
+
+
+def test_nobody_is_told_to_install_lossproof_from_an_index() -> None:
+    """Nothing of that name is on the package index; whoever takes it one day would run on our users' machines."""
+    readable = [
+        f for f in TOLD if f.suffix in (".md", ".py", ".yaml", ".yml", ".toml", ".ini", ".j2", ".html")
+    ]
+    assert len(readable) > 100
+    told = [f.name for f in readable if FROM_AN_INDEX.search(f.read_text(encoding="utf-8"))]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("text", "from_an_index"),
+    [
+        ("python -m pip install lossproof", True),
+        ("pip install -q --upgrade 'lossproof[torch]'", True),
+        ('pip install "lossproof[fast]"', True),
+        ('pip install "lossproof[torch] @ git+URL"', False),
+        ("python -m pip install -e '.[torch]'", False),
+        ('python -m pip install "$LOSSPROOF"', False),
+        ("pip install torch", False),
+    ],
+)
+def test_an_installation_from_an_index_is_noticed(text: str, from_an_index: bool) -> None:
+    assert bool(FROM_AN_INDEX.search(text)) == from_an_index

@@ -174,7 +174,7 @@ def test_markdown_escapes_what_others_wrote(markdown: str) -> None:
 def test_markdown_tables_have_one_width_each(markdown: str) -> None:
     without_escapes = markdown.replace(r"\|", "")
     blocks = re.findall(r"(?:^\|.*\n)+", without_escapes, re.MULTILINE)
-    assert len(blocks) == 5  # verdicts, two matrices, claims, undocumented
+    assert len(blocks) == 6  # verdicts, two matrices, broken cells, claims, undocumented
     for block in blocks:
         assert len({line.rstrip().count("|") for line in block.splitlines()}) == 1
 

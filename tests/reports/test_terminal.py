@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,17 +103,80 @@ def test_text_of_others_cannot_steer_the_terminal(run: Any) -> None:
     assert "\x1b" not in shown(run)
 
 
-@pytest.mark.parametrize(
-    ("env", "coloured"),
-    [({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False), ({}, False)],
-)
-def test_colour_is_left_out_where_it_is_not_wanted(run: Any, env: dict[str, str], coloured: bool) -> None:
-    code = f"from lossproof import reports; reports.terminal.show(reports.read_run({str(run.path)!r}))"
+COMPARED = {
+    "old": "torch==2.12.1", "new": "torch==2.13.0", "cells": 3, "broken": [],
+    "changes": [], "apis": ["a.b"], "selection": "", "examples": 1, "seed": 0,
+}  # fmt: skip
+TIMELINE = {
+    "framework": "torch", "releases": ["2.12.1", "2.13.0"], "visited": ["2.12.1", "2.13.0"], "failed": {},
+    "steps": [],
+}  # fmt: skip
+SHOWS = {
+    "summary": "from lossproof import reports; reports.terminal.show(reports.read_run({run!r}))",
+    "comparison": f"from lossproof.reports import comparison; comparison.show({COMPARED!r}, None)",
+    "timeline": f"from lossproof.reports import timeline; timeline.show({TIMELINE!r}, None)",
+    "explanation": "from lossproof.conformance.cli import main; main(['explain', {api!r}])",
+}
+
+
+def output(run: Any, what: str, **env: str) -> str:
+    """What it prints as on a terminal that has colours."""
+    code = SHOWS[what].replace("{run!r}", repr(str(run.path))).replace("{api!r}", repr(make.TORCH))
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"TERM": "xterm", **env}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"TERM": "xterm", "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **env},
     )
-    assert ("\x1b[3" in done.stdout) is coloured
-    assert "keras-mean-over-batch" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("what", SHOWS)
+def test_nothing_steers_the_terminal_where_no_colour_is_wanted(run: Any, what: str) -> None:
+    text = output(run, what, FORCE_COLOR="1", NO_COLOR="1")
+    assert text.strip()
+    assert "\x1b" not in text  # not bold or dim either
+    assert "\x1b" not in output(run, what)
+
+
+@pytest.mark.parametrize("what", ["summary", "explanation"])
+def test_colour_and_weight_are_there_where_they_are_wanted(run: Any, what: str) -> None:
+    assert re.search(r"\x1b\[[0-9;]*1[;m]", output(run, what, FORCE_COLOR="1", NO_COLOR=""))
+
+
+def test_every_console_is_made_in_one_place() -> None:
+    made = []
+    for package in ("lossproof.conformance", "lossproof.reports", "lossproof.specs", "lossproof.oracle"):
+        for root in importlib.import_module(package).__path__:
+            made += [p for p in Path(root).rglob("*.py") if re.search(r"\bConsole\(", p.read_text("utf-8"))]
+    assert [path.name for path in made] == ["console.py"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_nothing_vanishes_on_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    api = "torch.nn.functional.cosine_embedding_loss"
+    verdicts = ("conforms", "diverges", "broken", "undocumented", "unsupported")
+    rows = [
+        make.row(api=api, verdict=v, variant=f"{v}-{i}") for n, v in enumerate(verdicts) for i in range(n + 1)
+    ]
+    many = [
+        make.finding(slug=f"a-finding-whose-slug-is-long-{i}", target=f"torch==2.{i}.0") for i in range(3)
+    ]
+    text = shown(reports.read_run(make.write(tmp_path / "run", rows=rows, findings=many)), width)
+    assert max(map(len, text.splitlines())) <= width
+    whole = "".join(text.split())
+    assert api in whole
+    counts = "".join(text[text.index(api[:40]) :].split("S2")[0].split())
+    assert re.search(r"1\D*2\D*4\D*5\D*3", counts.removeprefix(api))
+    assert all(finding["slug"] in whole for finding in many)
+    assert "…" not in text
+
+
+def test_a_finding_of_many_targets_names_the_first(tmp_path: Path) -> None:
+    many = [make.finding(target=f"torch==2.{i}.0") for i in range(9)]
+    text = shown(reports.read_run(make.write(tmp_path / "run", findings=many)), 300)
+    assert "on torch==2.0.0, torch==2.1.0, torch==2.2.0, torch==2.3.0 and 5 more" in text
 
 
 def test_an_empty_run_has_a_summary(tmp_path: Path) -> None:

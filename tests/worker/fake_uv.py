@@ -1,6 +1,7 @@
 """Stands for uv: makes a folder that looks like an environment, notes every run, fails when it is told to.
 
-FAKE_UV_LOG is the file of notes; a package called `broken` cannot be installed, `slow` takes a second.
+FAKE_UV_LOG is the file of notes; FAKE_UV=flood writes megabytes to both streams. A package called
+`broken` cannot be installed, of `absent` there is no such version, `slow` takes a second.
 """
 
 import json
@@ -12,6 +13,12 @@ import time
 arguments = sys.argv[1:]
 with pathlib.Path(os.environ["FAKE_UV_LOG"]).open("a") as log:
     log.write(json.dumps(arguments) + "\n")
+
+if "flood" in os.environ.get("FAKE_UV", ""):  # more than any pipe holds, before a word on standard error
+    for _ in range(64):
+        sys.stdout.write("y" * 65536 + "\n")
+        sys.stderr.write("z" * 65536 + "\n")
+    sys.stdout.flush()
 
 if arguments[0] == "venv":
     binaries = pathlib.Path(arguments[-1]) / "bin"
@@ -27,6 +34,11 @@ elif arguments[:2] == ["pip", "install"]:
     wanted = [text for text in arguments[4:] if "==" in text]
     if any("broken" in text for text in wanted):
         print("warning: something else\nerror: no solution found for broken", file=sys.stderr)
+        sys.exit(1)
+    if any("absent" in text for text in wanted):
+        (text,) = (text for text in wanted if "absent" in text)
+        print("error: No solution found", file=sys.stderr)
+        print("  cause: Because there is no version of", text, "and you require it", file=sys.stderr)
         sys.exit(1)
     if any("slow" in text for text in wanted):
         time.sleep(1.0)

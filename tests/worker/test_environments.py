@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -11,10 +12,20 @@ from pathlib import Path
 import pytest
 
 from lossproof.conformance import environments
-from lossproof.conformance.environments import CannotBuild, Recipe, build, built, find, plan, remove
+from lossproof.conformance.environments import (
+    CannotBuild,
+    Environment,
+    Recipe,
+    build,
+    built,
+    find,
+    plan,
+    remove,
+)
 from lossproof.conformance.installer import Uv, pip_settings
+from lossproof.conformance.run import Plan, judge_target
 from lossproof.conformance.targets import UsageError, of_environment, parse_all
-from lossproof.specs.frameworks import load_catalogues, load_frameworks
+from lossproof.specs.frameworks import Catalogue, load_catalogues, load_frameworks
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 RECIPE = Recipe(
@@ -35,6 +46,11 @@ class FakeUv:
     def runs(self, what: str) -> list[list[str]]:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [run for run in map(json.loads, lines) if what in run]
+
+
+def replace_releases(*releases: str) -> Catalogue:
+    """MLX' catalogue with these releases."""
+    return load_catalogues()["mlx"].model_copy(update={"releases": releases})
 
 
 @pytest.fixture
@@ -110,6 +126,47 @@ def test_a_failed_build_says_why_and_leaves_nothing(fake: FakeUv, root: Path) ->
     assert find(recipe, root) is None
     assert built(root) == []
     assert [path.name for path in root.rglob("python")] == []
+
+
+def test_a_release_that_does_not_exist_is_told_with_the_nearest(
+    fake: FakeUv, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version, near in (("9.9.9", "0.3 and 0.10"), ("0.2.5", "0.2 and 0.3"), ("0.0.1", "0.1 and 0.2")):
+        known = replace_releases("0.10", "0.1", "0.2", "0.3")
+        monkeypatch.setattr(environments, "catalogue_of", lambda _, known=known: known)
+        recipe = replace(RECIPE, name="absent", version=version, packages=(f"absent=={version}", "numpy==1"))
+        told = f"^there is no absent {version}; the nearest that are catalogued are {near}$"
+        with pytest.raises(CannotBuild, match=told):
+            build(recipe, None, root, fake.uv)
+    recipe = replace(RECIPE, packages=("mlx==0.1", "absent==0.1"))  # a companion of it
+    with pytest.raises(CannotBuild, match="No solution found"):
+        build(recipe, None, root, fake.uv)
+
+
+def test_a_uv_that_floods_its_streams_does_not_block(fake: FakeUv, root: Path) -> None:
+    uv = replace(fake.uv, variables={**fake.uv.variables, "FAKE_UV": "flood"})
+    finished: list[Environment] = []
+    building = threading.Thread(target=lambda: finished.append(build(RECIPE, None, root, uv)), daemon=True)
+    building.start()
+    building.join(60)
+    assert [environment.recipe for environment in finished] == [RECIPE]
+    done = uv.run(["python", "find"])
+    assert done.returncode == 2
+    assert done.last_words().endswith("error: no such Python and no network")
+    assert len(done.output) <= 1 << 16
+    assert done.output.endswith("y\n")
+
+
+def test_a_damaged_environment_says_how_to_mend_it(fake: FakeUv, root: Path, tmp_path: Path) -> None:
+    """Its Python is there and NumPy is not: one line with the error, and the command that makes room for a new one."""
+    target = of_environment(build(RECIPE, None, root, fake.uv))
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    result = judge_target(replace(target, python=bare / "bin" / "python"), Plan(), lambda *_: None)
+    assert "ModuleNotFoundError: No module named 'numpy'" in result.failed
+    assert "lossproof targets --remove 'mlx==0.1'" in result.failed
+    assert len(result.failed.splitlines()) == 1
+    assert "Traceback" in result.log
 
 
 def test_an_installation_without_the_package_is_no_success(fake: FakeUv, root: Path) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 from lossproof.conformance.batches import Batch, batches
 from lossproof.conformance.judge import Judged, judge
-from lossproof.conformance.messages import Answer, Array, Question
+from lossproof.conformance.messages import ENDS, Answer, Array, Question, Unrepeated
 from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject, Variant
 
+WORDS = {"value": "a value", "error": "an exception"}
 KEPT_GROUPS = 24
 GRADIENTS = 2
 EXTREME = ("underflow", "subnormal")
@@ -27,9 +28,20 @@ class HarnessFault(RuntimeError):  # noqa: N818
 class Asks(Protocol):
     """Whatever answers questions: a worker, or a stand-in of a test."""
 
-    def ask(self, question: Question, timeout: float | None = None) -> Answer:
-        """The answer to one question; never raises for what the target does."""
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
+        """The answer to one question; never raises for what the target does. A `first` call has a longer time limit."""
         ...
+
+
+T = TypeVar("T")
+
+
+def twice(asking: Callable[[], T]) -> T:
+    """The result of `asking`, asked once more in a fresh worker where one died on the way and not again."""
+    try:
+        return asking()
+    except Unrepeated:
+        return asking()
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,8 @@ class Asker:
     """One target's answers. `asked` counts questions; a crash or hang is asked once more before it is believed.
 
     An API that crashes or hangs on the plainest question (`smoke`) is asked no other: each would cost two workers.
+    What takes longer than a call may is asked again with the time of a first call, since it may compile: each kind of
+    question (verb, dtypes and shapes) once, until a verb has hung even so. An API that needed that time keeps it.
     """
 
     worker: Asks
@@ -84,23 +98,42 @@ class Asker:
     """what is kept of each group of cells, see `sampling`"""
     _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
     _dead: dict[str, Reply | None] = field(default_factory=dict)
+    _met: set[tuple[object, ...]] = field(default_factory=set)
+    """kinds of questions that were answered, and verbs that hung in the time of a first call"""
+    _slow: set[str] = field(default_factory=set)
 
     def put(self, question: Question) -> Answer:
-        """The answer to a question. A crash or hang that does not repeat in a fresh worker is marked `unrepeated`."""
+        """The answer to a question; a crash or hang is one that a fresh worker repeats.
+
+        Raises Unrepeated where a fresh worker answers what one died at, HarnessFault where lossproof itself failed.
+        """
         dead = self._dead.get(question.api)
         if dead is not None and question.verb != "probe":
             return dead.answer
-        answer = self.worker.ask(question)
+        kind = (question.api, question.verb, *((a.dtype, a.shape) for a in question.arrays.values()))
+        verb = (question.api, question.verb)
+        answer = self._asked(question, question.api in self._slow)
+        if answer.outcome in ENDS:
+            new = answer.outcome == "hang" and not {kind, verb} & self._met
+            again = self._asked(question, new)
+            if again.outcome not in ENDS and answer.outcome == "crash":
+                raise Unrepeated(
+                    f"the worker died once, and a fresh one gave {WORDS[again.outcome]}; {answer.note}"
+                )
+            if again.outcome not in ENDS:  # it was slow, no more
+                self._slow.add(question.api)
+            elif new:
+                self._met.add(verb)
+            answer = again
+        self._met.add(kind)
+        return answer
+
+    def _asked(self, question: Question, first: bool) -> Answer:
+        answer = self.worker.ask(question, first=first)
         self.asked += 1
         self.seconds += answer.seconds
         if answer.error is not None and answer.error.type.endswith("HarnessError"):
             raise HarnessFault(answer.error.message)
-        if answer.outcome in ("crash", "hang"):
-            again = self.worker.ask(question)
-            self.asked += 1
-            if again.outcome != answer.outcome:
-                note = f"unrepeated {answer.outcome}: a fresh worker gave {again.outcome}; {answer.note}"
-                return Answer(answer.outcome, note=note)
         return answer
 
     def call(
@@ -138,12 +171,9 @@ class Asker:
     def smoke(self, subject: Subject) -> Reply | None:
         """The reply to ordinary rows in float32 where it is a crash or hang that repeats, else None; asked once."""
         if subject.api not in self._dead:
-            self._dead[subject.api] = None
-            if possible("ordinary", subject, "float32"):
-                last = self._group(subject, Key("value", "ordinary", "float32", subject.row_wise))[-1]
-                self._dead[subject.api] = (
-                    last if _ended(last) and "unrepeated" not in last.answer.note else None
-                )
+            plain = Key("value", "ordinary", "float32", subject.row_wise)
+            last = self._group(subject, plain)[-1] if possible("ordinary", subject, "float32") else None
+            self._dead[subject.api] = last if last is not None and _ended(last) else None
         return self._dead[subject.api]
 
     def _group(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
@@ -172,7 +202,7 @@ class Asker:
 
 
 def _ended(reply: Reply) -> bool:
-    return reply.answer.outcome in ("crash", "hang")
+    return reply.answer.outcome in ENDS
 
 
 def default_variant(subject: Subject, **options: Any) -> Variant:

@@ -176,6 +176,8 @@ def _arrays(
             by_role["labels"] = cast(
                 2.0 * rng.integers(0, 2, layout.batch) - 1.0, "float32" if dtype not in FORMATS else dtype
             )
+    if variant.label:
+        by_role["labels"] = np.full_like(by_role["labels"], float(variant.label))
     if variant.weights:
         weights_dtype = dtype if dtype in FORMATS else "float32"
         by_role["weights"] = weights(variant.weights, result_shape, rng, weights_dtype, subject)
@@ -201,24 +203,36 @@ def _rows(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows of x and y in their dtypes, shape (n, d)."""
     semantics = subject.semantics
-    if dtype not in FORMATS:  # integers: small, so that no product overflows
-        low = 0 if dtype in ("uint8", "bool") else -9
-        x, y = rng.integers(low, 10, (2, n, d))
-        x[..., 0] = np.where(x.any(-1), x[..., 0], 1)
-        y[..., 0] = np.where(y.any(-1), y[..., 0], 1)
-        return x.astype(dtype), y.astype(dtype)
     names = variant.dtypes or (dtype, dtype)
+    floats = tuple(name for name in names if name in FORMATS)
+    if not floats:
+        x, y = _integers(rng, (2, n, d), dtype)
+        return x.astype(dtype), y.astype(dtype)
     # Numbers that the documented computation has room for, on the scale of its roundoff.
     result = semantics.result_dtype
-    every = (*names, subject.compute_dtype(*names), *([result] if result in FORMATS else []))
+    every = (*floats, subject.compute_dtype(*names), *([result] if result in FORMATS else []))
     narrow = min(every, key=lambda name: (FORMATS[name].emax, FORMATS[name].precision))
     eps = subject.eps(dict(variant.options)) or 0.0
     shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
     x, y = regions.pairs(region, rng, shape, unit_norm=semantics.inputs == "unit_norm")
+    if len(floats) < len(names):
+        whole = _integers(rng, (n, d), next(name for name in names if name not in FORMATS))
+        return (whole.astype(names[0]), y) if names[0] not in FORMATS else (x, whole.astype(names[1]))
     if len(set(names)) > 1:  # the wider of two dtypes has digits that the other has no room for
         last = 1 + (2 * rng.random((2, n, d)) - 1) * FORMATS[narrow].unit
         x, y = (rows.astype(np.float64) * digits for rows, digits in zip((x, y), last, strict=True))
     return cast(x, names[0]), cast(y, names[1])
+
+
+def _integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> NDArray[np.int64]:
+    """Rows of integers without a zero row: of 8 bits all that there are, so that products leave their range."""
+    if dtype in ("int8", "uint8"):
+        limits = np.iinfo(dtype)
+        rows = rng.integers(limits.min, limits.max + 1, shape)
+    else:  # small, so that no product overflows
+        rows = rng.integers(0 if dtype == "bool" else -9, 10, shape)
+    rows[..., 0] = np.where(rows.any(-1), rows[..., 0], 1)
+    return rows
 
 
 def _laid(rows: NDArray[Any], batch: tuple[int, ...], axis: int, shared: bool, side: int) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from lossproof.conformance.console import OutputLost, tell, watched_output
+from lossproof.conformance.suggestions import nearest
 
 COMMANDS = {
     "compare": "Say what changes from one release, or run, to another.",
@@ -58,16 +59,6 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-def nearest(given: str, known: Sequence[str]) -> str:
-    """'did you mean ...?', or what there is."""
-    import difflib
-
-    close = difflib.get_close_matches(given, known, n=3, cutoff=0.4)
-    if not close:  # a short name for a long one
-        close = [k for k in known if given.lower() in k.lower()][:3]
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
-
-
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -76,17 +67,23 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
 )
-def program() -> None:
+@click.pass_context
+def program(ctx: click.Context) -> None:
     """Conformance suite and exact oracle for the cosine and contrastive losses of machine-learning frameworks.
 
     Exit codes: 0 nothing to report; 1 findings that fail the run; 2 bad usage, a bad spec or a bad run folder; 3 a
     target could not be started, a cell is broken, or nothing was judged; 4 a fault of lossproof itself; 5 standard
     output could not be written; 130 interrupted.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(USAGE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
-import shutil
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -25,7 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
+from lossproof.conformance.messages import READABLE, Answer, Array, ErrorInfo, Outcome, Question
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.targets import Target, TargetUnavailable
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -35,6 +35,12 @@ TICK = 0.1
 """Seconds between two looks at whether a silent worker still lives."""
 TAIL = 2000
 """Bytes of the log quoted in a note."""
+TIMEOUT = 20.0
+"""Seconds that a call may take."""
+FIRST_CALLS = 12
+"""How many times longer a first call may take: what compiles does so then."""
+LARGEST_HEADER = 1 << 26
+"""Bytes; a longer header is none of the worker's."""
 
 SETTINGS = {
     "PYTHONHASHSEED": "0",
@@ -57,6 +63,11 @@ CHOICES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "JAX_ENABLE_X64", "PYTHONWARN
 
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """What belongs to the tool's own interpreter and would mislead another one."""
+
+
+LOG_ENDS = "; the log ends: "
+OURS = "lossproof: "
+"""How a line of the log begins that the tool writes."""
 
 
 class WorkerError(RuntimeError):
@@ -97,6 +108,10 @@ class _Late(Exception):  # noqa: N818
     """No answer within the time limit."""
 
 
+class _Garbled(Exception):  # noqa: N818
+    """What came through the pipe is no message: the target wrote to it."""
+
+
 def environment(target: Target, scratch: Path) -> dict[str, str]:
     """The environment variables of a worker of `target`."""
     variables = {name: value for name, value in os.environ.items() if name not in CHOICES}
@@ -116,14 +131,19 @@ def _same_python(python: Path) -> bool:
 
 
 class _Process:
-    """One run of worker.py: a process in a session of its own, and the two ends of the pipes to it."""
+    """One run of worker.py: a process in a session of its own, and our ends of the pipes to it.
+
+    Nothing is written to the lifeline. It hangs up when this process ends, and the kernel then ends the worker.
+    """
 
     def __init__(self, target: Target, log: Path, scratch: Path, start_timeout: float) -> None:
         questions_read, self.writing = os.pipe()
         self.reading, answers_write = os.pipe()
+        lifeline_read, lifeline = os.pipe()
+        theirs, ours = (questions_read, answers_write, lifeline_read), (self.reading, self.writing, lifeline)
         command = [str(target.python), str(WORKER), "--adapter", str(target.adapter)]
         command += ["--read-fd", str(questions_read), "--write-fd", str(answers_write)]
-        command += ["--seconds", str(start_timeout + GRACE)]
+        command += ["--lifeline-fd", str(lifeline_read), "--seconds", str(start_timeout + GRACE)]
         try:
             with log.open("ab") as output:
                 self.popen = subprocess.Popen(
@@ -133,22 +153,22 @@ class _Process:
                     stderr=output,
                     cwd=scratch,
                     env=environment(target, scratch),
-                    pass_fds=(questions_read, answers_write),
+                    pass_fds=theirs,
                     start_new_session=True,
                 )
         except BaseException:
-            os.close(self.reading)
-            os.close(self.writing)
+            _close(ours)
             raise
         finally:
-            os.close(questions_read)
-            os.close(answers_write)
+            _close(theirs)
         os.set_blocking(self.reading, False)
         os.set_blocking(self.writing, False)
-        self.kill = weakref.finalize(self, _end, self.popen, self.reading, self.writing)
+        self.kill = weakref.finalize(self, _end, self.popen, ours)
 
-    def exchange(self, message: Sequence[bytes], deadline: float) -> tuple[dict[str, Any], list[bytes]]:
-        """Send the parts of a message (none: only listen), return header and buffers of the answer."""
+    def exchange(
+        self, message: Sequence[bytes], number: str, deadline: float
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Send the parts of a message (none: only listen), return header and buffers of the answer with its number."""
         for part in message:
             view = memoryview(part)
             while view:
@@ -159,8 +179,23 @@ class _Process:
                     continue
                 except BrokenPipeError:
                     raise _Died from None
-        header = json.loads(self._read(struct.unpack("<Q", self._read(8, deadline))[0], deadline))
-        return header, [self._read(count, deadline) for count in header["buffers"]]
+        while True:
+            header, buffers = self._message(deadline)
+            if header.get("number", "") == number:
+                return header, buffers
+            if time.monotonic() > deadline:
+                raise _Late
+
+    def _message(self, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
+        size = struct.unpack("<Q", self._read(8, deadline))[0]
+        if size > LARGEST_HEADER:
+            raise _Garbled
+        try:
+            header = json.loads(self._read(size, deadline))
+            counts = [int(count) for count in header["buffers"]]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise _Garbled from None
+        return header, [self._read(count, deadline) for count in counts]
 
     def _read(self, count: int, deadline: float) -> bytes:
         parts = bytearray()
@@ -190,20 +225,26 @@ class _Process:
                 raise _Late
 
 
-def _end(popen: subprocess.Popen[bytes], reading: int, writing: int) -> None:
+def _end(popen: subprocess.Popen[bytes], descriptors: Sequence[int]) -> None:
     """Kill the worker with all its children, reap it and close the pipes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(popen.pid, signal.SIGKILL)
     popen.wait()
-    os.close(reading)
-    os.close(writing)
+    _close(descriptors)
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 class Worker:
     """A target that answers questions, one at a time; a context manager, safe to use from several threads.
 
-    `timeout` and `start_timeout` are seconds, `memory` bytes of address space above what the idle worker has
-    (None: no limit), `restarts` how often a dead worker is replaced. Output of the target goes to `log`.
+    `timeout` is the seconds that a call may take, `first_timeout` those of a first call, in which the target may
+    compile, `start_timeout` those of a start; `memory` is bytes of address space above what the idle worker has
+    (None: no limit), `restarts` how often a dead worker is replaced. Output of the target goes to `log`, and how each
+    worker ended.
     """
 
     def __init__(
@@ -211,7 +252,8 @@ class Worker:
         target: Target,
         log: Path,
         *,
-        timeout: float = 20.0,
+        timeout: float = TIMEOUT,
+        first_timeout: float | None = None,
         start_timeout: float = 180.0,
         memory: int | None = 4 << 30,
         restarts: int = 50,
@@ -219,6 +261,7 @@ class Worker:
         self.target = target
         self.log = log
         self.timeout = timeout
+        self.first_timeout = FIRST_CALLS * timeout if first_timeout is None else first_timeout
         self.start_timeout = start_timeout
         self.memory = memory
         self.limit = restarts
@@ -226,8 +269,7 @@ class Worker:
         self._lock = threading.Lock()
         self._closed = False
         self._process: _Process | None = None
-        self._scratch = Path(tempfile.mkdtemp(prefix="lossproof-"))
-        self._clean = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._scratch = Scratch("worker")
         self._info: WorkerInfo | None = None
 
     @classmethod
@@ -248,28 +290,32 @@ class Worker:
         assert self._info is not None, "a worker is made with Worker.start"
         return self._info
 
-    def ask(self, question: Question, timeout: float | None = None) -> Answer:
-        """Put one question; every fault of the target is an answer.
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
+        """Put one question; every fault of the target is an answer. A `first` call may take `first_timeout`.
 
         Raises TooManyRestarts, CannotStart (a restart failed) or WorkerClosed.
         """
-        seconds = self.timeout if timeout is None else timeout
+        usual = self.first_timeout if first else self.timeout
+        seconds = usual if timeout is None else timeout
         with self._lock:
             if self._closed:
                 raise WorkerClosed(f"the worker of {self.target.name} is closed")
             process = self._process or self._restart()
-            begun = time.monotonic()
+            begun, number = time.monotonic(), secrets.token_hex(8)
             try:
-                header, buffers = process.exchange(self._encode(question, seconds), begun + seconds)
+                message = self._encode(question, number, seconds)
+                header, buffers = process.exchange(message, number, begun + seconds)
             except _Late:
-                self._stop()
-                return Answer("hang", note=f"no answer within {seconds:g} s", seconds=seconds)
+                return self._ended("hang", f"no answer within {seconds:g} s", begun)
+            except _Garbled:
+                why = "something that the target ran wrote to the worker's own pipe"
+                return self._ended("crash", f"the answer cannot be read: {why}", begun)
             except _Died:
                 note = self._how_it_died(process.popen)
-                self._stop()
                 if self._closed:
+                    self._stop()
                     raise WorkerClosed(f"the worker of {self.target.name} was closed") from None
-                return Answer("crash", note=note, seconds=time.monotonic() - begun)
+                return self._ended("crash", note, begun)
             except BaseException:  # Ctrl-C: the conversation is in an unknown state
                 self._stop()
                 raise
@@ -284,7 +330,14 @@ class Worker:
                 os.killpg(process.popen.pid, signal.SIGKILL)
         with self._lock:
             self._stop()
-        self._clean()
+        self._scratch.close()
+
+    def _ended(self, outcome: Outcome, note: str, begun: float) -> Answer:
+        """The answer where none came; the log says so too."""
+        self._stop()
+        with contextlib.suppress(OSError), self.log.open("a") as log:
+            log.write(f"{OURS}{outcome}: {note.partition(LOG_ENDS)[0]}\n")
+        return Answer(outcome, note=note, seconds=time.monotonic() - begun)
 
     def __enter__(self) -> Worker:
         return self
@@ -297,7 +350,7 @@ class Worker:
     def _begin(self) -> _Process:
         """Start the process and hear its introduction."""
         try:
-            process = _Process(self.target, self.log, self._scratch, self.start_timeout)
+            process = _Process(self.target, self.log, self._scratch.path, self.start_timeout)
         except OSError as error:
             raise CannotStart(f"{self.target.name}: {self.target.python} cannot be run: {error}") from error
         self._process = process
@@ -305,13 +358,13 @@ class Worker:
             self._stop()
             raise WorkerClosed(f"the worker of {self.target.name} was closed")
         try:
-            header, _ = process.exchange((), time.monotonic() + self.start_timeout)
+            header, _ = process.exchange((), "", time.monotonic() + self.start_timeout)
         except _Late:
             self._stop()
             raise CannotStart(
                 f"{self.target.name}: not ready within {self.start_timeout:g} s{self._tail()}"
             ) from None
-        except _Died:
+        except (_Died, _Garbled):
             note = self._how_it_died(process.popen)
             self._stop()
             raise CannotStart(f"{self.target.name}: {note}") from None
@@ -339,8 +392,9 @@ class Worker:
             self._process.kill()
             self._process = None
 
-    def _encode(self, question: Question, seconds: float) -> list[bytes]:
+    def _encode(self, question: Question, number: str, seconds: float) -> list[bytes]:
         header = {
+            "number": number,
             "verb": question.verb,
             "api": question.api,
             "mode": question.mode,
@@ -377,24 +431,29 @@ class Worker:
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-                text = file.read().decode("utf-8", "replace").strip()
+                lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        return f"; the log ends: {text}" if text else ""
+        text = "\n".join(line for line in lines if not line.startswith(OURS)).strip()
+        return f"{LOG_ENDS}{text}" if text else ""
 
 
 def decode(header: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
     """The answer in a header and its buffers."""
     value, error = header.get("value"), header.get("error")
+    array = Array(buffers[0], value["dtype"], tuple(value["shape"])) if value else None
+    unreadable = array.dtype if array is not None and array.dtype not in READABLE else ""
+    note = f"returned an array of dtype {unreadable}" if unreadable else ""
     return Answer(
         outcome=header["outcome"],
-        value=Array(buffers[0], value["dtype"], tuple(value["shape"])) if value else None,
+        value=None if unreadable else array,
+        unreadable=unreadable,
         data=header.get("data"),
         type=header.get("type", ""),
         bases=tuple(header.get("bases", ())),
         error=ErrorInfo(**(error | {"bases": tuple(error["bases"])})) if error else None,
         changed=tuple(header.get("changed", ())),
         printed=header.get("printed", ""),
-        note=header.get("note", ""),
+        note=header.get("note", note),
         seconds=header.get("seconds", 0.0),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
 from lossproof.conformance.messages import Question
 from lossproof.conformance.results import Drift
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.subject import Subject
 from lossproof.conformance.targets import Target
 from lossproof.specs import edition_for, load_specs
@@ -50,8 +50,8 @@ def record_target(target: Target, specs: Path | None, files: Mapping[str, Path])
         SpecError: a file cannot be read or written. WorkerError: the target cannot be started or goes down.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder,
-        Worker.start(target, Path(folder) / "log.txt") as worker,
+        Scratch("log") as folder,
+        Worker.start(target, folder / "log.txt") as worker,
     ):
         asker, info = Asker(worker), worker.info
         packages = {info.framework: info.version, **info.companions}

@@ -7,11 +7,13 @@ the same one.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +27,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lossproof.conformance import interpreters
-from lossproof.conformance.installer import Progress, Uv
+from lossproof.conformance.installer import Done, Progress, Uv
 from lossproof.conformance.targets import TargetUnavailable, UsageError, catalogue_of, packages_of
 from lossproof.specs.frameworks import Build, Catalogue
 
@@ -208,7 +210,20 @@ def _provides(recipe: Recipe, packages: Mapping[str, str]) -> bool:
 def _run(uv: Uv, recipe: Recipe, arguments: Sequence[str], tell: Progress) -> None:
     done = uv.run(arguments, tell)
     if done.returncode != 0:
-        raise CannotBuild(f"{recipe.target}: {done.last_words()}")
+        raise CannotBuild(_no_release(recipe, done) or f"{recipe.target}: {done.last_words()}")
+
+
+def _no_release(recipe: Recipe, done: Done) -> str:
+    """That there is no such release, with the nearest ones, where the resolver says so; else ""."""
+    package = re.split(r"[=\[;]", recipe.packages[0])[0].strip()
+    words = rf"there is no version of {re.escape(package)}(\[\S*\])?=={re.escape(recipe.version)}(?![\w.])"
+    if not re.search(words, " ".join(done.words)):
+        return ""
+    releases = sorted(catalogue_of(recipe.name).releases, key=Version)
+    place = bisect.bisect([Version(release) for release in releases], Version(recipe.version))
+    near = releases[max(0, min(place - 1, len(releases) - 2)) :][:2]
+    more = f"; the nearest that are catalogued are {' and '.join(near)}" if near else ""
+    return f"there is no {recipe.name} {recipe.version}{more}"
 
 
 def _read(path: Path) -> Environment | None:

@@ -14,6 +14,8 @@ from lossproof.conformance.dtypes import FORMATS, cast
 from lossproof.conformance.subject import Subject
 from lossproof.specs.models import Semantics
 
+LABELS = {"cosine_embedding": (-1.0, 1.0), "contrastive": (0.0, 1.0)}
+"""The labels that a family's formula has a term for."""
 NARROWEST = "narrowest"
 """As `compute_dtype` of a wrong implementation: that of the input with the fewest bits."""
 
@@ -64,6 +66,9 @@ def expect(
     if override.get("subnormals") == "zero":
         given = {role: flushed(a) if role in ("x", "y") else a for role, a in given.items()}
     by_role, compute = _computing(subject, semantics, given)
+    named = LABELS.get(subject.spec.family, ())
+    if named and "labels" in by_role and not np.isin(by_role["labels"].astype(np.float64), named).all():
+        raise Silent(f"the documentation says what {named[0]:g} and {named[1]:g} give, and no other label")
     formula = _formula(subject, semantics, chosen, by_role)
     value = formula.value()
     weights = by_role.get("weights")
@@ -139,6 +144,10 @@ def _computing(
             raise Silent("the documentation does not say what integer inputs give")
         if semantics.integers == "refused":
             raise Silent("the documentation refuses integer inputs")
+        if semantics.integers == "promote" and not any(name in FORMATS for name in core):
+            raise Silent(
+                "the documentation promotes integers to the other input's dtype, and both are integers"
+            )
     # of integers alone, the frameworks' default floating dtype
     floats = [name for name in core if name in FORMATS] or ["float32"]
     if semantics.compute_dtype == "input":

@@ -10,6 +10,7 @@ from typing import Any
 
 from lossproof.conformance.causes import Explained
 from lossproof.conformance.results import ClaimRow, Finding, Row, Verdict
+from lossproof.conformance.selection import could_show
 from lossproof.conformance.session import FINDING_CALLS, Judgement, Session, Standing
 from lossproof.conformance.subject import Key, Subject, selects
 from lossproof.reports.columns import JUDGED_BY_OLDER
@@ -19,16 +20,24 @@ WORST: tuple[Verdict, ...] = ("broken", "diverges", "undocumented", "unsupported
 PLAIN_REGIONS = ("ordinary", "parallel", "opposite", "-")
 
 
-def findings(session: Session, judged: Sequence[Judgement]) -> list[Finding]:
-    """One finding for each cause among the diverging cells, and the ledger's that no longer diverge, sorted by slug."""
+def findings(session: Session, judged: Sequence[Judgement], partial: bool = False) -> list[Finding]:
+    """One finding for each cause among the diverging cells, and the ledger's that no longer diverge, sorted by slug.
+
+    Of a `partial` run, the ledger's that the cells asked could have shown.
+    """
     groups: dict[str, list[tuple[Judgement, Explained]]] = defaultdict(list)
     for judgement in judged:
         for item in judgement.causes:
             groups[item.cause.slug].append((judgement, item))
     found = [_finding(session, slug, groups[slug]) for slug in sorted(groups)]
-    asked = {j.subject.api for j in judged}
+    asked: dict[str, list[Judgement]] = defaultdict(list)
+    for judgement in judged:
+        asked[judgement.subject.api].append(judgement)
     for known in session.ledger:
-        if known.slug not in groups and session.applies(known) and known.witness.api in asked:
+        mine = asked.get(known.witness.api, [])
+        if known.slug in groups or not mine or not session.applies(known):
+            continue
+        if not partial or could_show(known, mine[0].subject, [j.key for j in mine]):
             found.append(_standing(session, known))
     return sorted(found, key=lambda f: f.slug)
 

@@ -6,13 +6,21 @@ import ast
 import os
 import subprocess
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import IO
 
 Progress = Callable[[str], None]
 """Is told, in a few words, what is being done."""
 
+LONGEST = 1 << 16
+"""Bytes of a line of uv, and of its output, that are kept."""
+MOST_LINES = 200
+LEFT_SECONDS = 5.0
+"""How long output may still be read after uv has ended."""
 NOISE = ("warning:", "Using ", "Creating ")
 
 
@@ -48,35 +56,48 @@ class Uv:
         return cls(uv.find_uv_bin(), MappingProxyType(pip_settings() | {"UV_NO_PROGRESS": "1"} | variables))
 
     def run(self, arguments: Sequence[str], progress: Progress | None = None) -> Done:
-        """Run uv to its end, its messages told one by one; it ends with this process's interruption."""
+        """Run uv to its end, its messages told one by one; it ends with this process's interruption.
+
+        Both of its streams are read as they come, or one that nobody reads would block it; of each the end is kept.
+        """
         process = subprocess.Popen(
             [self.binary, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             env=dict(self.variables),
         )
-        words: list[str] = []
+        assert process.stderr is not None
+        assert process.stdout is not None
+        words: deque[str] = deque(maxlen=MOST_LINES)
+        output = bytearray()
+        reading = threading.Thread(target=_read_end, args=(process.stdout, output), daemon=True)
+        reading.start()
         try:
-            assert process.stderr is not None
-            assert process.stdout is not None
-            for line in process.stderr:
+            while line := process.stderr.readline(LONGEST).decode("utf-8", "replace"):
                 words.append(line.rstrip())
                 if progress is not None and line.startswith(
                     ("Resolved", "Prepared", "Downloading", "Installed")
                 ):
                     progress(line.strip())
-            output = process.stdout.read()
-            return Done(process.wait(), output, tuple(words))
+            status = process.wait()
+            reading.join(LEFT_SECONDS)
+            return Done(status, output.decode("utf-8", "replace"), tuple(words))
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
-            for stream in (process.stdout, process.stderr):
-                if stream is not None:
-                    stream.close()
+            reading.join(LEFT_SECONDS)
+            process.stderr.close()
+            if not reading.is_alive():  # else a child of uv holds the pipe, and its end is nobody's loss
+                process.stdout.close()
+
+
+def _read_end(stream: IO[bytes], end: bytearray) -> None:
+    """Read a stream until it is closed; `end` has its last bytes."""
+    while part := os.read(stream.fileno(), LONGEST):
+        end += part
+        del end[:-LONGEST]
 
 
 def pip_settings(listing: str | None = None) -> dict[str, str]:

@@ -21,6 +21,17 @@ Verb = Literal["call", "grad", "probe"]
 Outcome = Literal["value", "error", "crash", "hang"]
 """`error`: an exception of the target. `crash`: the worker died. `hang`: no answer within the time limit."""
 
+ENDS = ("crash", "hang")
+"""The outcomes in which nothing came back."""
+
+FLOATING = ("float16", "bfloat16", "float32", "float64")
+READABLE = frozenset(("bool", *FLOATING, *(f"{s}int{b}" for s in ("", "u") for b in (8, 16, 32, 64))))
+"""Dtypes of answers that are real numbers on every machine."""
+
+
+class Unrepeated(Exception):  # noqa: N818 - no fault of the target is known
+    """A worker died at a question that a fresh one answered: whatever was asked with it is to be asked anew."""
+
 
 @dataclass(frozen=True)
 class Array:
@@ -81,7 +92,8 @@ class Answer:
     `type` is the qualified name of the returned object's class, `bases` its base classes; `changed` names the
     input arrays whose bytes differ after the call, `printed` is what a user's own code wrote to standard output (of a
     framework that is not kept); `note` says what happened in a crash or hang (signal, time limit,
-    memory limit) or why the returned object is no array; `seconds` is the time inside the worker.
+    memory limit) or why the returned object is no array; `unreadable` is the dtype of an array that holds no real
+    numbers; `seconds` is the time inside the worker.
     """
 
     outcome: Outcome
@@ -92,5 +104,6 @@ class Answer:
     error: ErrorInfo | None = None
     changed: tuple[str, ...] = ()
     printed: str = ""
+    unreadable: str = ""
     note: str = ""
     seconds: float = 0.0

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.messages import Answer, ErrorInfo, Question
+from lossproof.conformance.messages import ENDS, Answer, ErrorInfo, Question
 
 PATIENCE = 5
 """Crashes and hangs after which the code is asked no more: each costs two workers, and a hang its time limit twice."""
@@ -35,7 +35,7 @@ class OwnAsker(Asker):
             note = f"not asked: your code has crashed or hung {count} times"
             return Answer("error", error=ErrorInfo("lossproof_worker.Unsupported", ("Exception",), note))
         answer = super().put(question)
-        if answer.outcome in ("crash", "hang") and not dead:
+        if answer.outcome in ENDS and not dead:
             self.ends.append((question, answer))
             self._counts[self._aside] += 1
         return answer

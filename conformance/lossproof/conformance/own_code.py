@@ -11,7 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from lossproof.conformance.cli import nearest
+from lossproof.conformance.subject import Facts, Subject
+from lossproof.conformance.suggestions import nearest, unknown_api
 from lossproof.conformance.targets import (
     ADAPTERS,
     NotInstalled,
@@ -41,6 +42,11 @@ class Code:
     path: tuple[str, ...] = ()
     folder: Path = Path()
 
+    @property
+    def imported_as(self) -> str:
+        """The name of its module for one who imports it from its folder."""
+        return self.file.stem if self.file and not self.module else self.module
+
     def __str__(self) -> str:
         return f"{self.file.name if self.file else self.module}:{self.name}"
 
@@ -58,6 +64,8 @@ class Place:
     python: Path
     framework: Target | None
     arrays: Arrays
+    note: str = ""
+    """which edition was taken, where none documents the installed version"""
 
     @property
     def target(self) -> Target:
@@ -82,6 +90,12 @@ class Place:
             backend=theirs.backend if theirs else "",
             env={**(theirs.env if theirs else {}), "LOSSPROOF_OWN": json.dumps(given)},
         )
+
+    @property
+    def subject(self) -> Subject:
+        """The API in whose place the code is, before anything runs."""
+        spec = self.judged_by("framework")
+        return Subject(Facts(str(self.code), self.target.framework, "", own=True), spec, spec.editions[0])
 
     def judged_by(self, arrays: str) -> Spec:
         """The spec that the code is judged by: one edition, without the docstrings that it was written from.
@@ -116,7 +130,7 @@ def place(
 ) -> Place:
     """The place of `api`, by its full name or an unambiguous end of it, for code that `python` (None: this one) runs.
 
-    The edition is the one that documents the installed version of the framework, without a framework the newest,
+    The edition is the one that documents the installed version of the framework, where there is none the newest,
     unless its slug is given. Raises UsageError for what is unknown or cannot be had.
     """
     spec = spec_of(api)
@@ -126,17 +140,17 @@ def place(
         raise UsageError(
             f"{spec.framework} is not installed {where}; install it, or judge with NumPy's arrays (numpy)"
         )
-    chosen = _edition(spec, edition, python if framework else None, bool(framework))
-    return Place(code, spec, chosen, (python or Path(sys.executable)).absolute(), framework, arrays)
+    chosen, note = _edition(spec, edition, python if framework else None, bool(framework))
+    return Place(code, spec, chosen, (python or Path(sys.executable)).absolute(), framework, arrays, note)
 
 
 def spec_of(api: str) -> Spec:
     """The spec of an API, by its full name or an unambiguous end of it."""
     specs = {s.api: s for s in load_specs()}
-    ending = [name for name in specs if name == api or name.endswith("." + api)]
+    ending = [name for name in specs if name.endswith("." + api)]
     if api in specs or len(ending) == 1:
         return specs[api if api in specs else ending[0]]
-    raise UsageError(f"no spec of an API called {api!r}; {nearest(api, ending or sorted(specs))}")
+    raise UsageError(unknown_api(api, sorted(specs)))
 
 
 def _framework(spec: Spec, python: Path | None) -> Target | None:
@@ -149,22 +163,23 @@ def _framework(spec: Spec, python: Path | None) -> Target | None:
     return next((t for t in found if t.framework == spec.framework or known[t.framework].has(spec.api)), None)
 
 
-def _edition(spec: Spec, slug: str | None, python: Path | None, there: bool) -> Edition:
+def _edition(spec: Spec, slug: str | None, python: Path | None, there: bool) -> tuple[Edition, str]:
+    """The edition to judge by, and a note where it is not the installed version's."""
     slugs = [e.slug for e in spec.editions]
     if slug is not None:
         if slug not in slugs:
             raise UsageError(f"{spec.api} has no edition {slug!r}; {nearest(slug, slugs)}")
-        return next(e for e in spec.editions if e.slug == slug)
+        return next(e for e in spec.editions if e.slug == slug), ""
+    newest = spec.editions[-1]
     if not there:
-        return spec.editions[-1]
+        return newest, ""
     versions = _versions(spec, python)
     found = edition_for(spec, versions)
-    if found is None:
-        has = ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or spec.framework
-        raise UsageError(
-            f"no edition of {spec.api} documents {has}; name the one to judge by: {', '.join(slugs)}"
-        )
-    return found
+    if found is not None:
+        return found, ""
+    has = ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or spec.framework
+    more = f"; --edition takes another: {', '.join(slugs)}" if len(slugs) > 1 else ""
+    return newest, f"no edition of {spec.api} documents {has}: judged by the newest, {newest.slug}{more}"
 
 
 def _versions(spec: Spec, python: Path | None) -> dict[str, str]:

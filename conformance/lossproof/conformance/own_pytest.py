@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from lossproof.conformance.own_code import Code, Place, parse_code, place
 from lossproof.conformance.own_ledger import entry
 from lossproof.conformance.own_run import TIMEOUT, asked
 from lossproof.conformance.own_session import ENDS, OwnSession
-from lossproof.conformance.properties import cells, properties
+from lossproof.conformance.properties import cells
+from lossproof.conformance.scratch import Scratch
+from lossproof.conformance.selection import Selection, known_dtypes, known_properties, known_regions
 from lossproof.conformance.spelling import spelled
-from lossproof.conformance.subject import Facts, Key, Subject
+from lossproof.conformance.subject import Key
 from lossproof.conformance.suite.concluding import settle
 from lossproof.conformance.targets import UsageError
 from lossproof.specs import SpecError, load_ledger
@@ -38,7 +39,7 @@ class Wanted:
     seed: int
     timeout: float
     severity: str
-    properties: tuple[str, ...]
+    selection: Selection
     ledger: tuple[KnownFinding, ...] = ()
 
     @property
@@ -58,7 +59,8 @@ class Parameter:
     known: KnownFinding | None = None
 
 
-SESSIONS = pytest.StashKey[dict[tuple[object, ...], OwnSession]]()
+SESSIONS = pytest.StashKey[dict[tuple[object, ...], OwnSession | str]]()
+"""Running sessions, or why there is none."""
 OPEN = pytest.StashKey[ExitStack]()
 
 
@@ -136,23 +138,36 @@ def parameters(config: pytest.Config, definition: pytest.Item, marks: Sequence[p
 
 
 def session_of(config: pytest.Config, wanted: Wanted) -> OwnSession:
-    """The running session of a marker's code, started at its first test."""
+    """The running session of a marker's code, started at its first test.
+
+    Where the code cannot be had, or called as the API is, the first test fails with the reason, and the
+    others refer to it.
+    """
     running = config.stash.setdefault(SESSIONS, {})
     name = wanted.asked_alike
     if name not in running:
         stack = config.stash.setdefault(OPEN, ExitStack())
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lossproof-log-"))
-        running[name] = stack.enter_context(
-            asked(
-                wanted.place,
-                Path(folder) / "log.txt",
-                examples=wanted.examples,
-                seed=wanted.seed,
-                timeout=wanted.timeout,
-                ledger=wanted.ledger,
-            )
+        folder = stack.enter_context(Scratch("log"))
+        opening = asked(
+            wanted.place,
+            folder / "log.txt",
+            examples=wanted.examples,
+            seed=wanted.seed,
+            timeout=wanted.timeout,
+            ledger=wanted.ledger,
         )
-    return running[name]
+        why = ""
+        try:
+            running[name] = stack.enter_context(opening)
+        except UsageError as error:
+            why = str(error)
+            running[name] = f"not asked: {why.splitlines()[0].partition('. Judge')[0]}"
+        if why:  # not within the handler, whose exception would be shown as well
+            pytest.fail(why, pytrace=False)
+    session = running[name]
+    if isinstance(session, str):
+        pytest.fail(session, pytrace=False)
+    return session
 
 
 def close(config: pytest.Config) -> None:
@@ -189,8 +204,11 @@ def _wanted(config: pytest.Config, definition: pytest.Item, mark: pytest.Mark) -
     said: Mapping[str, Any] = given.arguments
     if said["severity"] not in SEVERITIES:
         raise UsageError(f"there is no severity {said['severity']!r}; there are {', '.join(SEVERITIES)}")
-    if unknown := [name for name in said["properties"] if name not in properties()]:
-        raise UsageError(f"there is no property {unknown[0]!r}; there are {', '.join(properties())}")
+    selection = Selection(
+        properties=known_properties(said["properties"]),
+        dtypes=known_dtypes(said["dtypes"]),
+        regions=known_regions(said["regions"]),
+    )
     beside, option = said["ledger"], config.getoption("--lossproof-ledger")
     file = (
         definition.path.parent / beside
@@ -203,13 +221,15 @@ def _wanted(config: pytest.Config, definition: pytest.Item, mark: pytest.Mark) -
     chosen = place(
         code_of(said["code"]), said["api"], python=python, arrays=said["arrays"], edition=said["edition"]
     )
+    if chosen.note:
+        definition.warn(pytest.PytestWarning(chosen.note))
     return Wanted(
         chosen,
         said["examples"] or config.getoption("--lossproof-examples"),
         said["seed"] if said["seed"] is not None else config.getoption("--lossproof-seed"),
         said["timeout"],
         said["severity"],
-        tuple(said["properties"]),
+        selection,
         load_ledger(file).findings if file else (),
     )
 
@@ -221,6 +241,8 @@ def _marker(
     arrays: str = "auto",
     edition: str | None = None,
     properties: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    regions: Sequence[str] = (),
     examples: int | None = None,
     seed: int | None = None,
     ledger: str | Path | None = None,
@@ -236,6 +258,8 @@ _signature = inspect.signature(_marker)
 
 def _keys(wanted: Wanted) -> list[Key]:
     """The cells of a marker, from the documentation alone."""
-    spec = wanted.place.judged_by("framework")
-    facts = Facts(str(wanted.place.code), wanted.place.target.framework, "", own=True)
-    return cells(Subject(facts, spec, spec.editions[0]), wanted.properties or None)
+    subject = wanted.place.subject
+    found = [k for k in cells(subject) if wanted.selection.takes(k)]
+    if not found:
+        raise UsageError(f"no cell of {subject.api} matches {wanted.selection}")
+    return found

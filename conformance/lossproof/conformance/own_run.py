@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from lossproof.conformance.interruption import Progress
 from lossproof.conformance.messages import Question
 from lossproof.conformance.own_asker import OwnAsker
 from lossproof.conformance.own_code import Place
+from lossproof.conformance.own_fit import Takes, misfit
 from lossproof.conformance.own_session import OwnSession
 from lossproof.conformance.results import Finding
 from lossproof.conformance.run import (
@@ -26,6 +26,7 @@ from lossproof.conformance.run import (
     log_tail,
     scripted,
 )
+from lossproof.conformance.scratch import Scratch
 from lossproof.conformance.targets import UsageError
 from lossproof.specs.frameworks import Mode, Reproducer
 from lossproof.specs.models import KnownFinding
@@ -57,8 +58,8 @@ def asked(
 ) -> Iterator[OwnSession]:
     """A session with the user's code in its place, in a worker that ends with it.
 
-    Raises UsageError where the code cannot be had (no such name, a syntax error, a failing import) or is a function
-    where the API is a class; WorkerError where the worker does not start.
+    Raises UsageError where the code cannot be had (no such name, a syntax error, a failing import), is a function
+    where the API is a class, or cannot be called as the API is; WorkerError where the worker does not start.
     """
     target = place.target
     with Worker.start(target, log, timeout=timeout, start_timeout=START_TIMEOUT) as worker:
@@ -66,6 +67,9 @@ def asked(
         if loaded.data is None:
             raise UsageError(loaded.error.message if loaded.error else f"{place.code}: {loaded.note}")
         _same_style(place, bool(loaded.data["is_class"]))
+        takes = Takes.of(loaded.data["takes"])
+        if why := misfit(place.subject, takes, str(place.code), place.code.name, place.code.imported_as):
+            raise UsageError(why)
         info, arrays = worker.info, str(loaded.data["arrays"])
         known = facts(replace(target, framework=info.framework), info)
         packages = {**known.packages, "numpy": info.numpy}
@@ -75,6 +79,7 @@ def asked(
             place.judged_by(arrays),
             ledger,
             arrays,
+            takes,
         )
 
 
@@ -85,8 +90,8 @@ def judge_own(
 
     Raises UsageError where the code cannot be had. Whatever it does when it is called is a finding.
     """
-    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
-        log, arrays = Path(folder) / "log.txt", ""
+    with Scratch("log") as folder:
+        log, arrays = folder / "log.txt", ""
         try:
             progress(str(place.code), 0, 0, "starting")
             with asked(place, log, examples=plan.examples, seed=plan.seed, timeout=timeout) as session:
@@ -127,7 +132,7 @@ def _worded(place: Place, arrays: str, finding: Finding) -> tuple[Mapping[str, A
 def _import(place: Place) -> str:
     """The statements that bind the user's code to one name, whatever it is called; run where the code was judged."""
     code, first = place.code, place.code.name.split(".")[0]
-    module = code.file.stem if code.file and not code.module else code.module
+    module = code.imported_as
     if not all(part.isidentifier() for part in module.split(".")):
         raise ValueError(f"{module!r} is no Python name, so no script can import it")
     folder = code.file.parent if code.file and not code.module else code.folder

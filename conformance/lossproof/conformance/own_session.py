@@ -16,6 +16,7 @@ from lossproof.conformance.causes import Explained
 from lossproof.conformance.dtypes import FORMATS
 from lossproof.conformance.messages import Answer, Question
 from lossproof.conformance.own_asker import OwnAsker
+from lossproof.conformance.own_fit import Takes
 from lossproof.conformance.probes import matches
 from lossproof.conformance.property import Outcome
 from lossproof.conformance.results import Finding
@@ -43,13 +44,23 @@ ENDS = {"crash": "crashes", "hang": "hangs"}
 
 
 class OwnSession(Session):
-    """A session that asks a user's code what means something for it. `arrays` is framework or numpy."""
+    """A session that asks a user's code what means something for it.
+
+    `arrays` is framework or numpy. What the code does not take (`takes`) is not given to it: that it lacks a documented
+    parameter is told once, by the cell about the signature.
+    """
 
     def __init__(
-        self, facts: Facts, asker: OwnAsker, spec: Spec, ledger: Sequence[KnownFinding], arrays: str
+        self,
+        facts: Facts,
+        asker: OwnAsker,
+        spec: Spec,
+        ledger: Sequence[KnownFinding],
+        arrays: str,
+        takes: Takes = Takes(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__(facts, asker, [spec], ledger)
-        self.own, self.spec, self.arrays = asker, spec, arrays
+        self.own, self.spec, self.arrays, self.takes = asker, spec, arrays, takes
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
@@ -90,7 +101,7 @@ class OwnSession(Session):
     @property
     def met(self) -> list[tuple[Question, Answer]]:
         """The questions at which the code crashed or hung, every time, with the answers."""
-        return [(q, a) for q, a in self.own.ends if "unrepeated" not in a.note]
+        return self.own.ends
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
@@ -117,6 +128,8 @@ class OwnSession(Session):
             asked = "resolve" if case.expect.aliases is not None else case.arguments.get("probe", case.ask)
             if asked in ABOUT_THE_API:
                 return f"about {ABOUT_THE_API[asked]}, not about your code"
+        if lacking := self.takes.lacks(subject, _names(key, subject, case)):
+            return f"your code has no parameter {lacking}"
         return self._not_numpy(subject, key, case) if self.arrays == "numpy" else ""
 
     def _not_numpy(self, subject: Subject, key: Key, case: Case | None) -> str:
@@ -141,6 +154,14 @@ class OwnSession(Session):
         if len(core) > 1 or not core <= set(FORMATS):
             return "type promotion is the framework's own, and NumPy's is another"
         return ""
+
+
+def _names(key: Key, subject: Subject, case: Case | None) -> list[str]:
+    """The options and arrays that a cell asks with."""
+    if case is not None:
+        return [*case.options, *case.arrays] if case.ask not in ("signature", "attribute") else []
+    weights = [a.name for a in subject.edition.call.arrays if a.role == "weights" and key.variant.weights]
+    return [*(name for name, _ in key.variant.options), *weights]
 
 
 def _lacking(message: str) -> str:

@@ -100,7 +100,7 @@ def conclude(
     silent = subject.is_silent(key) or (rows > 0 and defined == 0) or not (judged or valueless)
     verdict: Verdict = "undocumented" if silent else "diverges" if failures else "conforms"
     note = next((r.judged.silent for r in replies if r.judged.silent), "")
-    if verdict == "undocumented" and not judged:
+    if verdict == "undocumented" and observed is None:
         observed = behaviour(replies)
     return Outcome(
         verdict,
@@ -117,14 +117,11 @@ def conclude(
 
 
 def _no_values(subject: Subject, key: Key, replies: Sequence[Reply]) -> Outcome | None:
-    """The outcome where no reply holds a value: refused dtypes, crashes that did not repeat."""
-    if any("unrepeated" in r.answer.note for r in replies):
-        note = next(r.answer.note for r in replies if "unrepeated" in r.answer.note)
-        return Outcome("broken", note=note)
+    """The outcome where no reply holds a value: every dtype refused."""
     if not all(r.judged.refused for r in replies):
         return None
     observed = behaviour(replies)
-    if subject.is_silent(key) or key.region in ("empty", "nonfinite"):
+    if subject.is_silent(key) or key.region in ("empty", "nonfinite") or key.variant.label:
         return Outcome("undocumented", observed=observed, rows=0)
     declined = any(
         r.answer.error and r.answer.error.type.endswith("lossproof_worker.Unsupported") for r in replies
@@ -141,16 +138,15 @@ def refusal(reply: Reply) -> Failure:
     if answer.outcome == "error":
         says = f"raises {answer.error.type}: {answer.error.message}" if answer.error else "raises"
         return Failure(reply, np.ones(1, dtype=np.bool_), "error", says)
+    if answer.unreadable:
+        return Failure(reply, np.ones(1, dtype=np.bool_), "dtype", answer.note)
     if answer.outcome == "value" and reply.batch.wrt:
         says = f"no gradient comes back for {reply.batch.wrt}: {answer.note}"
         return Failure(reply, np.ones(1, dtype=np.bool_), "gradient", says)
     if answer.outcome == "value":
-        return Failure(
-            reply, np.ones(1, dtype=np.bool_), "shape", f"returns no array but {answer.type}: {answer.note}"
-        )
-    return Failure(
-        reply, np.ones(1, dtype=np.bool_), answer.outcome, answer.note.partition("; the log ends")[0]
-    )
+        return Failure(reply, np.ones(1, dtype=np.bool_), "shape", answer.note)
+    note = answer.note.partition("; the log ends")[0]
+    return Failure(reply, np.ones(1, dtype=np.bool_), answer.outcome, note)
 
 
 def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:
@@ -172,6 +168,8 @@ def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:
             seen.setdefault("dtype", answer.value.dtype)
         else:
             seen.setdefault("outcome", answer.outcome)
+            if answer.outcome == "value":
+                seen.setdefault("note", answer.note)
     if "values" in seen:
         seen["values"] = sorted(seen["values"])
     return seen

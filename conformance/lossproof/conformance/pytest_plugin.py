@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from lossproof.conformance.own_pytest import Conformance
 
 MARKER = (
-    "conforms_to(api, code, *, arrays='auto', edition=None, properties=(), examples=None, seed=None, ledger=None, "
-    "severity='S2', timeout=10, python=None): the function or class `code` (or 'FILE.py:NAME', 'MODULE:NAME') "
-    "conforms to the documentation of `api`; the test takes the fixture `conformance` and calls it."
+    "conforms_to(api, code, *, arrays='auto', edition=None, properties=(), dtypes=(), regions=(), examples=None, "
+    "seed=None, ledger=None, severity='S2', timeout=10, python=None): the function or class `code` (or 'FILE.py:NAME', "
+    "'MODULE:NAME') conforms to the documentation of `api`; the test takes the fixture `conformance` and calls it."
 )
 
 

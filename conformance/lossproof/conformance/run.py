@@ -8,12 +8,10 @@ import platform
 import queue
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatchcase
 from importlib import metadata
 from multiprocessing.context import SpawnContext
 from multiprocessing.managers import SyncManager
@@ -21,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker, WorkerError, WorkerInfo
-from lossproof.conformance.documentation import drift
+from lossproof.conformance.client import CannotStart, Worker, WorkerError, WorkerInfo
 from lossproof.conformance.gathering import claims, findings, with_scripts
 from lossproof.conformance.interruption import Progress, end_with_parent, interruptible
 from lossproof.conformance.order import asking_order, reporting_order
+from lossproof.conformance.progress import DONE, FAILED
 from lossproof.conformance.results import ClaimRow, Drift, Finding, Row
+from lossproof.conformance.scratch import Scratch
+from lossproof.conformance.selection import Selection
 from lossproof.conformance.session import Judgement, Session
 from lossproof.conformance.subject import Facts
 from lossproof.conformance.targets import Target, facts_of
@@ -46,6 +46,13 @@ class Plan:
     seed: int = 0
     specs: Path | None = None
     ledger: Path | None = None
+    dtypes: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+    @property
+    def selection(self) -> Selection:
+        """Which cells are asked."""
+        return Selection(self.apis, self.properties, self.dtypes, self.regions)
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,8 @@ def judge_target(
     """Start a target, judge all its cells in a session of this kind and end it."""
     from lossproof.specs import load_ledger, load_specs
 
-    with tempfile.TemporaryDirectory(prefix="lossproof-log-") as folder:
-        log = Path(folder) / "log.txt"
+    with Scratch("log") as folder:
+        log = folder / "log.txt"
         try:
             progress(target.name, 0, 0, "starting")
             with Worker.start(target, log) as worker:
@@ -128,28 +135,28 @@ def judge_target(
                 )
                 result = judge_session(session, plan, progress)
                 return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
+        except CannotStart as error:
+            progress(target.name, 0, 0, FAILED)
+            return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))
         except WorkerError as error:
+            progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=str(error), log=log_tail(log))
 
 
 def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetResult:
     """Judge the cells of a running target."""
-    subjects = [s for s in session.subjects if not plan.apis or any(fnmatchcase(s.api, g) for g in plan.apis)]
+    selection = plan.selection
     plans = []
-    for subject in subjects:
+    for subject in (s for s in session.subjects if selection.takes_api(s.api)):
         why = session.missing(subject)
-        keys = (
-            []
-            if why
-            else [k for k in session.cells(subject) if not plan.properties or k.property in plan.properties]
-        )
+        keys = [] if why else [k for k in session.cells(subject) if selection.takes(k)]
         plans.append((subject, why, asking_order(keys)))
     total, done = sum(len(keys) for *_, keys in plans), 0
     judged: list[Judgement] = []
     claim_rows: list[ClaimRow] = []
     drifted: list[Drift] = []
     for subject, why, keys in plans:
-        changed = None if why else drift(subject, session.asker)
+        changed = None if why else session.drift(subject)
         drifted += [changed] if changed else []
         mine: list[Judgement] = [session.absent(subject, why)] if why else []
         for key in keys:
@@ -159,9 +166,10 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         mine.sort(key=lambda j: reporting_order(j.key))
         judged += mine
         pairs = [(j.key, j.row) for j in mine]
-        claim_rows += claims(subject, pairs, changed is not None, bool(plan.properties))
+        claim_rows += claims(subject, pairs, changed is not None, selection.partial)
     progress(session.facts.target, total, total, "reducing witnesses")
-    found = findings(session, judged)
+    found = findings(session, judged, selection.partial)
+    progress(session.facts.target, total, total, DONE)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
     return TargetResult(
         session.facts.target,
@@ -304,7 +312,7 @@ def described(result: RunResult, plan: Plan, command: str) -> dict[str, Any]:
         "command": command,
         "seed": plan.seed,
         "examples": plan.examples,
-        "apis": list(plan.apis),
+        **{name: list(names) for name, names in asdict(plan.selection).items()},
         "specs_digest": specs_digest(),
         "ledger_digest": ledger_digest(),
         "python": sys.version.split()[0],

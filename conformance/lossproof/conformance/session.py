@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance import witness as witnesses
-from lossproof.conformance.asker import Asker, Reply, question_of
+from lossproof.conformance.asker import Asker, Reply, question_of, twice
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import judge_case
 from lossproof.conformance.causes import Cause, Explained, explain, in_range, settled
+from lossproof.conformance.client import WorkerError
+from lossproof.conformance.documentation import drift
 from lossproof.conformance.matching import accounts_for
-from lossproof.conformance.messages import Answer, Question
+from lossproof.conformance.messages import ENDS, Answer, Question, Unrepeated
 from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
 from lossproof.conformance.property import Failure, Outcome
-from lossproof.conformance.results import Row, Status
+from lossproof.conformance.results import Drift, Row, Status
 from lossproof.conformance.spelling import documented, literal, seen, spelled
 from lossproof.conformance.subject import Facts, Key, Subject, Variant
 from lossproof.specs import edition_for
@@ -88,7 +90,7 @@ class Session:
         """The APIs whose documentation has an edition for the target's version, sorted by name."""
         found = []
         for spec in self._specs:
-            edition = edition_for(spec, self.facts.packages) if _belongs(spec, self.facts.framework) else None
+            edition = edition_for(spec, self.facts.packages) if belongs(spec, self.facts.framework) else None
             if edition is not None:
                 found.append(Subject(self.facts, spec, edition))
         return tuple(sorted(found, key=lambda s: s.api))
@@ -98,31 +100,48 @@ class Session:
         return cells(subject)
 
     def missing(self, subject: Subject) -> str:
-        """Why a documented API cannot be called on this target, or "" where it is there."""
-        answer = self.asker.put(
-            Question(subject.api, verb="probe", probe="resolve", options={"names": [subject.api]})
-        )
+        """Why a documented API cannot be called on this target, or "" where it is there.
+
+        What kills the worker that looks for it does not show that it is missing: its cells will tell.
+        """
+        put = Question(subject.api, verb="probe", probe="resolve", options={"names": [subject.api]})
+        try:
+            answer = twice(lambda: self.asker.put(put))
+        except Unrepeated:
+            return ""
         if answer.data is None:
-            return answer.note or (answer.error.message if answer.error else "the target does not answer")
+            return "" if answer.outcome in ENDS else answer.error.message if answer.error else answer.note
         return str(answer.data[0]["error"] or "")
 
+    def drift(self, subject: Subject) -> Drift | None:
+        """How the API's docstring differs from those that its spec was written from, see `documentation`."""
+        try:
+            return twice(lambda: drift(subject, self.asker))
+        except Unrepeated:
+            return None
+
     def judge(self, subject: Subject, key: Key) -> Judgement:
-        """The verdict on one cell."""
+        """The verdict on one cell; asked anew where a worker died on the way, broken where one does so again."""
         begun = time.perf_counter()
         try:
-            self.asker.smoke(subject)
-            outcome = self.outcome(subject, key)
-        except Exception as error:
-            from lossproof.conformance.client import WorkerError
-
-            if isinstance(error, WorkerError):
-                raise
-            outcome = Outcome("broken", note=f"{type(error).__name__}: {error}")
-        causes = self.causes(subject, key, outcome) if outcome.verdict == "diverges" else ()
-        row = self._row(subject, key, outcome, causes)
+            outcome, causes, row = twice(lambda: self._judged(subject, key))
+        except Unrepeated as error:
+            outcome, causes = Outcome("broken", note=str(error)), ()
+            row = self._row(subject, key, outcome, causes)
         return Judgement(
             subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4))
         )
+
+    def _judged(self, subject: Subject, key: Key) -> tuple[Outcome, tuple[Explained, ...], Row]:
+        try:
+            self.asker.smoke(subject)
+            outcome = self.outcome(subject, key)
+        except (WorkerError, Unrepeated):
+            raise
+        except Exception as error:
+            outcome = Outcome("broken", note=f"{type(error).__name__}: {error}")
+        causes = self.causes(subject, key, outcome) if outcome.verdict == "diverges" else ()
+        return outcome, causes, self._row(subject, key, outcome, causes)
 
     def outcome(self, subject: Subject, key: Key) -> Outcome:
         """What a cell's property says of it."""
@@ -131,7 +150,9 @@ class Session:
     def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
         """Why a cell diverges: its causes, new ones first, worst first."""
         found = explain(subject, key, outcome, self.ledger)
-        found = settled(subject, key, found, lambda b: self.asker.judged(subject, b, key.region))
+        found = settled(
+            subject, key, found, lambda b: twice(lambda: self.asker.judged(subject, b, key.region))
+        )
         return tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
 
     def absent(self, subject: Subject, why: str) -> Judgement:
@@ -157,7 +178,7 @@ class Session:
     def standing(self, known: KnownFinding) -> Standing:
         """A ledger finding's witness, asked once."""
         if known.slug not in self._standings:
-            self._standings[known.slug] = self._ask_pinned(known)
+            self._standings[known.slug] = twice(lambda: self._ask_pinned(known))
         return self._standings[known.slug]
 
     def applies(self, known: KnownFinding) -> bool:
@@ -319,7 +340,7 @@ PROPERTY_WORDS = {
 }
 
 
-def _belongs(spec: Spec, framework: str) -> bool:
+def belongs(spec: Spec, framework: str) -> bool:
     """Whether a framework has the API: Keras has those of tf.keras on each of its backends."""
     known = load_frameworks().get(framework)
     return spec.framework == framework or (known is not None and known.has(spec.api))

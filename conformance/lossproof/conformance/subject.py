@@ -40,12 +40,14 @@ class Variant:
     case: str = ""
     wrt: str = ""
     """the array that the gradient is asked for; "": the value is"""
+    label: str = ""
+    """the label that every row has, one that the documentation does not name; "": documented ones are drawn"""
 
     @property
     def slug(self) -> str:
         """`axis=0,reduction=sum`, or `-` where all is default."""
         parts = [f"{name}={_shown(value)}" for name, value in self.options]
-        for name in ("weights", "broadcast", "rank", "case", "wrt"):
+        for name in ("weights", "broadcast", "rank", "case", "wrt", "label"):
             if value := getattr(self, name):
                 parts.append(f"{name}={value}")
         if self.dtypes:

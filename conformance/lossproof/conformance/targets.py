@@ -8,7 +8,6 @@ through a short script that this interpreter runs.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import json
 import os
@@ -17,12 +16,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lossproof.conformance.suggestions import nearest
 from lossproof.specs.frameworks import Catalogue, FrameworkFacts, load_catalogues, load_frameworks
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Target:
     """Where an API runs: a framework on an interpreter, spoken to through an adapter.
 
     `mode` is the mode questions are asked in unless they say otherwise, empty for the adapter's first;
-    `backend` is Keras' backend where it has a choice; `env` is added to the worker's environment.
+    `backend` is Keras' backend where it has a choice; `env` is added to the worker's environment; `remedy` says what to
+    do where it does not start.
     """
 
     name: str
@@ -75,6 +76,15 @@ class Target:
     mode: str = ""
     backend: str = ""
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    remedy: str = ""
+
+    def not_started(self, error: Exception) -> str:
+        """Why it did not start, in one line: of a traceback its last line, and what to do."""
+        said, traceback, rest = (
+            str(error).removeprefix(f"{self.name}: ").partition("; the log ends: Traceback")
+        )
+        reason = f" ({rest.strip().splitlines()[-1].strip()})" if traceback else ""
+        return " ".join(f"{said}{reason}{self.remedy and '; ' + self.remedy}".split())
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ def facts_of(framework: str) -> FrameworkFacts:
     known = load_frameworks()
     if framework in known:
         return known[framework]
-    raise UsageError(f"unknown framework {framework!r}: {_nearest(framework, list(known))}")
+    raise UsageError(f"unknown framework {framework!r}: {nearest(framework, list(known))}")
 
 
 def version_here(facts: FrameworkFacts) -> str | None:
@@ -153,11 +163,19 @@ def parse_all(
     return Parsed(tuple(dict.fromkeys(targets)), MappingProxyType(failures))
 
 
+def frameworks_of(text: str) -> set[str]:
+    """The frameworks that a text means, before anything is built for it; raises as `parse` does."""
+    found = _understand(text)
+    return {target.framework for target in found} if isinstance(found, list) else {found.framework}
+
+
 def of_environment(environment: Environment) -> Target:
     """The target of a built environment."""
     recipe = environment.recipe
     facts = facts_of(recipe.framework)
-    return _target(recipe.target, facts, environment.python, recipe.backend)
+    target = _target(recipe.target, facts, environment.python, recipe.backend)
+    remove = f"lossproof targets --remove '{recipe.target}'"
+    return replace(target, remedy=f"if its environment is damaged, {remove} and ask again: it is built anew")
 
 
 def packages_of(python: Path) -> tuple[str, dict[str, str]]:
@@ -185,12 +203,7 @@ def catalogue_of(name: str) -> Catalogue:
         return known[name]
     if own is not None:
         return Catalogue(name=name, framework=name, releases=(), builds=(), backends=own.backends)
-    raise UsageError(f"unknown target {name!r}: {_nearest(name, [*known, *load_frameworks()])}")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
-    return f"did you mean {' or '.join(near)}?"
+    raise UsageError(f"unknown target {name!r}: {nearest(name, [*known, *load_frameworks()])}")
 
 
 def _understand(text: str) -> list[Target] | Recipe:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance import conditions
-from lossproof.conformance.asker import Asker, Reply
+from lossproof.conformance.asker import Asker, Reply, twice
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.messages import Unrepeated
 from lossproof.conformance.property import Failure
 from lossproof.conformance.subject import Key, Subject
 
@@ -60,9 +61,11 @@ def reduce(
         budget.left -= 1
         batch = replace(best.batch, arrays=arrays, order="C", axis=-1)
         try:
-            reply = asker.judged(subject, batch, key.region)
-        except ValueError:
-            return False  # the documented formula does not accept these shapes
+            reply = twice(lambda: asker.judged(subject, batch, key.region))
+        except (ValueError, Unrepeated):
+            return (
+                False  # the documented formula does not accept these shapes, or workers die here now and then
+            )
         found = same(reply)
         if found is None:
             return False

@@ -1,19 +1,24 @@
 """The process that a target runs in: answers one question after another and outlives what the target does.
 
-Started as ``python worker.py --adapter FILE --read-fd R --write-fd W`` by the target's own interpreter:
+Started as ``python worker.py --adapter FILE --read-fd R --write-fd W --lifeline-fd L`` by the target's own interpreter:
 Python 3.7 or newer with NumPy and the framework, without lossproof. So this file imports the standard
 library and NumPy, nothing else; adapters and probes, loaded by path, reach its helpers through ``import
 lossproof_worker``.
 
 Wire format, both ways: 8 bytes (little-endian) with the length of a JSON header, the header, then the buffers
-whose lengths the header lists under ``buffers``. Standard output and error belong to the target.
+whose lengths the header lists under ``buffers``. An answer repeats the ``number`` of its question, so that a frame
+which the target wrote itself is none. Standard output and error belong to the target.
+
+The lifeline is a pipe on which nothing is ever written: it hangs up when the tool has died.
 
 An adapter is a module with
 
 - ``info()``: a dict with framework, version, companions, backend, device and modes, the default mode first;
 - ``resolve(api)``: the object with that name, or `ApiMissing`;
 - ``make(data, dtype, shape, layout)`` and ``read(native)``: bit-exact conversion; ``read`` gives
-  ``(bytes, dtype, shape)``, or None for what is no array; ``make`` raises `Unsupported` for a dtype it lacks;
+  ``(bytes, dtype, shape)``, or None for what is no array, and raises for an array that it cannot read; ``make`` raises
+  `Unsupported` for a dtype it lacks;
+- what ``call`` and ``grad`` return is evaluated: an error of lazy work belongs to the call;
 - ``call(api, arrays, options, mode)`` and ``grad(api, arrays, options, mode, wrt)``: native results;
 - optionally ``probe(name, api, arrays, options, mode)``: JSON, or `Unsupported` for an unknown name;
 - optionally ``printed()``: what was written to standard output since it was last asked.
@@ -40,6 +45,7 @@ import inspect
 import json
 import platform
 import re
+import select
 import signal
 import struct
 import time
@@ -55,6 +61,10 @@ except ImportError:  # not on this system: no limits
 
 
 LARGEST_FILE = 1 << 30
+DEEPEST = 20
+"""Levels of containers that travel as such; what lies deeper travels as its repr."""
+LONGEST_INTEGER = 4096
+"""Bits of an integer that JSON carries: Python refuses to print much longer ones."""
 
 
 class ApiMissing(LookupError):  # noqa: N818
@@ -137,8 +147,17 @@ def lay_out(array, layout):
 
 
 def from_numpy(array):
-    """(bytes, dtype, shape) of a NumPy array or scalar, extension dtypes such as bfloat16 included."""
+    """(little-endian bytes, dtype, shape) of a NumPy array or scalar, extension dtypes such as bfloat16 included.
+
+    Objects, texts, dates, records and long doubles have no bytes that mean the same on every machine: none are given.
+    """
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError("some of its values are masked")
     array = np.asarray(array)
+    if array.dtype.kind in "OSUMm" or array.dtype.char in "gG" or issubclass(array.dtype.type, np.void):
+        return b"", array.dtype.name, array.shape
+    if array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and sys.byteorder == "big"):
+        array = array.astype(array.dtype.newbyteorder("<"))
     return array.tobytes(), array.dtype.name, array.shape
 
 
@@ -227,25 +246,37 @@ def harness(doing):
 
 
 def qualified_name(thing):
-    """Module and qualified name of a class or function; its repr where it has none."""
+    """Module and qualified name of a class or function; those of its class where it has none."""
     name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
-    if name is None:
-        return qualified_name(type(thing))
+    if not isinstance(name, str):
+        return "?" if thing is type else qualified_name(type(thing))
     module = getattr(thing, "__module__", None)
-    return name if module in (None, "builtins") else "{}.{}".format(module, name)
+    return name if not isinstance(module, str) or module == "builtins" else "{}.{}".format(module, name)
 
 
-def jsonable(value):
+def in_words(words, thing, otherwise):
+    """`words(thing)`, or `otherwise` where the target's own code, which that runs, raises."""
+    try:
+        return words(thing)
+    except BaseException:
+        return otherwise
+
+
+def jsonable(value, depth=0):
     """`value` where JSON has it, containers item by item, else its repr without addresses."""
-    if value is None or isinstance(value, (bool, str)):
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, (int, float)):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, dict):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
+        return "(an integer of {} bits)".format(value.bit_length())
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    if depth < DEEPEST:
+        if isinstance(value, dict):
+            return {in_words(str, key, "?"): jsonable(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [jsonable(item, depth + 1) for item in value]
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", in_words(repr, value, "(an object that cannot be printed)"))
 
 
 # --- one question ---
@@ -264,10 +295,22 @@ class Session(object):
             question, buffers = receive(self.reading)
             if question is None:
                 return
-            answer, value = self.answer(question, buffers)
+            try:
+                answer, value = self.answer(question, buffers)
+                parts = packed(dict(answer, number=question["number"]), value)
+            except BaseException as error:
+                why = "the answer cannot be told: {}".format(
+                    in_words(repr, error, qualified_name(type(error)))
+                )
+                told = {
+                    "outcome": "error",
+                    "error": describe(HarnessError(why)),
+                    "number": question["number"],
+                }
+                parts = packed(told)
             if os.getpid() != self.pid:  # the target forked, and this is the child: one of us must not answer
                 os._exit(0)
-            send(self.writing, answer, value)
+            write(self.writing, parts)
 
     def answer(self, question, buffers):
         """(header, buffers) of the answer; whatever the target raises is an answer too."""
@@ -280,7 +323,7 @@ class Session(object):
         }
         answer, value = {"outcome": "value"}, []
         try:
-            with limits(self.reading, question.get("memory"), question.get("seconds")):
+            with limits(question.get("memory"), question.get("seconds")):
                 value = self.ask(question, arrays, answer)
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the target too
             answer = {"outcome": "error", "error": describe(error)}
@@ -310,12 +353,20 @@ class Session(object):
             returned, result = result.returned, result.value
         answer["type"] = qualified_name(type(returned))
         answer["bases"] = [qualified_name(item) for item in inspect.getmro(type(returned))[1:]]
-        found = self.adapter.read(result)
+        article = "an" if answer["type"][:1] in "aeiou" else "a"
+        what = "None" if returned is None else "{} {}".format(article, answer["type"])
+        try:
+            found = self.adapter.read(result)
+        except MemoryError:
+            raise
+        except (
+            Exception
+        ) as error:  # sparse, quantised, without data: the code answered, and nobody can tell what
+            why = in_words(str, error, qualified_name(type(error))).split("\n")[0]
+            answer["note"] = "returned {}, which cannot be read as an array: {}".format(what, portable(why))
+            return []
         if found is None:
-            article = "an" if answer["type"][:1] in "aeiou" else "a"
-            answer["note"] = "returned {}, not an array".format(
-                "None" if returned is None else "{} {}".format(article, answer["type"])
-            )
+            answer["note"] = "returned {}, not an array".format(what)
             answer["data"] = jsonable(result)
             return []
         data, dtype, shape = found
@@ -335,19 +386,15 @@ class Session(object):
 
 def describe(error):
     """An exception as data, without the machine's own folders; `where` is the innermost line it came from."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = in_words(traceback.extract_tb, error.__traceback__, [])
     where = ""
     if frames:
         where = "{}:{} in {}".format(portable(frames[-1].filename), frames[-1].lineno, frames[-1].name)
-    try:
-        message = portable(str(error))
-    except Exception:
-        message = "(the exception cannot be printed)"
     kind = type(error)
     return {
-        "type": qualified_name(kind),
-        "bases": [qualified_name(item) for item in inspect.getmro(kind)[1:]],
-        "message": message,
+        "type": in_words(qualified_name, kind, "an exception without a name"),
+        "bases": [in_words(qualified_name, item, "?") for item in inspect.getmro(kind)[1:]],
+        "message": portable(in_words(str, error, "(the exception cannot be printed)")),
         "where": where,
     }
 
@@ -359,14 +406,8 @@ def portable(text):
 
 
 @contextlib.contextmanager
-def limits(descriptor, memory, seconds):
-    """At most `memory` bytes more than now, and an end by the kernel if nobody waits any longer.
-
-    Code that never returns to Python cannot look whether the tool still lives. So the kernel ends this
-    process by SIGIO when the last writer of the pipe at `descriptor` has gone (Linux), by SIGALRM after
-    `seconds`.
-    """
-    orphan_signal(descriptor, True)
+def limits(memory, seconds):
+    """At most `memory` bytes more than now, and an end by SIGALRM after `seconds`, whatever the code does meanwhile."""
     if seconds and hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -380,20 +421,31 @@ def limits(descriptor, memory, seconds):
     try:
         yield
     finally:
-        if old is not None:
-            resource.setrlimit(resource.RLIMIT_AS, old)
         if seconds and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
-        orphan_signal(descriptor, False)
+        if old is not None:
+            with contextlib.suppress(
+                ValueError, OSError
+            ):  # the code may have lowered what it may not raise again
+                resource.setrlimit(resource.RLIMIT_AS, old)
 
 
-def orphan_signal(descriptor, wanted):
-    """Ask for SIGIO, which ends the process, at any event of the pipe: nothing is written during a call."""
+def end_with_the_tool(lifeline):
+    """Have the kernel end this process, and what it starts, once the tool is gone (Linux).
+
+    Code that never returns to Python cannot look whether the tool still lives. The tool alone holds the other end of
+    the lifeline, and never writes: the one event that can raise SIGIO is its end. Every other pipe has more events (the
+    tool's own write can raise one after its question was read).
+    """
     if not sys.platform.startswith("linux"):
         return
-    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC if wanted else flags & ~os.O_ASYNC)
+    owner = -os.getpid() if os.getpgrp() == os.getpid() else os.getpid()
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, owner)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(lifeline, 0)
+    if poll.poll(0):  # it hung up before anybody was told
+        os._exit(0)
 
 
 # --- the wire ---
@@ -420,12 +472,17 @@ def receive(descriptor):
     return header, [read_exactly(descriptor, count) for count in header["buffers"]]
 
 
-def send(descriptor, header, buffers=()):
-    """Write one message."""
-    header["buffers"] = [len(data) for data in buffers]
+def packed(header, buffers=()):
+    """The parts of one message."""
+    header = dict(header, buffers=[len(data) for data in buffers])
     # Lone surrogates can occur in messages of C++ exceptions; ASCII escapes carry them.
     text = json.dumps(header, ensure_ascii=True, default=repr).encode("ascii")
-    for data in [struct.pack("<Q", len(text)), text, *buffers]:
+    return [struct.pack("<Q", len(text)), text, *buffers]
+
+
+def write(descriptor, parts):
+    """Write one message."""
+    for data in parts:
         view = memoryview(data)
         while len(view):
             view = view[os.write(descriptor, view[: 1 << 20]) :]
@@ -452,27 +509,29 @@ def main():
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--read-fd", type=int, required=True)
     parser.add_argument("--write-fd", type=int, required=True)
+    parser.add_argument("--lifeline-fd", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=0.0, help="end by then if the start has not")
     arguments = parser.parse_args()
     sys.modules["lossproof_worker"] = sys.modules[__name__]
     faulthandler.enable()
-    for descriptor in (arguments.read_fd, arguments.write_fd):
+    for descriptor in (arguments.read_fd, arguments.write_fd, arguments.lifeline_fd):
         os.set_inheritable(descriptor, False)
+    end_with_the_tool(arguments.lifeline_fd)
     if resource is not None:  # neither cores of crashes nor a flood of output may fill the disk
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         resource.setrlimit(
             resource.RLIMIT_FSIZE, (LARGEST_FILE, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
         )
     try:
-        with limits(arguments.read_fd, None, arguments.seconds):
+        with limits(None, arguments.seconds):
             adapter = load(arguments.adapter)
             info = dict(adapter.info(), python=platform.python_version(), numpy=np.__version__)
     except BaseException as error:
         traceback.print_exc()
-        send(arguments.write_fd, {"outcome": "error", "error": describe(error)})
+        write(arguments.write_fd, packed({"outcome": "error", "error": describe(error)}))
         os._exit(3)
     probes = load(os.path.join(HERE, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
-    send(arguments.write_fd, {"outcome": "value", "info": info})
+    write(arguments.write_fd, packed({"outcome": "value", "info": info}))
     Session(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossproof.oracle.enclosure import LADDER, Enclosure
-from lossproof.oracle.errors import choice
+from lossproof.oracle.enclosure import LADDER, Enclosure, required
+from lossproof.oracle.errors import choice, flag
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def bound(e: Enclosure, dtype: object, grade: str, flush: bool = True) -> Float:
     `flush=False` takes back the eta terms: where whole sums of squares underflow they would excuse any
     answer, and underflow is to be judged as such.
     """
-    fmt = replace(format_of(dtype), flushes=flush)
+    required("a bound is that of", e)
+    fmt = replace(format_of(dtype), flushes=flag("flush", flush))
     choice("grade", grade, GRADES)
     if grade == "G3" and fmt.name not in NARROW:
         raise ValueError(f"grade 'G3' is for {' and '.join(NARROW)}; for {fmt.name} use G0, G1 or G2")

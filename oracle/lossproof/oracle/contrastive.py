@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from lossproof.oracle import bounds
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
+from lossproof.oracle.errors import flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.rows import checked, real_parameter
 from lossproof.oracle.rules import Numbers
@@ -90,8 +91,8 @@ def contrastive(
     is. A distance that is not finite is undefined. ValueError says what was given and what is allowed.
     """
     y, d = checked("labels", labels).astype(np.float64), checked("distances", distances).astype(np.float64)
-    if similar not in (-1, 0, 1) or isinstance(similar, bool):
-        raise ValueError(f"similar={similar!r}; allowed: 1, 0 and -1")
+    if isinstance(similar, bool) or not isinstance(similar, (int, np.integer)) or similar not in (-1, 0, 1):
+        raise ValueError(f"similar={shown(similar)}; allowed: 1, 0 and -1")
     if not np.isin(y, LABELS).all():
         others = np.unique(y[~np.isin(y, LABELS)])[:3].tolist()
         raise ValueError(f"labels holds {others}; allowed: 0 and 1, or -1 and 1")
@@ -105,8 +106,8 @@ def contrastive(
         (y == similar).ravel(),
         d.ravel().copy(),
         real_parameter("margin", margin),
-        bool(squared),
-        bool(half),
+        flag("squared", squared),
+        flag("half", half),
         d.shape,
     )
     return Enclosure(problem)

@@ -26,7 +26,7 @@ from lossproof.oracle import bounds, fused, jumps, kernels
 from lossproof.oracle.arithmetic import Arithmetic
 from lossproof.oracle.binary64 import Binary64, Products
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
-from lossproof.oracle.errors import UnsupportedInput, choice
+from lossproof.oracle.errors import UnsupportedInput, choice, flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.rows import FAR, Array, Block, Pairs, Space, checked, real_parameter
 from lossproof.oracle.rules import NORM_RULES, SQUARED_DENOMINATORS, WITHOUT_EPS, Numbers, Quadratic
@@ -309,11 +309,11 @@ def cosine(
     An input row that holds an infinity or NaN is undefined. ValueError (UnsupportedInput for dtypes) says
     what was given and what is allowed. For the mathematics see DESIGN section 3 and rules.py.
     """
-    a, b, position = _operands(x, y, axis, ("x", "y"))
+    a, b, position = operands(x, y, axis, ("x", "y"))
     pairs = Pairs(a, b, position, choice("broadcast", broadcast, BROADCASTS) == "expand")
     choice("score", score, SCORES)
     shape = pairs.shape
-    if keepdims:
+    if flag("keepdims", keepdims):
         at = position % (len(shape) + 1)
         shape = (*shape[:at], 1, *shape[at:])
     return Enclosure(CosineProblem(pairs, measured(norm_rule, eps, zero), shape, score))
@@ -334,7 +334,7 @@ def cosine_embedding(
     `target` broadcasts against the pairs' shape (that of `cosine`); its values are 1 and -1. The rest as in
     `cosine`.
     """
-    a, b, position = _operands(x1, x2, axis, ("x1", "x2"))
+    a, b, position = operands(x1, x2, axis, ("x1", "x2"))
     pairs = Pairs(a, b, position, expand=True)
     labels = checked("target", target).astype(np.float64)
     if not np.isin(labels, (1.0, -1.0)).all():
@@ -362,7 +362,7 @@ def measured(norm_rule: str, eps: float, zero: float | None) -> Measure:
     return Measure(norm_rule, eps, zero)
 
 
-def _operands(x: ArrayLike, y: ArrayLike, axis: int, names: tuple[str, str]) -> tuple[Array, Array, int]:
+def operands(x: ArrayLike, y: ArrayLike, axis: int, names: tuple[str, str]) -> tuple[Array, Array, int]:
     """Checked arrays of equal rank and the axis counted from the end; ValueError where they do not fit."""
     a, b = checked(names[0], x), checked(names[1], y)
     for name, array in zip(names, (a, b), strict=True):
@@ -370,7 +370,7 @@ def _operands(x: ArrayLike, y: ArrayLike, axis: int, names: tuple[str, str]) -> 
             raise ValueError(f"{name} is 0-d; at least one axis is needed")
     rank = max(a.ndim, b.ndim)
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)) or not -rank <= axis < rank:
-        raise ValueError(f"axis={axis!r} for arrays of {rank} axes; allowed: {-rank} to {rank - 1}")
+        raise ValueError(f"axis={shown(axis)} for arrays of {rank} axes; allowed: {-rank} to {rank - 1}")
     position = int(axis) - rank if axis >= 0 else int(axis)
     shapes = (a.shape, b.shape)
     a, b = (v.reshape((1,) * (rank - v.ndim) + v.shape) for v in (a, b))

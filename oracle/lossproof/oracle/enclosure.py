@@ -295,6 +295,13 @@ class Enclosure:
         return (values, settled) if some is None else (values[some], settled[some])
 
 
+def required(what: str, given: object) -> Enclosure:
+    """`given` if it is an enclosure; else ValueError, which begins with `what`."""
+    if not isinstance(given, Enclosure):
+        raise ValueError(f"{what} an enclosure of the oracle, not {type(given).__name__}")
+    return given
+
+
 @dataclass(frozen=True)
 class Alternative:
     """Another value that is as right, for the rows in `mask` (of the enclosure's shape)."""

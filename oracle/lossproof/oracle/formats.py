@@ -15,6 +15,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.oracle.errors import shown
+
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index: TypeAlias = NDArray[np.intp] | NDArray[np.bool_] | slice
@@ -67,9 +69,13 @@ FLOAT_DTYPES = tuple(FORMATS)
 
 def format_of(dtype: object) -> FloatFormat:
     """The format named by a string or a NumPy dtype; ValueError says which there are."""
-    name = dtype if isinstance(dtype, str) else str(np.dtype(dtype))  # type: ignore[call-overload]
+    try:
+        name = dtype if isinstance(dtype, str) or dtype is None else str(np.dtype(dtype))  # type: ignore[call-overload]
+    except TypeError:
+        name = None
     if name not in FORMATS:
-        raise ValueError(f"dtype {name!r} is not a float format of the oracle; allowed: {', '.join(FORMATS)}")
+        told = shown(dtype if name is None else name)
+        raise ValueError(f"dtype {told} is not a float format of the oracle; allowed: {', '.join(FORMATS)}")
     return FORMATS[name]
 
 

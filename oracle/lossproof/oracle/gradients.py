@@ -9,7 +9,7 @@ from flint import fmpq
 from numpy.typing import ArrayLike
 
 from lossproof.oracle.contrastive import contrastive
-from lossproof.oracle.cosine import CosineProblem, cosine, cosine_embedding
+from lossproof.oracle.cosine import CosineProblem, cosine, cosine_embedding, operands
 from lossproof.oracle.enclosure import Enclosure
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.gradient import ContrastiveGradient, CosineGradient, Factors, arranged
@@ -43,6 +43,8 @@ def cosine_gradient(
     """
     choice("wrt", wrt, ("x", "y"))
     choice("clamp", clamp, CLAMPS)
+    if wrt == "y":  # errors name the arrays as they were given
+        operands(x, y, axis, ("x", "y"))
     arrays = (x, y) if wrt == "x" else (y, x)
     e = cosine(*arrays, axis=axis, score=score, norm_rule=norm_rule, eps=eps)
     return _cosine_like(e, arrays, axis, weights, reduction, clamp == "followed")
@@ -65,6 +67,8 @@ def cosine_embedding_gradient(
     Where c lies exactly at the margin, every value between 0 and the gradient of c is a valid subgradient.
     """
     choice("wrt", wrt, ("x1", "x2"))
+    if wrt == "x2":
+        operands(x1, x2, axis, ("x1", "x2"))
     arrays = (x1, x2) if wrt == "x1" else (x2, x1)
     e = cosine_embedding(*arrays, target, margin=margin, norm_rule=norm_rule, eps=eps, axis=axis)
     return _cosine_like(e, arrays, axis, weights, reduction)

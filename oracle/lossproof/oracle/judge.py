@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.bounds import GRADES, NARROW, bound
-from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
+from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, ulp
-from lossproof.oracle.rows import checked
+from lossproof.oracle.rows import checked, plain
 
 SEGMENT_SLACK = 2.0**-40
 """Where a vector lies between two others is found in float64, with that much to spare."""
@@ -58,7 +58,7 @@ def error_unit(e: Enclosure, dtype: object) -> tuple[Float, Mask]:
     that is larger).
     """
     fmt = format_of(dtype)
-    size = e.exponent_limits(fmt, np.zeros(e.problem.size))
+    size = required("a unit is that of", e).exponent_limits(fmt, np.zeros(e.problem.size))
     with np.errstate(invalid="ignore"):
         near = size < ulp(np.array(np.sqrt(fmt.u)), fmt)
     return np.where(near, fmt.u, size).reshape(e.shape), near.reshape(e.shape)
@@ -248,6 +248,7 @@ def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
 
 def _answer(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[Float, FloatFormat]:
     """The answers as flat float64 and the format they are judged in; ValueError where the shape differs."""
+    required("an answer is judged by", e)
     array = checked("answer", answer)
     if array.shape != e.shape:
         raise ValueError(f"answer has shape {array.shape}; the exact values have shape {e.shape}")
@@ -258,7 +259,10 @@ def _answer(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[Float, Floa
 
 
 def _tolerance(tolerance: ArrayLike, e: Enclosure) -> Float:
-    limit = np.asarray(tolerance, dtype=np.float64)
+    given = plain("tolerance", tolerance)
+    if given.dtype.kind not in "iu" and str(given.dtype) not in FORMATS:
+        raise ValueError(f"tolerance has dtype {given.dtype}; {', '.join(FORMATS)} and integers are allowed")
+    limit = given.astype(np.float64)
     if (limit < 0).any():
         raise ValueError(f"tolerance={float(limit.min())!r} is negative; at least 0 is allowed")
     try:

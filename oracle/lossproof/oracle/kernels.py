@@ -41,7 +41,7 @@ def active() -> str:
     if not asked:
         return "numba" if installed else "numpy"
     if choice(VARIABLE, asked, KERNELS) == "numba" and not installed:
-        raise ValueError(f"{VARIABLE}=numba, but numba is not installed; pip install 'lossproof[fast]'")
+        raise ValueError(f"{VARIABLE}=numba, but numba is not installed; python -m pip install numba")
     return asked
 
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle import bounds
 from lossproof.oracle.arithmetic import Arithmetic
-from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
+from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.reals import Real, rational
@@ -208,8 +208,7 @@ def reduce(
     weights that sum to 0.
     """
     choice("reduction", reduction, REDUCTIONS)
-    if not isinstance(e, Enclosure):
-        raise ValueError(f"reduce takes an enclosure of the oracle, not {type(e).__name__}")
+    required("reduce takes", e)
     if empty is not None and not (isinstance(empty, float) and math.isnan(empty)):
         empty = real_parameter("empty", empty)
     if weights is None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossproof.oracle.errors import UnsupportedInput
+from lossproof.oracle.errors import UnsupportedInput, shown
 from lossproof.oracle.formats import FORMATS, Float
 from lossproof.oracle.halves import widen_half
 from lossproof.oracle.slices import FEW, dot, exponents
@@ -25,11 +25,35 @@ FAR = 2.0**300
 Array = NDArray[Any]
 
 
+def plain(name: str, values: ArrayLike) -> Array:
+    """`values` as a plain array; UnsupportedInput where numbers would get lost on the way.
+
+    A mask would be dropped without a word, and a matrix has two axes whatever is asked of it.
+    """
+    if _masked(values):
+        raise UnsupportedInput(
+            f"{name} is a masked array; the oracle knows no masks: fill it, or drop what is masked"
+        )
+    if isinstance(values, np.matrix):
+        raise UnsupportedInput(f"{name} is a numpy.matrix; give an array: numpy.asarray({name})")
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnsupportedInput(f"{name} is no array of numbers: {error}") from None
+
+
+def _masked(values: object) -> bool:
+    """Whether values are, or hold in lists, a masked array."""
+    if isinstance(values, (list, tuple)):
+        return any(_masked(v) for v in values)
+    return isinstance(values, np.ma.MaskedArray)
+
+
 def checked(name: str, values: ArrayLike) -> Array:
     """A private copy of `values` in its own dtype; UnsupportedInput if that is no float format and no
     integer.
     """
-    array = np.asarray(values)
+    array = plain(name, values)
     if str(array.dtype) in FORMATS:
         return np.ascontiguousarray(array).reshape(array.shape) if _frozen(array) else array.copy(order="C")
     if array.dtype.kind in "iu":
@@ -54,11 +78,16 @@ def _frozen(array: object) -> bool:
 def real_parameter(name: str, value: object, minimum: float = -math.inf) -> float:
     """A finite number as the float it is; ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise ValueError(f"{name}={value!r} is no number; a finite real number is allowed")
-    number = float(value)
+        raise ValueError(f"{name}={shown(value)} is no number; a finite real number is allowed")
+    if isinstance(value, np.integer):
+        value = int(value)  # beside a float, an integer of NumPy is compared as the float nearest to it
+    try:
+        number = float(value)
+    except OverflowError:  # of an integer beyond the largest float64
+        number = math.inf
     if not math.isfinite(number) or number < minimum or number != value:
         least = "" if minimum == -math.inf else f", at least {minimum:g}"
-        raise ValueError(f"{name}={value!r}; a finite float64{least}, is allowed")
+        raise ValueError(f"{name}={shown(value)}; a finite float64{least}, is allowed")
     return number
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossproof.reports import words
 from lossproof.reports.atomic import new_folder, write_file
+from lossproof.reports.console import new_console
 from lossproof.reports.errors import OutRefused, WriteFailed
 from lossproof.reports.folder import json_safe, real_place, room_or_place, try_place
 from lossproof.reports.markdown import code, escape
@@ -58,6 +59,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
     changes = [shown(change) for change in told["changes"]]
     page = {
         "old": told["old"], "new": told["new"], "cells": told["cells"], "broken": len(told["broken"]),
+        "asked": asked(told),
         "changes": changes, "relied_on": [c for c in changes if c["relied_on"]],
         "others": [c for c in changes if not c["relied_on"]],
     }  # fmt: skip
@@ -107,7 +109,7 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
 
 def show(told: Mapping[str, Any], out: Path | None) -> None:
     """The comparison on the terminal: causes, worst first, at most 15."""
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.text import Text
 
     lines: list[RenderableType] = [f"{plain(told['old'])}  ->  {plain(told['new'])}"]
@@ -116,15 +118,26 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
         lines += ["", _line(change), Text(f"   {plain(change['title'])}")]
         if change["before"] or change["after"]:
             lines.append(Text(f"   {plain(change['before'] or '?')}  ->  {plain(change['after'] or '?')}"))
+        if change["documented"]:
+            lines.append(Text(f"   documented: {plain(change['documented'])}"))
         lines.append(Text(f"   {_few(change['apis'])}", style="dim"))
     lines.append("")
+    lines.append(f"asked     {plain(asked(told))}")
     if len(changes) > MOST:
         lines.append(f"and {words.count(len(changes) - MOST, 'change')} more")
     count = f"{words.count(len(changes), 'change')}, {sum(c['relied_on'] for c in changes)} relied on"
     lines.append(f"changes   {count if changes else 'none'}; {words.count(told['cells'], 'cell')} compared")
     if out is not None:
         lines.append(f"report    {out / 'compare.html'}")
-    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(Group(*lines))
+    new_console(soft_wrap=True).print(Group(*lines))
+
+
+def asked(told: Mapping[str, Any]) -> str:
+    """What both sides were asked, in one line."""
+    apis = _few(told["apis"]) if told["selection"] or len(told["apis"]) < 3 else f"{len(told['apis'])} APIs"
+    batches = f"{told['examples']} batch{'' if told['examples'] == 1 else 'es'}"
+    narrowed = f", narrowed to {told['selection']}" if told["selection"] else ""
+    return f"{apis or 'no API'}; {batches} a cell, seed {told['seed']}{narrowed}"
 
 
 def _line(change: Mapping[str, Any]) -> RenderableType:
@@ -160,6 +173,7 @@ def shown(change: Mapping[str, Any]) -> dict[str, Any]:
         "witness": json.dumps(change["witness"], ensure_ascii=False) if change["witness"] else "",
         "before": _answer(old, part),
         "after": _answer(new, part),
+        "documented": _answer(change.get("documented") or {}, part),
         "scripts": list(change["scripts"]),
     }
 

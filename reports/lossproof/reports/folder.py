@@ -45,8 +45,8 @@ class Run:
 
     @property
     def judged(self) -> int:
-        """How many cells were judged: those with another verdict than broken. A run may have none."""
-        return int((self.results["verdict"] != "broken").sum())
+        """How many cells were judged: all but those that are broken or unsupported. A run may have none."""
+        return int((~self.results["verdict"].isin(("broken", "unsupported"))).sum())
 
 
 def check_out(out: Path) -> None:

@@ -14,11 +14,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lossproof.reports import view, words
+from lossproof.reports import gaps, view, words
 from lossproof.reports.columns import SEVERITIES, VERDICTS
 from lossproof.reports.folder import Run
 from lossproof.reports.numbers import exact, measure, pretty
 from lossproof.reports.templating import environment, source
+
+SECTIONS = ("apis", "findings", "broken", "claims", "undocumented", "facts")
+"""Fragments of the page's sections."""
+MOST_CELLS = 30
+"""Broken cells of one API, property and reason that a page lists; the tables have all."""
 
 
 def html(run: Run) -> str:
@@ -41,23 +46,38 @@ def context(run: Run) -> dict[str, Any]:
     """What both report templates show."""
     return {
         "run": run,
-        "judged": run.judged,
-        "failed": view.failed(run),
         "facts": view.facts(run),
         "cells": view.totals(run.results["verdict"].tolist()),
         "claim_totals": view.totals(run.claims["verdict"].tolist()),
         "matrices": view.matrices(run),
-        "findings": [card(run, finding) for finding in run.findings],
+        "findings": cards(run),
         "anchors": {view.anchor(finding["slug"], finding["target"]) for finding in run.findings},
         "fresh": len(view.fresh(run.findings)),
         "claims": run.claims.to_dict("records"),
         "undocumented": view.undocumented(run),
         "drifted": view.drifted(run),
+        "most_cells": MOST_CELLS,
+        "broken": gaps.broken(run),
+        "failed": gaps.failed(run),
+        "unjudged": gaps.unjudged(run),
+        "advice": gaps.UNJUDGED_ADVICE,
+        "nothing_judged": gaps.nothing_judged(run),
         "verdicts": VERDICTS,
         "severities": SEVERITIES,
         "words": words,
         "anchor": view.anchor,
     }
+
+
+def cards(run: Run) -> list[dict[str, Any]]:
+    """The findings for reading; the first of each slug can be linked to by its slug alone, too."""
+    shown = [card(run, finding) for finding in run.findings]
+    taken = {*SECTIONS, *(item["anchor"] for item in shown)}
+    for item in shown:
+        slug = str(item["slug"])
+        item["alias"] = slug if slug not in taken and view.anchor(slug, "") == f"{slug}--" else ""
+        taken.add(slug)
+    return shown
 
 
 def card(run: Run, finding: Mapping[str, Any]) -> dict[str, Any]:

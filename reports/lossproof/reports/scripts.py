@@ -1,10 +1,10 @@
 """One standalone script per finding, in the framework's own words.
 
-A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what
-the documentation calls for and what comes back, and exits 1 while they differ, 0 once they agree. It is put
-together from two small templates: how the question is asked (templates/reproducer/ask/) and how the answer is
-judged (judge/). Templates take nothing but `Code`: numbers and texts come through `python` and `expression`, names
-through `identifier` and `dotted`, and what is none of these becomes no script.
+A script needs the framework and nothing else (not lossproof, and no Python newer than 3.7). It prints what the
+documentation calls for and what comes back. It exits 1 while they differ, 0 once they agree, and 2 where the script
+itself failed. It is put together from two small templates: how the question is asked (templates/reproducer/ask/) and
+how the answer is judged (judge/). Templates take nothing but `Code`: numbers and texts come through `python` and
+`expression`, names through `identifier` and `dotted`, and what is none of these becomes no script.
 """
 
 from __future__ import annotations
@@ -25,6 +25,16 @@ PROBES = (
     "signature", "defaults", "config", "attribute", "resolve", "bases", "docstring", "descend", "fit",
     "strategy", "metric_in_compile", "graph_script",
 )  # fmt: skip
+_OF_FRAMEWORKS = ("fit", "strategy", "metric_in_compile", "graph_script")
+"""Probes that a framework is asked in its own way: its snippets say which it has."""
+_TENSORS = ("call", "gradient", "strategy")
+"""Questions whose answer is a tensor; that of the others is data."""
+_JUDGED = {
+    **dict.fromkeys(("value", "shape", "dtype", "returns"), _TENSORS),
+    **dict.fromkeys(("mutation", "nondeterminism", "output"), ("call",)),
+    "moves": ("descend", "fit"), "aliases": ("aliases",), "config": ("config",), "bases": ("bases",),
+}  # fmt: skip
+"""To which questions a judge fits; one that is not here fits to all."""
 _SYNONYMS = {"alias": "resolve", "aliases": "resolve"}
 _MODULES = ("decimal", "importlib", "inspect", "math", "re", "subprocess")
 """of the standard library, imported where a template uses them"""
@@ -52,7 +62,13 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     }
     expected = words.expectation(finding["expected"])
     ask = "aliases" if expected.get("aliases") else _ask(witness)
+    if ask in _OF_FRAMEWORKS and ask not in (snippets.get("asks") or ()):
+        raise ValueError(
+            f"no snippet says how the framework is asked for {ask!r}, so no script can be written"
+        )
     judge = _judge(finding, expected, ask)
+    if ask not in _JUDGED.get(judge, (ask,)) or (judge, ask) == ("data", "exists"):
+        raise ValueError(f"the question {ask!r} cannot be judged by {judge!r}, so no script can be written")
     options: dict[str, Any] = {
         identifier(name): value for name, value in (witness.get("options") or {}).items()
     }
@@ -75,14 +91,14 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
             ", ".join([f"{name}={name}" for name in arrays] + [_keywords(options)] * bool(options))
         ),
         "initial": _keywords(init or {}),
-        "probe": witness.get("probe"),
+        "tensor": ask in _TENSORS,
         "call": _call(
             Code("loss") if init is not None or ask == "aliases" else api, arrays, witness, modes[mode]
         ),
         "to_list": Code(str(snippets["to_list"]).strip()),
-        "plain": lambda name: _render(
-            modes[mode]["call"], function=Code("tf.identity"), arguments=identifier(name)
-        ),
+        "numpy": lambda name: _render(modes[mode].get("numpy") or "{{ array }}", array=identifier(name)),
+        "keras": Code(str(snippets["keras"])) if snippets.get("keras") else None,
+        "own_faults": [Code(name) for name in _own_faults(judge, finding["observed"])],
         "descend": _descend(witness, snippets, modes[mode]) if ask == "descend" else None,
         "gradient": _gradient(api, arrays, witness, modes[mode]) if ask == "gradient" else None,
         "wrt": identifier(witness["wrt"]) if witness.get("wrt") else None,
@@ -190,7 +206,7 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
         return "config"
     if ask == "bases" and isinstance(expected.get("data"), str):
         return "bases"
-    if ask not in ("call", "gradient", "descend", "fit") and isinstance(
+    if ask not in (*_TENSORS, "aliases", "descend", "fit", "exists") and isinstance(
         expected.get("value"), (list, str, int, float)
     ):
         return "printed"
@@ -202,6 +218,20 @@ def _judge(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: str) ->
     return (
         "runs" if ask == "exists" or expected.get("runs") or observed.get("outcome") == "error" else "pinned"
     )
+
+
+def _own_faults(judge: str, observed: Mapping[str, Any]) -> list[str]:
+    """Exceptions that are the script's own fault where it raises them itself, not an answer to the question.
+
+    A compiled API has no lines of its own in a traceback: where an exception may come, its TypeError is an answer, and
+    so is one of the class that was observed.
+    """
+    faults = ["ImportError", "NameError"]
+    if observed.get("outcome") != "error" and judge not in ("error", "runs"):
+        faults += ["AttributeError", "TypeError"]
+    return [fault for fault in faults if fault != str(observed.get("error")).rpartition(".")[2]] or [
+        "SyntaxError"
+    ]
 
 
 def _array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, Code]:
@@ -330,7 +360,7 @@ def _comments(finding: Mapping[str, Any]) -> list[Code]:
     if version := finding.get("recorded"):
         lines = [
             finding["slug"], "", f"Asks for the answer that {version} gave when it was compared.", "",
-            "Exits 0 while that answer comes and 1 once another one does.",
+            "Exits 0 while that answer comes, 1 once another one does, and 2 where the question could not be asked.",
         ]  # fmt: skip
         return [piece for line in lines for piece in _comment(line)]
     versions = f"{finding['framework']} {finding['version']}"
@@ -350,7 +380,7 @@ def _comments(finding: Mapping[str, Any]) -> list[Code]:
     ]
     lines.append(f"Seen with {versions} ({finding['severity']}, {words.label(finding['kind'])}).")
     lines += ["", f"Needs only {finding['framework']}. Prints what is expected and what is observed;"]
-    lines.append("exits 1 while they differ and 0 once they agree.")
+    lines.append("exits 1 while they differ, 0 once they agree, and 2 where the question could not be asked.")
     return [piece for line in lines for piece in _comment(line)]
 
 

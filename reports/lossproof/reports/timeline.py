@@ -9,6 +9,7 @@ from typing import Any
 
 from lossproof.reports.atomic import new_folder, write_file
 from lossproof.reports.comparison import refuse_foreign, shown
+from lossproof.reports.console import new_console
 from lossproof.reports.errors import WriteFailed
 from lossproof.reports.folder import json_safe, real_place, room_or_place
 from lossproof.reports.markdown import code, escape
@@ -74,10 +75,9 @@ def write(out: Path, told: Mapping[str, Any]) -> Path:
 
 def show(told: Mapping[str, Any], out: Path | None) -> None:
     """The timeline on the terminal."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = new_console()
     console.print(
         f"{told['framework']}: {told['releases'][0]} to {told['releases'][-1]}, looked at {', '.join(told['visited'])}"
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossproof.reports import words
+from lossproof.reports import gaps, words
 from lossproof.reports.columns import JUDGED_BY_OLDER, PROPERTIES, VERDICTS
 from lossproof.reports.folder import Run
 
@@ -17,19 +18,37 @@ _WORST = ("broken", "diverges", "conforms", "undocumented", "unsupported")
 
 
 @dataclass(frozen=True)
+class Lead:
+    """Where a square leads: a finding or a reason, and how many of the square's cells it is behind."""
+
+    anchor: str
+    text: str
+    cells: int
+
+
+@dataclass(frozen=True)
 class Square:
     """One API and one property of a matrix: the verdict that matters most, and how many cells have which."""
 
+    anchor: str
+    """the fragment of the list of its leads"""
     verdict: str
     counts: Mapping[str, int]
     fresh: bool
     """whether a diverging cell is new or changed"""
-    finding: str
+    leads: tuple[Lead, ...]
+    """the findings of its diverging cells, worst first, then the reasons of its broken ones"""
 
     @property
-    def sign(self) -> str:
-        """One character that says the verdict without colour."""
-        return words.VERDICT_SIGNS[self.verdict]
+    def marks(self) -> tuple[tuple[str, str, int], ...]:
+        """(verdict, sign, cells) of what it shows: its broken and its diverging cells, else its one verdict."""
+        bad = [verdict for verdict in _WORST[:2] if self.counts.get(verdict)]
+        return tuple((v, words.VERDICT_SIGNS[v], self.counts.get(v, 0)) for v in bad or [self.verdict])
+
+    @property
+    def href(self) -> str:
+        """The fragment that it links to: its one lead, the list of several, or "" for none."""
+        return self.leads[0].anchor if len(self.leads) == 1 else self.anchor if self.leads else ""
 
     @property
     def text(self) -> str:
@@ -47,6 +66,16 @@ class Matrix:
     about: str
     properties: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Square | None, ...]], ...]
+
+    @property
+    def behind(self) -> tuple[tuple[str, str, Square], ...]:
+        """(API, property, square) of the squares that lead to several places."""
+        return tuple(
+            (api, prop, square)
+            for api, squares in self.rows
+            for prop, square in zip(self.properties, squares, strict=True)
+            if square is not None and len(square.leads) > 1
+        )
 
 
 def verdicts(run: Run) -> dict[str, dict[str, Counter[str]]]:
@@ -66,36 +95,42 @@ def totals(verdict_column: Sequence[str]) -> dict[str, int]:
 
 def matrices(run: Run) -> tuple[Matrix, ...]:
     """One matrix per target, in the order of the table."""
-    names = ("target", "api", "property", "verdict", "status", "finding")
-    squares: dict[str, dict[str, dict[str, list[tuple[str, str, str]]]]] = {}
-    for target, api, prop, verdict, status, finding in zip(
-        *(run.results[n].tolist() for n in names), strict=True
-    ):
-        squares.setdefault(target, {}).setdefault(api, {}).setdefault(prop, []).append(
-            (verdict, status, finding)
-        )
+    squares: dict[str, dict[str, dict[str, list[Mapping[str, str]]]]] = {}
+    for cell in gaps.records(run, "target", "api", "property", "verdict", "status", "finding", "observed"):
+        of_api = squares.setdefault(cell["target"], {}).setdefault(cell["api"], {})
+        of_api.setdefault(cell["property"], []).append(cell)
     described = about(run)
-    order = {finding["slug"]: rank for rank, finding in enumerate(run.findings)}
+    ranked = {(f["slug"], f["target"]): (rank, f) for rank, f in enumerate(run.findings)}
     result = []
     for target, apis in squares.items():
         seen = {prop for props in apis.values() for prop in props}
         properties = tuple(p for p in PROPERTIES if p in seen) + tuple(sorted(seen - set(PROPERTIES)))
         rows = tuple(
-            (api, tuple(_square(props[p], order) if p in props else None for p in properties))
+            (api, tuple(_square(props[p], ranked) if p in props else None for p in properties))
             for api, props in apis.items()
         )
         result.append(Matrix(target, described.get(target, ""), properties, rows))
     return tuple(result)
 
 
-def _square(cells: list[tuple[str, str, str]], order: Mapping[str, int]) -> Square:
-    counts = Counter(verdict for verdict, _, _ in cells)
+def _square(
+    cells: Sequence[Mapping[str, str]], ranked: Mapping[tuple[str, str], tuple[int, Mapping[str, Any]]]
+) -> Square:
+    counts = Counter(cell["verdict"] for cell in cells)
     worst = next((verdict for verdict in _WORST if counts[verdict]), "broken")
-    diverging = [(status, finding) for verdict, status, finding in cells if verdict == "diverges"]
-    named = {slug for _, column in diverging for slug in column.split(";")}  # several causes: joined by ";"
-    slugs = sorted(named & order.keys(), key=lambda slug: order[slug])
-    fresh = any(status in ("new", "changed") for status, _ in diverging)
-    return Square(worst, counts, fresh, slugs[0] if slugs else "")
+    diverging = [cell for cell in cells if cell["verdict"] == "diverges"]
+    causes = Counter(
+        (slug, cell["target"]) for cell in diverging for slug in dict.fromkeys(cell["finding"].split(";"))
+    )  # several causes of a cell are joined by ";"
+    carded = sorted((cause for cause in causes if cause in ranked), key=lambda cause: ranked[cause][0])
+    leads = [
+        Lead(anchor(*c), f"{ranked[c][1]['severity']} {ranked[c][1]['title']}", causes[c]) for c in carded
+    ]
+    why = Counter(words.broken_reason(cell["observed"]) for cell in cells if cell["verdict"] == "broken")
+    leads += [Lead(gaps.reason_anchor(reason), reason, n) for reason, n in why.most_common()]
+    fresh = any(cell["status"] in ("new", "changed") for cell in diverging)
+    place = anchor(f"square-{cells[0]['api']}-{cells[0]['property']}", cells[0]["target"])
+    return Square(place, worst, counts, fresh, tuple(leads))
 
 
 def about(run: Run) -> dict[str, str]:
@@ -149,12 +184,6 @@ def drifted(run: Run) -> tuple[Drifted, ...]:
         for target in run.run.get("targets") or ()
         for d in target.get("documentation") or ()
     )
-
-
-def failed(run: Run) -> tuple[tuple[str, str], ...]:
-    """The targets that could not be judged, with the reason."""
-    targets = run.run.get("targets") or ()
-    return tuple((str(t.get("name")), str(t["failed"])) for t in targets if t.get("failed"))
 
 
 @dataclass(frozen=True)
@@ -229,5 +258,10 @@ def fresh(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def anchor(slug: str, target: str) -> str:
-    """The fragment of a finding in the pages: a slug may occur once per target, which may be a path."""
-    return re.sub(r"[^A-Za-z0-9._=-]+", "-", f"{slug}--{target}")
+    """The fragment of a finding in the pages: a slug may occur once per target, which may be a path.
+
+    Some digits of a digest tell apart what would be the same fragment without the characters that none can hold.
+    """
+    whole = f"{slug}--{target}"
+    safe = re.sub(r"[^A-Za-z0-9_.=-]+", "-", whole)
+    return safe if safe == whole else f"{safe}-{hashlib.sha256(whole.encode()).hexdigest()[:6]}"

@@ -272,6 +272,16 @@ def cell_answer(text: str) -> str:
     return pretty(answer) if isinstance(answer, list) or is_number(answer) else str(answer)
 
 
+def broken_reason(text: str) -> str:
+    """Why a cell could not be judged, from its `observed` column, in one line."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return _first_line(text) or "no reason was recorded"
+    note = answer.get("note") if isinstance(answer, Mapping) else None
+    return _first_line(str(note)) if note else cell_answer(text) or "no reason was recorded"
+
+
 def shape(sizes: Sequence[Any]) -> str:
     """A shape as Python writes it: (), (3,), (2, 4)."""
     return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"

@@ -178,7 +178,9 @@ class Semantics(Frozen):
     compute_dtype: FloatName | Literal["input"] = Field("input", description="dtype computed in")
     result_dtype: FloatName | Literal["input"] | None = Field("input", description="dtype of the result")
     integers: Literal["refused", "float32", "promote"] | None = Field(
-        None, description="what becomes of integer inputs"
+        None,
+        description="what becomes of integer inputs; promote: they take the floating dtype of the other input, and "
+        "two arrays of integers have no documented value",
     )
     ranks: tuple[int, ...] = Field((1, 2, 3, 4), description="ranks of x and y the documentation allows")
 

@@ -21,6 +21,11 @@ def wider(x1, x2, dim=1, eps=1e-8, scale=1.0):
     return cosine(x1, x2, dim, eps) * np.asarray(scale, x1.dtype)
 
 
+def negated_as_in_keras(y_true, y_pred, axis=-1):
+    """Keras' function of that name."""
+    return -cosine(y_true, y_pred, axis, 1e-12)
+
+
 def negated(x1, x2, dim=1, eps=1e-8):
     """The other sign."""
     return -cosine(x1, x2, dim, eps)
@@ -36,9 +41,34 @@ def listed(x1, x2, dim=1, eps=1e-8):
     return cosine(x1, x2, dim, eps).tolist()
 
 
-def renamed(a, b, axis=1, eps=1e-8):
-    """Parameters by other names."""
-    return cosine(a, b, axis, eps)
+def renamed(x1, x2, axis=1, eps=1e-8):
+    """An option by another name."""
+    return cosine(x1, x2, axis, eps)
+
+
+def lettered(a, b, axis=1, epsilon=1e-8):
+    """Arrays by other names."""
+    return cosine(a, b, axis, epsilon)
+
+
+def unstable(x1, x2, dim=1):
+    """Without one of the options."""
+    return cosine(x1, x2, dim)
+
+
+def scaled(x1, x2, scale, dim=1, eps=1e-8):
+    """Needs something that nobody gives."""
+    return cosine(x1, x2, dim, eps) * scale
+
+
+def anything(*args, **kwargs):
+    """Says nothing of its parameters."""
+    return cosine(*args, **kwargs)
+
+
+def positional(x1, x2, /, dim=1, eps=1e-8):
+    """Takes no array by its name."""
+    return cosine(x1, x2, dim, eps)
 
 
 def refusing(x1, x2, dim=1, eps=1e-8):
@@ -98,6 +128,13 @@ class Cosine:
 
     def __call__(self, x1, x2):
         return cosine(x1, x2, self.dim, self.eps)
+
+
+class Lettered(Cosine):
+    """Its object is called with other names."""
+
+    def __call__(self, a, b):
+        return super().__call__(a, b)
 
 
 class SquaredDistance(Cosine):

@@ -78,4 +78,4 @@ def grad(api, arrays, options, mode, wrt):
             return jnp.sum(in_mode(function, mode, [*args[:place], leaf, *args[place + 1 :]], kwargs))
         return jnp.sum(in_mode(function, mode, args, dict(kwargs, **{wrt: leaf})))
 
-    return jax.grad(total)(arrays[wrt].value)
+    return jax.block_until_ready(jax.grad(total)(arrays[wrt].value))

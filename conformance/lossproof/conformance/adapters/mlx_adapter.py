@@ -126,7 +126,9 @@ def grad(api, arrays, options, mode, wrt):
             return mx.sum(in_mode(function, mode, [*args[:place], leaf, *args[place + 1 :]], kwargs))
         return mx.sum(in_mode(function, mode, args, dict(kwargs, **{wrt: leaf})))
 
-    return mx.grad(total)(arrays[wrt].value)
+    result = mx.grad(total)(arrays[wrt].value)
+    mx.eval(result)
+    return result
 
 
 def probe(name, api, arrays, options, mode):

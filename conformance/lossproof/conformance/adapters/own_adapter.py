@@ -115,6 +115,40 @@ def start():
     return code, arrays, adapter
 
 
+def parameters(thing, skip=0):
+    """[name, kind, whether it may be left out] of each parameter, None where nothing says them."""
+    try:
+        found = list(inspect.signature(thing).parameters.values())[skip:]
+    except Exception:  # whatever a callable says of itself, or fails to say
+        return None
+    return [[item.name, item.kind.name, item.default is not item.empty] for item in found]
+
+
+def opaque(found):
+    """Whether a signature says only that anything is taken."""
+    return found is None or (all(kind[:4] == "VAR_" for _, kind, _ in found) and len(found) > 1)
+
+
+def takes(thing):
+    """What the code takes: a function when it is called, a class when it is constructed and when its object is called.
+
+    Where a class hides it behind (*args, **kwargs), `__init__` and `forward` say it.
+    """
+    if not inspect.isclass(thing):
+        return {"init": None, "call": parameters(thing), "method": "__call__"}
+    init = parameters(thing)
+    if opaque(init):
+        init = parameters(thing.__init__, 1)
+    called = {}
+    for name in ("__call__", "forward"):
+        method = next((vars(kind)[name] for kind in inspect.getmro(thing) if name in vars(kind)), None)
+        found = parameters(method, 1) if inspect.isfunction(method) else None
+        if not opaque(found):
+            return {"init": init, "call": found, "method": name}
+        called[name] = found
+    return {"init": init, "call": None, "method": "__call__"}
+
+
 def capture():
     """From now on standard output is a file that `printed` reads, of this process and of what it starts."""
     with tempfile.TemporaryFile() as file:
@@ -180,11 +214,11 @@ def grad(api, arrays, options, mode, wrt):
 
 
 def probe(name, api, arrays_given, options, mode):
-    """`load`: which arrays the code is given, and whether it is a class; the adapter's own probes."""
+    """`load`: which arrays the code is given, whether it is a class, what it takes; the adapter's own probes."""
     if name == "load":
         if failed is not None:
             raise failed
-        return {"arrays": arrays, "is_class": inspect.isclass(code)}
+        return {"arrays": arrays, "is_class": inspect.isclass(code), "takes": takes(code)}
     own = getattr(adapter, "probe", None)
     if own is None:
         raise worker.Unsupported("no probe is called {!r} here".format(name))

@@ -16,34 +16,38 @@ from lossproof.conformance.commands.judging import (
     find_targets,
     judging,
     judging_options,
-    known_properties,
+    none_selected,
+    selecting_options,
     unavailable,
     write,
 )
+from lossproof.conformance.commands.options import Whole
 from lossproof.conformance.console import tell
 
 if TYPE_CHECKING:
     from lossproof.conformance.results import Finding
-    from lossproof.conformance.run import RunResult
+    from lossproof.conformance.run import Plan, RunResult
+    from lossproof.conformance.selection import Selection
 
 
 @click.command("check")
 @click.option(
-    "--target", "targets", multiple=True, metavar="T", help="torch, or the path of a Python. Repeatable."
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="T",
+    help="torch, torch==2.12.1 or the path of a Python. Repeatable.",
 )
-@click.option(
-    "--property", "properties", multiple=True, metavar="NAME", help="Only these properties. Repeatable."
-)
+@selecting_options()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
+    metavar="DIR",
     default=Path("lossproof-run"),
     show_default=True,
     help="Run folder.",
 )
-@click.option(
-    "--jobs", type=click.IntRange(1), default=None, help="Targets at once.  [default: one for each core]"
-)
+@click.option("--jobs", type=Whole(1), default=None, help="Targets at once.  [default: one for each core]")
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),
@@ -54,7 +58,7 @@ if TYPE_CHECKING:
 @judging_options()
 def command(
     targets: tuple[str, ...],
-    properties: tuple[str, ...],
+    selection: Selection,
     out: Path,
     jobs: int | None,
     baseline: Path | None,
@@ -64,12 +68,18 @@ def command(
     from lossproof import reports
     from lossproof.conformance.run import Plan, judge_targets
 
-    plan = Plan(asked.apis, known_properties(properties), asked.examples, asked.seed)
+    plan = Plan(
+        asked.apis, selection.properties, asked.examples, asked.seed,
+        dtypes=selection.dtypes, regions=selection.regions,
+    )  # fmt: skip
     reports.check_out(out)
-    accepted = {} if baseline is None else accepted_by(baseline)
+    accepted = {} if baseline is None else accepted_by(baseline, plan)
     with judging(quiet=asked.as_json) as progress:
         chosen, missing = find_targets(targets, progress)
         result = judge_targets(chosen, plan, jobs or min(len(chosen), os.cpu_count() or 1), progress)
+    unheard = missing or any(t.failed for t in result.targets)
+    if str(plan.selection) and not result.rows and not unheard:
+        raise none_selected(plan)
     failed = tuple(unavailable(name, why) for name, why in missing.items())
     result = replace(result, targets=(*result.targets, *failed))
     result = with_baseline(result, accepted)
@@ -78,11 +88,16 @@ def command(
     return exit_code(result, asked)
 
 
-def accepted_by(baseline: Path) -> dict[tuple[str, str], Any]:
-    """Findings of an earlier run by framework and slug."""
+def accepted_by(baseline: Path, plan: Plan) -> dict[tuple[str, str], Any]:
+    """Findings of an earlier run by framework and slug; a note on stderr where less was asked of it than is now."""
+    from lossproof.conformance.selection import Selection
     from lossproof.reports import read_run
 
-    return {(f["framework"], f["slug"]): f for f in read_run(baseline).findings}
+    run = read_run(baseline)
+    earlier = Selection.of_run(run.run)
+    if not earlier.covers(plan.selection):
+        click.echo(f"lossproof: {baseline} was asked {earlier} alone: all else counts as new", err=True)
+    return {(f["framework"], f["slug"]): f for f in run.findings}
 
 
 def with_baseline(result: RunResult, accepted: dict[tuple[str, str], Any]) -> RunResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("old")
 @click.argument("new")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for the comparison.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, metavar="DIR", help="Folder for the comparison."
+)
 @judging_options()
 def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
-    """Compare two targets, or two run folders: OLD and NEW. Exit code 1 where something a user relies on changed."""
+    """Say what changes from OLD to NEW: two targets, such as torch==2.12.1 and torch==2.13.0, or two run folders.
+
+    The exit code is 1 where something that a user relies on changed.
+    """
     from lossproof.conformance.change_scripts import scripts_of
     from lossproof.conformance.comparing import RELIED_ON, compare, order
+    from lossproof.conformance.documented_answers import documented_answer
     from lossproof.conformance.sides import CELL
     from lossproof.reports import comparison
 
@@ -39,16 +45,18 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
         paths = _run_folders((old, new), Path(scratch), asked)
         if paths is None or (pairs := _pairs(paths)) is None:
             return BROKEN
+        how = _how(paths[0])
     names = [_together([p[i].version for p in pairs]) for i in (0, 1)]
     found = [(change, pair) for pair in pairs for change in compare(*pair)]
     if len(pairs) > 1:
         found = [(_of_target(change, pair[1].name), pair) for change, pair in found]
     found.sort(key=lambda item: order(item[0]))
     scripts: dict[str, str] = {}
-    changes = []
+    changes, pages = [], []
     for change, pair in found:
         mine = scripts_of(change, *pair)
         scripts |= mine
+        pages.append(documented_answer(change, *pair))
         changes.append(replace(change, scripts=tuple(f"scripts/{name}" for name in sorted(mine))))
     counting = (
         ()
@@ -72,11 +80,14 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
     told = {
         "old": names[0],
         "new": names[1],
-        "seed": asked.seed,
+        **how,
+        "apis": sorted({key[0] for a, b in pairs for key in set(a.rows) & set(b.rows)}),
         "cells": len(cells),
         "broken": broken,
         "failing": len(failing),
-        "changes": [asdict(c) for c in changes],
+        "changes": [
+            {**asdict(change), "documented": dict(page)} for change, page in zip(changes, pages, strict=True)
+        ],
     }
     if out is not None:
         comparison.write(out, told, scripts)
@@ -113,6 +124,7 @@ def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[P
         raise click.UsageError(
             f"{folders[0]} is a run folder and {other} is not: compare two runs or two targets"
         )
+    _in_common(names, asked.apis)
     targets = []
     with judging(quiet=asked.as_json) as progress:
         found, missing = find_targets(names, progress)
@@ -137,8 +149,41 @@ def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[P
     return old, new
 
 
+def _in_common(names: tuple[str, str], globs: Sequence[str]) -> None:
+    """Refuse targets that have no documented API in common, before an environment is built for them."""
+    from lossproof.conformance.selection import Selection
+    from lossproof.conformance.session import belongs
+    from lossproof.conformance.targets import frameworks_of
+    from lossproof.specs import load_specs
+
+    chosen = [s for s in load_specs() if Selection(tuple(globs)).takes_api(s.api)]
+    sides = [frameworks_of(name) for name in names]
+    old, new = ({s.api for s in chosen if any(belongs(s, f) for f in side)} for side in sides)
+    if not old & new:
+        told = [" and ".join(sorted(side)) for side in sides]
+        raise _nothing_in_common(told[0], told[1], globs)
+
+
+def _nothing_in_common(old: str, new: str, globs: Sequence[str] = ()) -> click.UsageError:
+    called = f" that is called {' or '.join(globs)}" if globs else ""
+    return click.UsageError(
+        f"{old} and {new} have no documented API{called} in common, so nothing can be compared; to see where a port of "
+        "yours departs from an API's page, judge it in the API's place: lossproof try CODE --as API"
+    )
+
+
+def _how(path: Path) -> Mapping[str, Any]:
+    """How a run was asked: its seed, its batches, and what it was narrowed to."""
+    from lossproof.conformance.selection import Selection
+    from lossproof.reports import read_run
+
+    run = read_run(path).run
+    return {"seed": run["seed"], "examples": run["examples"], "selection": str(Selection.of_run(run))}
+
+
 def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
     """The sides that belong together; None, and why on stderr, where a target could not be judged."""
+    from lossproof.conformance.selection import Selection
     from lossproof.reports import read_run
 
     runs = [read_run(path) for path in paths]
@@ -156,6 +201,13 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
                 f"{paths[0]} and {paths[1]} were not asked the same: the {words} differ. "
                 "Judge one of them again as the other was"
             )
+    selections = [Selection.of_run(run.run) for run in runs]
+    if selections[0] != selections[1]:
+        shown = [str(selection) or "all" for selection in selections]
+        raise click.UsageError(
+            f"{paths[0]} and {paths[1]} were not asked the same: {shown[0]}, and {shown[1]}. "
+            "Judge one of them again as the other was"
+        )
     old, new = (_sides(path) for path in paths)
     if len(old) != len(new):
         raise click.UsageError(
@@ -163,6 +215,9 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
         )
     by_name = {side.name: side for side in new}
     pairs = [(side, by_name.get(side.name, other)) for side, other in zip(old, new, strict=True)]
+    named = [[{key[0] for key in side.rows} for side in pair] for pair in pairs]
+    if all(a and b and not a & b for a, b in named):
+        raise _nothing_in_common(str(paths[0]), str(paths[1]))
     if len({id(b) for _, b in pairs}) < len(pairs):
         raise click.UsageError(
             f"the targets of {paths[0]} and {paths[1]} cannot be told apart: compare runs of one target each"

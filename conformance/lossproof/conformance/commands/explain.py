@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lossproof.conformance.cli import nearest
+from lossproof.conformance.suggestions import nearest
 
 if TYPE_CHECKING:
     from lossproof.specs.models import Case, Edition, Spec
@@ -16,29 +16,19 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("api")
 @click.argument("case", required=False)
-@click.option("--edition", default=None, help="Slug of an edition.  [default: the newest]")
+@click.option("--edition", default=None, metavar="SLUG", help="Slug of an edition.  [default: the newest]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(api: str, case: str | None, edition: str | None, as_json: bool) -> None:
     """Show what the documentation of API says, or what one CASE of it must give, exactly."""
-    spec = _spec(api)
+    from lossproof.conformance.own_code import spec_of
+
+    spec = spec_of(api)
     chosen = _edition(spec, edition)
     shown = _api(spec, chosen) if case is None else _case(spec, chosen, case)
     if as_json:
         click.echo(json.dumps(shown, indent=1, default=str, ensure_ascii=False))
     else:
         _print(shown)
-
-
-def _spec(api: str) -> Spec:
-    from lossproof.specs import load_specs
-
-    specs = {s.api: s for s in load_specs()}
-    if api not in specs:
-        ending = [name for name in specs if name.endswith("." + api)]
-        if len(ending) != 1:
-            raise click.UsageError(f"no spec of an API called {api!r}; {nearest(api, sorted(specs))}")
-        api = ending[0]
-    return specs[api]
 
 
 def _edition(spec: Spec, slug: str | None) -> Edition:
@@ -118,10 +108,11 @@ def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
 
 
 def _print(shown: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    from lossproof.reports.console import new_console
+
+    console = new_console()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

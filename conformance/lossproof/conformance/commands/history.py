@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     "--to", "last", default=None, metavar="V", help="The newest release.  [default: the newest catalogued]"
 )
 @click.option("--every", is_flag=True, help="Visit every catalogued release in place of bisecting.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for table and timeline.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="DIR",
+    help="Folder for table and timeline.",
+)
 @judging_options(examples=1)
 def command(
     framework: str,

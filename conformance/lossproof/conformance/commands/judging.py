@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lossproof.conformance.cli import nearest
+from lossproof.conformance.commands.options import OneOf, Whole
+from lossproof.conformance.suggestions import unknown_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,16 +47,16 @@ def judging_options(
             "--api", "apis", multiple=True, metavar="GLOB", help="Only these APIs, by full name. Repeatable."
         ),
         click.option(
-            "--examples", type=click.IntRange(1, 1000), default=examples, show_default=True,
-            help="Batches of 64 rows a cell.",
+            "--examples", type=Whole(1, 1000), default=examples, show_default=True,
+            help="Batches of 64 rows a cell, 1 to 1000.",
         ),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the run."),
+        click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of the run."),
         click.option(
-            "--fail-on", type=click.Choice(["never", "new", "any"]), default="new", show_default=True,
+            "--fail-on", type=OneOf("never", "new", "any"), default="new", show_default=True,
             help="Which findings make the exit code 1; new are those that the ledger does not know.",
         ),
         click.option(
-            "--severity", type=click.Choice(SEVERITIES), default="S2", show_default=True,
+            "--severity", type=OneOf(*SEVERITIES), default="S2", show_default=True,
             help="The lowest severity that counts for --fail-on.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
@@ -78,6 +79,49 @@ def judging_options(
     return with_options
 
 
+def selecting_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options that narrow what it asks; it gets them as `selection`, without APIs."""
+    options = (
+        click.option(
+            "--property", "properties", multiple=True, metavar="NAME", help="Only these properties. Repeatable."
+        ),
+        click.option(
+            "--dtype", "dtypes", multiple=True, metavar="NAME",
+            help="Only cells with arrays of these dtypes: float32, ... Repeatable.",
+        ),
+        click.option(
+            "--region", "regions", multiple=True, metavar="NAME",
+            help="Only these regions of the input space: ordinary, zero, ... Repeatable.",
+        ),
+    )  # fmt: skip
+
+    def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def collected(
+            *, properties: tuple[str, ...], dtypes: tuple[str, ...], regions: tuple[str, ...], **others: Any
+        ) -> Any:
+            from lossproof.conformance import selection as names
+
+            selection = names.Selection(
+                properties=names.known_properties(properties),
+                dtypes=names.known_dtypes(dtypes),
+                regions=names.known_regions(regions),
+            )
+            return command(selection=selection, **others)
+
+        wrapped: Callable[..., Any] = collected
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return with_options
+
+
+def none_selected(plan: Plan) -> click.UsageError:
+    """The error of a selection that matches no cell."""
+    return click.UsageError(f"no cell matches {plan.selection}; leave out or change one of them")
+
+
 def find_targets(
     names: Sequence[str], progress: Progress | None = None
 ) -> tuple[list[Target], dict[str, TargetUnavailable]]:
@@ -91,8 +135,8 @@ def find_targets(
         found = installed()
         if not found:
             raise click.UsageError(
-                "no framework is installed here; get them with: pip install 'lossproof[frameworks]', "
-                "or name a target: --target PATH"
+                "no framework is installed here; lossproof targets says how to get each, or name the Python of "
+                "another environment: --target PATH"
             )
         return found, {}
     tell = None if progress is None else lambda text, words: progress(text, 0, 0, words)
@@ -117,19 +161,8 @@ def known_apis(globs: Sequence[str]) -> tuple[str, ...]:
     names = [s.api for s in load_specs()]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
-            raise click.UsageError(f"no spec of an API called {glob!r}; {nearest(glob, names)}")
+            raise click.UsageError(unknown_api(glob, names))
     return tuple(globs)
-
-
-def known_properties(names: Sequence[str]) -> tuple[str, ...]:
-    """The names; exit 2 with the nearest ones for an unknown property."""
-    if names:
-        from lossproof.conformance.properties import properties
-
-        for name in names:
-            if name not in properties():
-                raise click.UsageError(f"there is no property {name!r}; {nearest(name, list(properties()))}")
-    return tuple(names)
 
 
 @contextmanager
@@ -147,24 +180,14 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TaskID as Id
+    from rich.live import Live
 
-    columns = (
-        TextColumn("{task.fields[target]}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.description}", style="dim"),
-    )  # fmt: skip
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    tasks: dict[str, Id] = {}
+    from lossproof.conformance.progress import Board
+    from lossproof.reports.console import new_console
 
-    def progress(target: str, done: int, total: int, doing: str) -> None:
-        if target not in tasks:
-            tasks[target] = bar.add_task("", target=target, total=None)
-        bar.update(tasks[target], completed=done, total=total or None, description=doing[:60])
-
-    with bar:
-        yield progress
+    board = Board()
+    with Live(board, console=new_console(stderr=True), transient=True):
+        yield board.tell
 
 
 def write(

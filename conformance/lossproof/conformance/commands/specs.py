@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--specs",
     "folder",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     default=None,
     metavar="PATH",
     help="With --record: the file or folder to record in.  [default: the packaged specs of a checkout]",
@@ -51,10 +51,11 @@ def command(validate: Path | None, target: str | None, folder: Path | None, as_j
         raise click.UsageError("--validate and --record do different things; give one of them")
     if folder is not None and target is None:
         raise click.UsageError("--specs says where --record writes; to look at a folder use --validate")
+    for path in (validate, folder):
+        if path is not None and not path.exists():
+            raise click.UsageError(f"{path}: no such file or folder")
     if target is not None:
         return _record(target, folder, as_json)
-    if validate is not None and not validate.exists():
-        raise click.UsageError(f"{validate}: no such file or folder")
     specs = load_specs(validate)
     rows = [
         {
@@ -84,10 +85,17 @@ def _record(text: str, folder: Path | None, as_json: bool) -> int:
     from lossproof.specs.digests import spec_files
 
     files = spec_files(folder)  # first: no environment is built for what cannot be written
+    done, why = [], ""
     try:
-        done = [item for found in parse(text) for item in record_target(found, folder, files)]
-    except (WorkerError, TargetUnavailable) as error:
-        click.echo(f"lossproof: {text} could not be asked: {error}", err=True)
+        for target in parse(text):
+            try:
+                done += record_target(target, folder, files)
+            except WorkerError as error:
+                why = target.not_started(error)
+    except TargetUnavailable as error:
+        why = str(error)
+    if why:
+        click.echo(f"lossproof: {text} could not be asked: {why}", err=True)
         return BROKEN
     if as_json:
         click.echo(json.dumps([asdict(item) for item in done], indent=1))

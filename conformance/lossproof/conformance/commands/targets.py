@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lossproof.conformance.cli import nearest
+from lossproof.conformance.suggestions import nearest
 
 if TYPE_CHECKING:
     from lossproof.conformance.environments import Environment
 
 
 @click.command("targets")
-@click.option("--remove", multiple=True, metavar="TARGET", help="Remove a built environment, or 'all'.")
+@click.option(
+    "--remove", multiple=True, metavar="TARGET", help="Remove a built environment, or 'all'. Repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(remove: tuple[str, ...], as_json: bool) -> None:
     """List what can be judged: frameworks installed here, environments built, releases catalogued.

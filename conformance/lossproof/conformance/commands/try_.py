@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lossproof.conformance.commands.judging import Asked, judging, judging_options, known_properties, write
+from lossproof.conformance.commands.judging import (
+    Asked,
+    judging,
+    judging_options,
+    none_selected,
+    selecting_options,
+    write,
+)
+from lossproof.conformance.commands.options import OneOf, Seconds
 
 if TYPE_CHECKING:
     from lossproof.conformance.own_code import Arrays
+    from lossproof.conformance.selection import Selection
 
 SECONDS = 10.0
 
@@ -27,7 +36,7 @@ SECONDS = 10.0
 )
 @click.option(
     "--arrays",
-    type=click.Choice(["auto", "framework", "numpy"]),
+    type=OneOf("auto", "framework", "numpy"),
     default="auto",
     show_default=True,
     help="What it is given; auto: NumPy arrays if it imports NumPy and not the framework, or there is none.",
@@ -36,12 +45,10 @@ SECONDS = 10.0
     "--edition", default=None, metavar="SLUG",
     help="What the documentation said.  [default: of the installed version, else the newest]",
 )  # fmt: skip
-@click.option(
-    "--property", "properties", multiple=True, metavar="NAME", help="Only these properties. Repeatable."
-)
+@selecting_options()
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1),
+    type=Seconds(0.1),
     default=SECONDS,
     show_default=True,
     help="Seconds after which a call counts as a hang.",
@@ -49,6 +56,7 @@ SECONDS = 10.0
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
+    metavar="DIR",
     default=Path("lossproof-try"),
     show_default=True,
     help="Run folder.",
@@ -60,7 +68,7 @@ def command(
     python: Path | None,
     arrays: Arrays,
     edition: str | None,
-    properties: tuple[str, ...],
+    selection: Selection,
     timeout: float,
     out: Path,
     asked: Asked,
@@ -76,10 +84,17 @@ def command(
     from lossproof.conformance.run import Plan
 
     chosen = place(parse_code(code), api, python=python, arrays=arrays, edition=edition)
-    plan = Plan((chosen.spec.api,), known_properties(properties), asked.examples, asked.seed)
+    plan = Plan(
+        (chosen.spec.api,), selection.properties, asked.examples, asked.seed,
+        dtypes=selection.dtypes, regions=selection.regions,
+    )  # fmt: skip
     reports.check_out(out)
+    if chosen.note:
+        click.echo(f"lossproof: {chosen.note}", err=True)
     with judging(quiet=asked.as_json) as progress:
         result, given = judge_own(chosen, plan, progress, timeout)
+    if not result.rows and not any(target.failed for target in result.targets):
+        raise none_selected(plan)
     own = described(chosen, given)
     path = write(out, result, plan, "try", {"own": own})
     if given and not asked.as_json:

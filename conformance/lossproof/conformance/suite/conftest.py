@@ -6,26 +6,27 @@ witness (see test_ledger.py); new and changed fail; unsupported skips with its r
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lossproof.conformance.asker import Asker
 from lossproof.conformance.client import Worker
-from lossproof.conformance.properties import properties
+from lossproof.conformance.properties import cells, properties
 from lossproof.conformance.run import facts
+from lossproof.conformance.scratch import Scratch
+from lossproof.conformance.selection import Selection, known_dtypes, known_regions
 from lossproof.conformance.session import Session
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Conclude, settle
 from lossproof.conformance.suite.options import pytest_addoption
+from lossproof.conformance.targets import UsageError
 from lossproof.specs.models import KnownFinding
 
 __all__ = ["pytest_addoption"]
 
 SESSIONS = pytest.StashKey[dict[str, tuple[Worker, Session]]]()
-LOGS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+LOGS = pytest.StashKey[Scratch]()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -33,7 +34,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for worker, _ in config.stash.get(SESSIONS, {}).values():
         worker.close()
     if LOGS in config.stash:
-        config.stash[LOGS].cleanup()
+        config.stash[LOGS].close()
 
 
 def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
@@ -42,19 +43,30 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
         from lossproof.conformance.commands.judging import find_targets
         from lossproof.specs import load_ledger, load_specs
 
-        config.stash[LOGS] = tempfile.TemporaryDirectory(prefix="lossproof-log-")
+        config.stash[LOGS] = Scratch("log")
         config.stash[SESSIONS] = {}
         specs, ledger = load_specs(), load_ledger().findings
         for target in find_targets(config.getoption("--target"))[0]:
-            worker = Worker.start(
-                target, Path(config.stash[LOGS].name) / f"{len(config.stash[SESSIONS])}.log"
-            )
+            log = config.stash[LOGS].path / f"{len(config.stash[SESSIONS])}.log"
+            worker = Worker.start(target, log)
             asker = Asker(worker, config.getoption("--run-seed"), config.getoption("--examples"))
             config.stash[SESSIONS][target.name] = (
                 worker,
                 Session(facts(target, worker.info), asker, specs, ledger),
             )
     return config.stash[SESSIONS]
+
+
+def selection(config: pytest.Config) -> Selection:
+    """What the options narrow the suite to."""
+    try:
+        return Selection(
+            tuple(config.getoption("--api")),
+            dtypes=known_dtypes(config.getoption("--dtype")),
+            regions=known_regions(config.getoption("--region")),
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -73,17 +85,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(config: pytest.Config, name: str) -> Iterator[object]:
-    from fnmatch import fnmatchcase
-
-    from lossproof.conformance.properties import cells
-
     assert name in properties()
-    globs = config.getoption("--api")
+    chosen = selection(config)
     for target, (_, session) in sessions(config).items():
         for subject in session.subjects:
-            if globs and not any(fnmatchcase(subject.api, g) for g in globs):
+            if not chosen.takes_api(subject.api):
                 continue
-            for key in cells(subject, [name]):
+            for key in filter(chosen.takes, cells(subject, [name])):
                 place = "-".join((target, subject.api, key.region, key.dtype, key.variant.slug))
                 yield pytest.param((target, subject, key), id=place)
 

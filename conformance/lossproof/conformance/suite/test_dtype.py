@@ -1,4 +1,7 @@
-"""dtype: the result has the documented dtype, and mixed and integer inputs give what the documentation says."""
+"""dtype: the result has the documented dtype, and mixed and integer inputs give what the documentation says.
+
+Where it says nothing of integers, what comes back is recorded.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,19 @@ from lossproof.conformance.subject import Key, Subject, Variant
 from lossproof.conformance.suite.concluding import Cell, Conclude
 
 MIXED = (("float32", "float64"), ("float64", "float32"), ("float16", "float32"), ("bfloat16", "float32"))
-INTEGERS = ("int32", "int64")
+WITH_INTEGERS = (("int8", "float32"), ("float32", "int8"), ("uint8", "float32"), ("int8", "float64"))
+"""Integers whose products leave their own dtype unless they are promoted first, beside a float."""
+INTEGERS = ("int32", "int64", "int8", "uint8")
 
 
 def cells(subject: Subject) -> Iterator[Key]:
-    """Every floating dtype, pairs of them, and integers."""
+    """Every floating dtype, pairs of them, integers beside floats, and integers alone."""
     for dtype in FLOATS:
         if dtype in subject.semantics.dtypes:
             yield Key("dtype", "ordinary", dtype, subject.row_wise)
     if subject.spec.family == "contrastive" or subject.semantics.inputs == "unit_norm":
         return
-    for pair in MIXED:
+    for pair in (*MIXED, *WITH_INTEGERS):
         options = subject.row_wise.options
         yield Key("dtype", "ordinary", pair[0], Variant(options, dtypes=pair))
     for name in INTEGERS:

@@ -1,24 +1,34 @@
-"""error: bad input raises what the documentation says it raises."""
+"""error: bad input raises what the documentation says it raises.
+
+Of labels other than those that a page names, no page says what they give: what comes back is recorded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lossproof.conformance.asker import Asker
-from lossproof.conformance.cases import judge_case
-from lossproof.conformance.property import Outcome, Property
+from lossproof.conformance.property import Outcome, Property, by_aspect
+from lossproof.conformance.regions import possible
 from lossproof.conformance.subject import Key, Subject
 from lossproof.conformance.suite.concluding import Cell, Conclude
 
+LABELS = {"cosine_embedding": ("-5", "0", "0.5", "4"), "contrastive": ("-1", "2", "5")}
+"""Labels that the family's formula has no term for, on both sides of those that it has and between them."""
+
 
 def cells(subject: Subject) -> Iterator[Key]:
-    """Only the cases of the spec, which every property has besides its own cells."""
-    return iter(())
+    """Ordinary rows with one label each that the documentation does not name, besides the cases of the spec."""
+    if not possible("ordinary", subject, "float32"):
+        return
+    for label in LABELS.get(subject.spec.family, ()):
+        yield Key("error", "ordinary", "float32", replace(subject.row_wise, label=label))
 
 
 def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
-    """The case, by what it expects."""
-    return judge_case(subject, key, asker)
+    """What comes back, an exception or values: the documentation fixes neither."""
+    return by_aspect(subject, key, asker, "error")
 
 
 PROPERTY = Property("error", "error", "the documented error for bad input", cells, judge)

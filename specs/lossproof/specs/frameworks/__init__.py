@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
+from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossproof.specs import extensions
@@ -26,6 +28,7 @@ class Mode(_Frozen):
     setup: str = ""
     call: str
     gradient: str = ""
+    numpy: str = ""
 
 
 class Reproducer(_Frozen):
@@ -35,6 +38,8 @@ class Reproducer(_Frozen):
     seed: str
     array: str
     to_list: str
+    asks: tuple[str, ...] = ()
+    keras: str = ""
     modes: Mapping[str, Mode]
 
 
@@ -64,10 +69,12 @@ class FrameworkFacts(_Frozen):
 
     @property
     def got_with(self) -> str:
-        """The command that installs it."""
-        return (
-            f'pip install "lossproof[{self.extra}]"' if self.extra else f"pip install {self.distributions[0]}"
-        )
+        """The command that installs it beside lossproof.
+
+        It names the framework's own packages: no package index has lossproof, whose extras could be asked for.
+        """
+        wanted = _requirements(self.extra) or self.distributions[:1]
+        return f"python -m pip install {' '.join(shlex.quote(text) for text in wanted)}"
 
     def has(self, api: str) -> bool:
         """Whether an API's full name belongs to this framework."""
@@ -150,6 +157,22 @@ def load_catalogues() -> Mapping[str, Catalogue]:
     """Every package whose releases can be built, by name, in alphabetical order."""
     found = [Catalogue.model_validate(data) for data in _read(resources.files(__name__) / "catalogue")]
     return MappingProxyType({item.name: item for item in sorted(found, key=lambda item: item.name)})
+
+
+def _requirements(extra: str) -> tuple[str, ...]:
+    """The requirements that an extra of the installed lossproof adds on this machine, without their markers."""
+    try:
+        declared = [Requirement(text) for text in metadata.requires("lossproof") or ()]
+    except metadata.PackageNotFoundError:
+        return ()
+    added = [
+        item
+        for item in declared
+        if item.marker is not None
+        and item.marker.evaluate({"extra": extra})
+        and not item.marker.evaluate({"extra": ""})
+    ]
+    return tuple(f"{item.name}{item.specifier}" for item in added)
 
 
 def _read(folder: Traversable) -> list[object]:

@@ -32,7 +32,7 @@ class Stand:
     function: Callable[[Question, Arrays], Any]
     asked: list[Arrays] = field(default_factory=list)
 
-    def ask(self, question: Question, timeout: float | None = None) -> Answer:
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
         arrays = {n: a.numpy() for n, a in question.arrays.items()}
         self.asked.append(arrays)
         with np.errstate(all="ignore"):
@@ -105,10 +105,10 @@ def test_a_label_that_is_refused_is_recorded_and_no_divergence() -> None:
 
 def test_a_crash_on_another_label_is_no_behaviour() -> None:
     class Crashing(Stand):
-        def ask(self, question: Question, timeout: float | None = None) -> Answer:
+        def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
             labels = question.arrays["labels"].numpy()
             if np.isin(labels, (-1, 1)).all():
-                return super().ask(question, timeout)
+                return super().ask(question, timeout, first)
             return Answer("crash", note="signal 11")
 
     (key, *_) = keys(EMBEDDED, "error")

@@ -51,7 +51,7 @@ SECONDS = 10.0
     type=Seconds(0.1),
     default=SECONDS,
     show_default=True,
-    help="Seconds after which a call counts as a hang.",
+    help="Seconds that a call may take; a first call, which may compile, has 12 times as long.",
 )
 @click.option(
     "--out",

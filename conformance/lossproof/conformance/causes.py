@@ -16,8 +16,9 @@ import numpy as np
 from lossproof.conformance.asker import Reply
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.candidates import EPS, EXTREME, FLOORS, candidates
+from lossproof.conformance.effort import Budget, Stop, to_explain
 from lossproof.conformance.judge import LOW_PRECISION, explains
-from lossproof.conformance.matching import Mask, explained, holding
+from lossproof.conformance.matching import BY_ROW, Mask, explained, few_rows, holding, rows_of
 from lossproof.conformance.property import Failure, Outcome
 from lossproof.conformance.rivals import rivals, telling
 from lossproof.conformance.subject import Key, Subject
@@ -81,18 +82,33 @@ def severity(kind: str, key: Key) -> str:
     return "S2" if kind in quiet or key.region in SPECIAL else "S1"
 
 
-def explain(subject: Subject, key: Key, outcome: Outcome, ledger: Sequence[KnownFinding]) -> list[Explained]:
-    """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one."""
+def explain(
+    subject: Subject,
+    key: Key,
+    outcome: Outcome,
+    ledger: Sequence[KnownFinding],
+    budget: Budget | None = None,
+) -> list[Explained]:
+    """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one.
+
+    What the budget of the catalogue does not reach stays unexplained.
+    """
+    budget = budget or to_explain(Stop())
     left = [_Left(f, f.wrong.copy()) for f in outcome.failures]
     found: list[Explained] = []
     for finding in _applicable(subject, key, ledger):
         found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
-    found += _diagnose(subject, key, left)
+    found += _diagnose(subject, key, left, budget)
     found += _coarser(subject, key, left)
     for item in left:
         if item.mask.any():
             found.append(_unexplained(subject, key, item))
     return _merged(found)
+
+
+def unexplained(subject: Subject, key: Key, outcome: Outcome) -> list[Explained]:
+    """The failures of a cell as what they are, without a search for causes."""
+    return _merged([_unexplained(subject, key, _Left(f, f.wrong)) for f in outcome.failures if f.wrong.any()])
 
 
 @dataclass
@@ -193,15 +209,18 @@ WHOLE_CALL = {"compute_dtype", "score"}
 """What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
 
 
-def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
-    """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on."""
+def _diagnose(subject: Subject, key: Key, left: Sequence[_Left], budget: Budget) -> list[Explained]:
+    """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on.
+
+    A walk through the catalogue that finds nothing is the last one of the cell.
+    """
     found: list[Explained] = []
     open_ = [i for i in left if i.failure.reply.judged.expected is not None and not i.failure.says]
     for item in open_:
         while item.mask.any():
-            best = _best(subject, key, item)
+            best = _best(subject, key, item, budget)
             if best is None:
-                break
+                return found
             cause, parameters, predicate = best
             for other in open_:
                 if not other.mask.any():
@@ -254,15 +273,26 @@ def _signs(item: _Left) -> Any:
         return np.sign((values - near)[item.mask.ravel()])
 
 
-def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any], str] | None:
+def _best(
+    subject: Subject, key: Key, item: _Left, budget: Budget
+) -> tuple[Cause, dict[str, Any], str] | None:
     """The candidate, or else the predicate, that explains most of the rows left.
+
+    A rule that explains none of a few wrong rows is not tried on all.
 
     Among equals the one wins under which most of the other rows come out as observed too (two rules may agree on the
     wrong rows and differ on the right ones), and then the first.
     """
     best, most = None, (0, 0)
     whole, wrong = (int(item.mask.sum()), int(item.mask.size)), item.failure.wrong
+    few = few_rows(subject, item.failure, item.mask)
+    asked = rows_of(few or item.failure)
     for kind, parameters in candidates(subject, key, item.failure):
+        if not budget.spend(asked):
+            break
+        glance = few is not None and set(parameters) <= BY_ROW
+        if glance and not (few.wrong & explained(subject, few, parameters)).any():
+            continue
         match = explained(subject, item.failure, parameters)
         rows = (int((item.mask & match).sum()), int(match.sum()))
         if WHOLE_CALL & set(parameters) and 2 * int((wrong & match).sum()) < int(wrong.sum()):

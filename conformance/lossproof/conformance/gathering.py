@@ -53,7 +53,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         severity=min(i.cause.severity for _, i in group),
         status=session.status(judgement.subject, cause),
         behaves_as=json.loads(cause.behaves_as),
-        reason=known.reason if known else "",
+        reason=known.reason if known else shown.fault,
         upstream=(known.upstream or "") if known else "",
         citation=judgement.row.citation,
         witness=shown.question,
@@ -66,6 +66,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         regions=tuple(sorted({k.region for k in keys} - {"-"})),
         dtypes=tuple(sorted({k.dtype for k in keys} - {"-"})),
         statements=tuple(s for s in statements if s),
+        cut_short=session.stop.cut,
     )
 
 

@@ -143,6 +143,11 @@ class Subject:
             return self.semantics.reduction
         return option.means[_shown(reduction)]
 
+    def reduces_not(self, options: Mapping[str, Any]) -> bool:
+        """Whether each row has a value of its own under these options."""
+        option = self.option("reduction")
+        return self.meaning(options.get(option.name, option.default) if option else None) == "none"
+
     def eps(self, options: Mapping[str, Any] | None = None) -> float | None:
         """The eps that the documentation fixes for these options; None where there is none."""
         option = self.option("eps")

@@ -18,8 +18,17 @@ from lossproof.conformance.batches import Batch
 from lossproof.conformance.candidates import EPS, EXTREME, FLOORS, candidates
 from lossproof.conformance.effort import Budget, Stop, to_explain
 from lossproof.conformance.judge import LOW_PRECISION, explains
-from lossproof.conformance.matching import BY_ROW, Mask, explained, few_rows, holding, rows_of
+from lossproof.conformance.matching import (
+    BY_ROW,
+    Mask,
+    explained,
+    few_rows,
+    holding,
+    on_ordinary_input,
+    rows_of,
+)
 from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.relations import Apart
 from lossproof.conformance.rivals import rivals, telling
 from lossproof.conformance.subject import Key, Subject
 from lossproof.specs import covers
@@ -103,12 +112,13 @@ def explain(
     for item in left:
         if item.mask.any():
             found.append(_unexplained(subject, key, item))
-    return _merged(found)
+    return _merged(subject, found)
 
 
 def unexplained(subject: Subject, key: Key, outcome: Outcome) -> list[Explained]:
     """The failures of a cell as what they are, without a search for causes."""
-    return _merged([_unexplained(subject, key, _Left(f, f.wrong)) for f in outcome.failures if f.wrong.any()])
+    left = [_Left(f, f.wrong) for f in outcome.failures if f.wrong.any()]
+    return _merged(subject, [_unexplained(subject, key, item) for item in left])
 
 
 @dataclass
@@ -132,15 +142,25 @@ def _take(left: Sequence[_Left], cause: Cause, matching: Any) -> list[Explained]
     return taken
 
 
-def _merged(found: list[Explained]) -> list[Explained]:
+def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
     merged: dict[tuple[str, str, str], Explained] = {}
-    for item in found:
+    for item in (_tempered(subject, each) for each in found):
         name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
         if name in merged:
             first = merged[name]
+            if first.cause.severity > item.cause.severity:  # shown on the input where it matters most
+                first, item = item, first
             item = Explained(first.cause, first.rows + item.rows, first.failure, first.mask)
         merged[name] = item
     return list(merged.values())
+
+
+def _tempered(subject: Subject, item: Explained) -> Explained:
+    """The severity of what is wrong on no ordinary input, whatever its region, is not S1."""
+    cause = item.cause
+    if cause.known or cause.severity != "S1" or on_ordinary_input(subject, item.failure, item.mask):
+        return item
+    return replace(item, cause=replace(cause, severity="S2"))
 
 
 # --- the ledger ---
@@ -290,8 +310,7 @@ def _best(
     for kind, parameters in candidates(subject, key, item.failure):
         if not budget.spend(asked):
             break
-        glance = few is not None and set(parameters) <= BY_ROW
-        if glance and not (few.wrong & explained(subject, few, parameters)).any():
+        if few and set(parameters) <= BY_ROW and not (few.wrong & explained(subject, few, parameters)).any():
             continue
         match = explained(subject, item.failure, parameters)
         rows = (int((item.mask & match).sum()), int(match.sum()))
@@ -349,7 +368,7 @@ def settled(
         both = replace(named[0], words=f"behaves as with {words}", slug=named[0].slug[:60] + "-among-others")
         return replace(item, cause=both)
 
-    return _merged([told(item) for item in found])
+    return _merged(subject, [told(item) for item in found])
 
 
 def _of_gradient(subject: Subject, key: Key, item: Explained) -> Explained:
@@ -383,7 +402,8 @@ def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
     valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
     place = key.variant.case or (name if valueless else f"{key.property}-{name}")
     behaves = {"cases": [key.variant.case]} if key.variant.case else {}
-    words = failure.says or f"{key.property} beyond its bound ({key.region})"
+    told = failure.told if isinstance(failure, Apart) else ""
+    words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
     slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else what[:24])
     cause = Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), words, slug=slug)
     return Explained(cause, int(item.mask.sum()), failure, item.mask)

@@ -63,8 +63,8 @@ class Budget:
 
 
 def to_explain(stop: Stop) -> Budget:
-    """What the catalogue may cost in one cell: about two walks through it, on a few rows each."""
-    return Budget(160, 4096, stop)
+    """What the catalogue may cost in one cell: a walk and a half through it, on a few rows each."""
+    return Budget(112, 4096, stop)
 
 
 def to_reduce(calls: int, stop: Stop) -> Budget:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof import oracle
 from lossproof.conformance import conditions
 from lossproof.conformance.expectation import Silent, expect
-from lossproof.conformance.judge import explains
+from lossproof.conformance.judge import explains, reach
 from lossproof.conformance.property import Failure
 from lossproof.conformance.subject import Subject
 
@@ -52,6 +53,33 @@ def holding(subject: Subject, failure: Failure, predicate: str) -> Mask:
     if mask.size == failure.wrong.size:
         return mask.reshape(failure.wrong.shape)
     return np.full_like(failure.wrong, bool(mask.any()))  # a reduced value: one such input is enough
+
+
+def on_ordinary_input(subject: Subject, failure: Failure, mask: Mask) -> bool:
+    """Whether one of these wrong values comes of inputs of ordinary size; of a reduced value, all of its inputs."""
+    batch = failure.reply.batch
+    try:
+        ordinary = conditions.ordinary(subject, batch.arrays, batch.options)
+    except (ValueError, IndexError, TypeError):  # inputs that no formula takes: their size is not the point
+        return True
+    if batch.wrt:
+        ordinary = conditions.of_elements(ordinary, subject, batch, mask.shape)
+    if ordinary.size != mask.size:
+        return bool(ordinary.all())
+    return bool((mask & ordinary.reshape(mask.shape)).any())
+
+
+def no_farther(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> bool:
+    """Whether arithmetic of fewer bits might have left every value where it is."""
+    batch, judged = failure.reply.batch, failure.reply.judged
+    try:
+        other = expect(subject, batch.arrays, batch.options, parameters, judged.wrt)
+    except (Silent, ValueError):
+        return False
+    if judged.observed is None or judged.size_differs:
+        return False
+    values = judged.observed.reshape(other.shape)
+    return bool(np.all(oracle.within(values, other.value, reach(other), other.compute)))
 
 
 def accounts_for(subject: Subject, failure: Failure, behaves: Mapping[str, Any]) -> bool:

@@ -30,7 +30,7 @@ from lossproof.specs import edition_for
 from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
 
-CELL_CALLS = 8
+CELL_CALLS = 6
 FINDING_CALLS = 120
 log = logging.getLogger("lossproof")
 

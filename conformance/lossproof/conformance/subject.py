@@ -160,6 +160,11 @@ class Subject:
         """Whether the documentation says nothing on the cell's property or region."""
         return key.property in self.edition.silent or key.region in self.edition.silent
 
+    @property
+    def states_values(self) -> bool:
+        """Whether the documentation says which value comes; else the semantic parameters are an assumption."""
+        return "value" not in self.edition.silent
+
     def compute_dtype(self, *inputs: str) -> str:
         """The dtype in which the documentation lets the API compute for inputs of these dtypes."""
         fixed = self.semantics.compute_dtype

@@ -48,5 +48,6 @@ FINDING_FIELDS: Final = (
     "slug", "title", "target", "framework", "version", "apis", "kind", "severity", "status", "behaves_as",
     "reason", "upstream", "citation", "witness", "expected", "observed", "error_ulp", "error_over_bound",
     "cells", "properties", "regions", "dtypes", "statements", "reproducer",
+    "cut_short",
 )  # fmt: skip
 """The fields of a finding in findings.json, in order."""

@@ -130,6 +130,11 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
         click.echo(f"lossproof: {target['name']} could not be judged: {target['failed']}", err=True)
     if failed:
         return None
+    for target in (t for run in runs for t in run.run["targets"] if t.get("cut_short")):
+        click.echo(
+            f"lossproof: the run of {target['name']} was cut short, so differences may be its own; run it again",
+            err=True,
+        )
     for name, words in (("seed", "seed"), ("examples", "number of batches"), ("specs_digest", "specs")):
         if runs[0].run[name] != runs[1].run[name]:
             raise click.UsageError(

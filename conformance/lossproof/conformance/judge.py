@@ -231,9 +231,14 @@ def _reaches(judged: Judged, name: str) -> bool:
 
 
 def ulps(judged: Judged) -> NDArray[np.float64]:
-    """Distance of each value from the exact one, in ulp of the computing dtype (near 0 in units of u)."""
+    """Distance of each value from the exact one, in ulp of the computing dtype (near 0 in units of u).
+
+    inf for answers that are no floating-point numbers.
+    """
     assert judged.expected is not None
     assert judged.observed is not None
+    if str(judged.observed.dtype) not in FORMATS:
+        return np.full(judged.expected.shape, np.inf)
     values = judged.observed.reshape(judged.expected.shape)
     return np.asarray(oracle.ulp_error(values, judged.expected.value, judged.expected.compute))
 

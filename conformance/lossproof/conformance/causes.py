@@ -16,9 +16,19 @@ import numpy as np
 from lossproof.conformance.asker import Reply
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.candidates import EPS, EXTREME, FLOORS, candidates
+from lossproof.conformance.effort import Budget, Stop, to_explain
 from lossproof.conformance.judge import LOW_PRECISION, explains
-from lossproof.conformance.matching import Mask, explained, holding
+from lossproof.conformance.matching import (
+    BY_ROW,
+    Mask,
+    explained,
+    few_rows,
+    holding,
+    on_ordinary_input,
+    rows_of,
+)
 from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.relations import Apart
 from lossproof.conformance.rivals import rivals, telling
 from lossproof.conformance.subject import Key, Subject
 from lossproof.specs import covers
@@ -81,18 +91,34 @@ def severity(kind: str, key: Key) -> str:
     return "S2" if kind in quiet or key.region in SPECIAL else "S1"
 
 
-def explain(subject: Subject, key: Key, outcome: Outcome, ledger: Sequence[KnownFinding]) -> list[Explained]:
-    """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one."""
+def explain(
+    subject: Subject,
+    key: Key,
+    outcome: Outcome,
+    ledger: Sequence[KnownFinding],
+    budget: Budget | None = None,
+) -> list[Explained]:
+    """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one.
+
+    What the budget of the catalogue does not reach stays unexplained.
+    """
+    budget = budget or to_explain(Stop())
     left = [_Left(f, f.wrong.copy()) for f in outcome.failures]
     found: list[Explained] = []
     for finding in _applicable(subject, key, ledger):
         found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
-    found += _diagnose(subject, key, left)
+    found += _diagnose(subject, key, left, budget)
     found += _coarser(subject, key, left)
     for item in left:
         if item.mask.any():
             found.append(_unexplained(subject, key, item))
-    return _merged(found)
+    return _merged(subject, found)
+
+
+def unexplained(subject: Subject, key: Key, outcome: Outcome) -> list[Explained]:
+    """The failures of a cell as what they are, without a search for causes."""
+    left = [_Left(f, f.wrong) for f in outcome.failures if f.wrong.any()]
+    return _merged(subject, [_unexplained(subject, key, item) for item in left])
 
 
 @dataclass
@@ -116,15 +142,25 @@ def _take(left: Sequence[_Left], cause: Cause, matching: Any) -> list[Explained]
     return taken
 
 
-def _merged(found: list[Explained]) -> list[Explained]:
+def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
     merged: dict[tuple[str, str, str], Explained] = {}
-    for item in found:
+    for item in (_tempered(subject, each) for each in found):
         name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
         if name in merged:
             first = merged[name]
+            if first.cause.severity > item.cause.severity:  # shown on the input where it matters most
+                first, item = item, first
             item = Explained(first.cause, first.rows + item.rows, first.failure, first.mask)
         merged[name] = item
     return list(merged.values())
+
+
+def _tempered(subject: Subject, item: Explained) -> Explained:
+    """The severity of what is wrong on no ordinary input, whatever its region, is not S1."""
+    cause = item.cause
+    if cause.known or cause.severity != "S1" or on_ordinary_input(subject, item.failure, item.mask):
+        return item
+    return replace(item, cause=replace(cause, severity="S2"))
 
 
 # --- the ledger ---
@@ -193,15 +229,18 @@ WHOLE_CALL = {"compute_dtype", "score"}
 """What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
 
 
-def _diagnose(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
-    """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on."""
+def _diagnose(subject: Subject, key: Key, left: Sequence[_Left], budget: Budget) -> list[Explained]:
+    """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on.
+
+    A walk through the catalogue that finds nothing is the last one of the cell.
+    """
     found: list[Explained] = []
     open_ = [i for i in left if i.failure.reply.judged.expected is not None and not i.failure.says]
     for item in open_:
         while item.mask.any():
-            best = _best(subject, key, item)
+            best = _best(subject, key, item, budget)
             if best is None:
-                break
+                return found
             cause, parameters, predicate = best
             for other in open_:
                 if not other.mask.any():
@@ -254,15 +293,25 @@ def _signs(item: _Left) -> Any:
         return np.sign((values - near)[item.mask.ravel()])
 
 
-def _best(subject: Subject, key: Key, item: _Left) -> tuple[Cause, dict[str, Any], str] | None:
+def _best(
+    subject: Subject, key: Key, item: _Left, budget: Budget
+) -> tuple[Cause, dict[str, Any], str] | None:
     """The candidate, or else the predicate, that explains most of the rows left.
+
+    A rule that explains none of a few wrong rows is not tried on all.
 
     Among equals the one wins under which most of the other rows come out as observed too (two rules may agree on the
     wrong rows and differ on the right ones), and then the first.
     """
     best, most = None, (0, 0)
     whole, wrong = (int(item.mask.sum()), int(item.mask.size)), item.failure.wrong
+    few = few_rows(subject, item.failure, item.mask)
+    asked = rows_of(few or item.failure)
     for kind, parameters in candidates(subject, key, item.failure):
+        if not budget.spend(asked):
+            break
+        if few and set(parameters) <= BY_ROW and not (few.wrong & explained(subject, few, parameters)).any():
+            continue
         match = explained(subject, item.failure, parameters)
         rows = (int((item.mask & match).sum()), int(match.sum()))
         if WHOLE_CALL & set(parameters) and 2 * int((wrong & match).sum()) < int(wrong.sum()):
@@ -319,7 +368,7 @@ def settled(
         both = replace(named[0], words=f"behaves as with {words}", slug=named[0].slug[:60] + "-among-others")
         return replace(item, cause=both)
 
-    return _merged([told(item) for item in found])
+    return _merged(subject, [told(item) for item in found])
 
 
 def _of_gradient(subject: Subject, key: Key, item: Explained) -> Explained:
@@ -353,7 +402,8 @@ def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
     valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
     place = key.variant.case or (name if valueless else f"{key.property}-{name}")
     behaves = {"cases": [key.variant.case]} if key.variant.case else {}
-    words = failure.says or f"{key.property} beyond its bound ({key.region})"
+    told = failure.told if isinstance(failure, Apart) else ""
+    words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
     slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else what[:24])
     cause = Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), words, slug=slug)
     return Explained(cause, int(item.mask.sum()), failure, item.mask)

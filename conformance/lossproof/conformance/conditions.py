@@ -78,6 +78,24 @@ def holds(
     return judged[name]
 
 
+ORDINARY = 32
+"""Norms and distances from 2^-32 to 2^32 are ordinary input; so is a distance of 0."""
+
+
+def ordinary(subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]) -> Mask:
+    """For each value of an elementwise result, whether the inputs it comes from are of ordinary size."""
+    by_role = {a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays}
+    if "distances" in by_role:
+        size = np.abs(by_role["distances"].astype(np.float64))
+        return np.asarray((size == 0) | ((size >= 2.0**-ORDINARY) & (size <= 2.0**ORDINARY)))
+    if not {"x", "y"} <= set(by_role):
+        return np.asarray(True)
+    axis = axis_of(subject, options)
+    squares = (log2_squared_norms(a, axis) for a in _of_one_rank(by_role["x"], by_role["y"]))
+    q, r = ((s >= -2 * ORDINARY) & (s <= 2 * ORDINARY) for s in squares)
+    return np.asarray(q & r)
+
+
 def _of_one_rank(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both with the rank of their common shape, in which the axis counts: a vector against a matrix is a row."""
     rank = max(x.ndim, y.ndim)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from lossproof.conformance.causes import Explained
-from lossproof.conformance.results import ClaimRow, Finding, Row, Verdict
+from lossproof.conformance.results import ClaimRow, Finding, Row, Status, Verdict
 from lossproof.conformance.selection import could_show
 from lossproof.conformance.session import FINDING_CALLS, Judgement, Session, Standing
 from lossproof.conformance.subject import Key, Subject, selects
@@ -53,7 +54,9 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
     facts = session.facts
     return Finding(
         slug=slug,
-        title=known.title if known else _title(judgement, item),
+        title=_known_title(known, session.status(judgement.subject, cause))
+        if known
+        else _title(judgement, item),
         target=facts.target,
         framework=facts.framework,
         version=facts.version,
@@ -62,7 +65,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         severity=min(i.cause.severity for _, i in group),
         status=session.status(judgement.subject, cause),
         behaves_as=json.loads(cause.behaves_as),
-        reason=known.reason if known else "",
+        reason=known.reason if known else shown.fault,
         upstream=(known.upstream or "") if known else "",
         citation=judgement.row.citation,
         witness=shown.question,
@@ -75,6 +78,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         regions=tuple(sorted({k.region for k in keys} - {"-"})),
         dtypes=tuple(sorted({k.dtype for k in keys} - {"-"})),
         statements=tuple(s for s in statements if s),
+        cut_short=session.stop.cut,
     )
 
 
@@ -83,7 +87,15 @@ def _title(judgement: Judgement, item: Explained) -> str:
     name = judgement.subject.api.rsplit(".", 1)[-1]
     if case is not None:
         return f"{name}: {item.cause.words} ({case.says.rstrip('.')})"
-    return f"{name}: {item.cause.words}"
+    error = judgement.outcome.error
+    if item.cause.kind != "accuracy" or error is None or not math.isfinite(error):
+        return f"{name}: {item.cause.words}"
+    return f"{name}: {item.cause.words}, {error:.3g} ulp off"
+
+
+def _known_title(known: KnownFinding, status: Status) -> str:
+    """The ledger's title; where the witness answers otherwise now, its words may not be those of this answer."""
+    return f"{known.title} (as pinned; the answer is another now)" if status == "changed" else known.title
 
 
 def _plainness(key: Key, item: Explained) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -21,9 +21,24 @@ PROVES_NOTHING = 0.25
 WIDER = 64.0
 """A rule whose bound is more than so many times the documented one's must tell its value from the documented one."""
 LOW_PRECISION = ("float16", "bfloat16")
+OF_ONE_NUMERATOR = {
+    "score",
+    "norm_rule",
+    "eps",
+    "eps_dtype",
+    "zero",
+    "gradient_factor",
+    "gradient_of",
+    "clamp",
+}
+"""Parameters under which a value is the same sum of products, divided by something else."""
+CLEARLY = 2.0
+"""A value that is so many times its bound off is no borderline case."""
+SPARE = 8.0
+"""How much wider than that the room is in which another formula's value is looked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """One answer against the documentation. Arrays have one entry for each value of the documented result.
 
@@ -44,6 +59,8 @@ class Judged:
     flush: bool = True
     wrt: str = ""
     """the array that the answer is the gradient for; "": it is the value"""
+    tried: dict[tuple[str, bytes], Mask] = field(default_factory=dict, repr=False)
+    """other parameters that were tried on the answer, which cells share, with the values that they explain"""
 
     @property
     def refused(self) -> bool:
@@ -214,9 +231,14 @@ def _reaches(judged: Judged, name: str) -> bool:
 
 
 def ulps(judged: Judged) -> NDArray[np.float64]:
-    """Distance of each value from the exact one, in ulp of the computing dtype (near 0 in units of u)."""
+    """Distance of each value from the exact one, in ulp of the computing dtype (near 0 in units of u).
+
+    inf for answers that are no floating-point numbers.
+    """
     assert judged.expected is not None
     assert judged.observed is not None
+    if str(judged.observed.dtype) not in FORMATS:
+        return np.full(judged.expected.shape, np.inf)
     values = judged.observed.reshape(judged.expected.shape)
     return np.asarray(oracle.ulp_error(values, judged.expected.value, judged.expected.compute))
 
@@ -227,8 +249,28 @@ def explains(
     options: Mapping[str, Any],
     judged: Judged,
     parameters: Mapping[str, Any],
+    wanted: Mask | None = None,
 ) -> Mask:
-    """Which of the documented result's values come out as observed under other semantic parameters."""
+    """Which of the documented result's values come out as observed under other semantic parameters.
+
+    Where all of the values that are `wanted` are far from the other formula's, none is told: that costs little.
+    """
+    name = repr(sorted(parameters.items())), b"" if wanted is None else wanted.tobytes()
+    if name not in judged.tried:
+        mask = _explains(subject, arrays, options, judged, parameters, wanted)
+        mask.flags.writeable = False
+        judged.tried[name] = mask
+    return judged.tried[name]
+
+
+def _explains(
+    subject: Subject,
+    arrays: Mapping[str, NDArray[Any]],
+    options: Mapping[str, Any],
+    judged: Judged,
+    parameters: Mapping[str, Any],
+    wanted: Mask | None,
+) -> Mask:
     if judged.observed is None:
         return np.zeros_like(judged.wrong)
     observed = judged.observed
@@ -239,6 +281,8 @@ def explains(
     if int(np.prod(other.shape, dtype=np.int64)) != observed.size or str(observed.dtype) not in FORMATS:
         return np.zeros_like(judged.wrong)
     values = observed.reshape(other.shape)
+    if wanted is not None and set(parameters) <= OF_ONE_NUMERATOR and _far_off(judged, other, values, wanted):
+        return np.zeros_like(judged.wrong)
     value = other.value
     bound = reach(other, judged.flush)
     # 0/0 of a rule or a divisor is NaN; along another axis a NaN says nothing, whatever vectors are zero there
@@ -249,6 +293,49 @@ def explains(
     if right.size != judged.wrong.size:
         return np.full_like(judged.wrong, bool(right.all()))
     return np.asarray(right.reshape(judged.wrong.shape))
+
+
+def _far_off(judged: Judged, other: Expected, values: NDArray[Any], wanted: Mask) -> bool:
+    """Whether all these values are so far from the other formula's that its bound, which is costly, need not be known.
+
+    With the same sum of products over another denominator, bound and value grow alike: the other bound is about the
+    documented one times |answer| / |documented value|, if the answer is the other value.
+    """
+    own = judged.expected
+    if own is None or (own.shape, own.compute, own.cast) != (other.shape, other.compute, other.cast):
+        return False
+    if wanted.shape != other.shape or not wanted.any():
+        return False
+    wanted = _clearest(judged, wanted, own.axis)
+    wide = np.abs(values.astype(np.float64))
+    bound, size = reach(own, judged.flush), np.abs(np.asarray(own.value.lower))
+    if own.axis is not None:  # the elements of a row's gradient are rounded as its largest is
+        bound, size, wide = (
+            np.broadcast_to(np.max(a, axis=own.axis, keepdims=True, initial=0.0), a.shape)
+            for a in (bound, size, wide)
+        )
+    unit = FORMATS[own.compute].unit
+    with np.errstate(all="ignore"):
+        room = SPARE * (bound * np.maximum(1.0, wide / size) + unit * np.maximum(1.0, wide))
+    undefined = np.asarray(other.value.undefined)
+    open_ = np.isinf(values.astype(np.float64)) | (~np.isnan(wide) & ~np.isfinite(room)) | undefined
+    if (wanted & open_).any():
+        return False
+    near = wanted & oracle.within(values, other.value, room, other.compute)
+    if near.any():  # where the other formula gives the documented value, its bound is the documented one
+        clearly = near & (judged.ratio > CLEARLY)
+        documented = np.asarray(own.value.lower)
+        near &= ~(clearly & oracle.within(documented, other.value, reach(own, judged.flush) / 8))
+    return not near.any()
+
+
+def _clearest(judged: Judged, wanted: Mask, axis: int | None) -> Mask:
+    """Of wrong values those that are clearly so; of a gradient's row the element that is farthest off."""
+    ratio = np.where(wanted, np.nan_to_num(judged.ratio, nan=np.inf), -np.inf)
+    if axis is not None:
+        wanted = wanted & (ratio == np.max(ratio, axis=axis, keepdims=True))
+    clear = wanted & (ratio > CLEARLY)
+    return clear if clear.any() else wanted
 
 
 def _accepts_all(judged: Judged, other: Expected, bound: NDArray[np.float64]) -> Mask:

@@ -19,8 +19,9 @@ from lossproof.conformance.own_asker import OwnAsker
 from lossproof.conformance.own_fit import Takes
 from lossproof.conformance.probes import matches
 from lossproof.conformance.property import Outcome
+from lossproof.conformance.reducing import PROPERTY_WORDS, SAME
 from lossproof.conformance.results import Finding
-from lossproof.conformance.session import PROPERTY_WORDS, SAME, Session, Standing
+from lossproof.conformance.session import Session, Standing
 from lossproof.conformance.spelling import seen, spelled
 from lossproof.conformance.subject import Facts, Key, Subject
 from lossproof.specs.models import Case, KnownFinding, Spec

@@ -109,3 +109,5 @@ class Finding:
     """for kind documentation: the two statements that contradict each other."""
     reproducer: str = ""
     """path of the script inside the run folder"""
+    cut_short: bool = False
+    """whether the emergency stop ended the search for its cause or its witness: the run is comparable to no other"""

@@ -72,6 +72,8 @@ class TargetResult:
     failed: str = ""
     device: str = ""
     numpy: str = ""
+    faults: tuple[str, ...] = ()
+    """exceptions of lossproof itself, each of which cost a detail of one finding"""
     documentation: tuple[Drift, ...] = ()
     """the APIs whose documentation is not the one that their spec was written from"""
 
@@ -180,6 +182,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         tuple(j.sample for j in judged),
         session.asker.asked,
         session.asker.seconds,
+        faults=tuple(session.faults),
         documentation=tuple(drifted),
     )
 
@@ -287,6 +290,11 @@ def scripted(
             except ValueError:
                 done.append(finding)  # no script can be written from this witness
                 continue
+            except Exception as error:
+                told = f"{finding.slug}: no script could be written: {type(error).__name__}: {error}"
+                result = replace(result, faults=(*result.faults, told))
+                done.append(finding)
+                continue
             name = f"{file_name(finding.target)}-{finding.slug}.py"
             scripts[name] = text
             paths[finding.target, finding.slug] = f"reproducers/{name}"
@@ -329,6 +337,10 @@ def _target(result: TargetResult) -> dict[str, Any]:
         "failed": result.failed,
         "questions": result.questions,
     }
+    if result.faults:
+        described_["faults"] = list(result.faults)
+    if any(f.cut_short for f in result.findings):
+        described_["cut_short"] = True
     if known is not None:
         described_ |= {
             "framework": known.framework, "version": known.version, "companions": known.companions,

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lossproof.conformance import witness as witnesses
 from lossproof.conformance.asker import Asker, Reply, question_of, twice
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.cases import judge_case
-from lossproof.conformance.causes import Cause, Explained, explain, in_range, settled
+from lossproof.conformance.causes import Cause, Explained, explain, in_range, settled, unexplained
 from lossproof.conformance.client import WorkerError
 from lossproof.conformance.documentation import drift
-from lossproof.conformance.matching import accounts_for
+from lossproof.conformance.effort import Stop, to_explain, to_reduce
 from lossproof.conformance.messages import ENDS, Answer, Question, Unrepeated
 from lossproof.conformance.probes import asked
 from lossproof.conformance.properties import cells, judge
 from lossproof.conformance.property import Failure, Outcome
+from lossproof.conformance.reducing import Reducing, shown
 from lossproof.conformance.results import Drift, Row, Status
 from lossproof.conformance.spelling import documented, literal, seen, spelled
 from lossproof.conformance.subject import Facts, Key, Subject, Variant
@@ -31,16 +31,9 @@ from lossproof.specs import edition_for
 from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
 
-CELL_CALLS = 24
-FINDING_CALLS = 240
-MOST_CALLS = 60
-"""Calls that reducing a witness without a wrong value may take."""
-SAME: Mapping[str, Callable[[Answer], Any]] = {
-    "error": lambda answer: answer.error and answer.error.type,
-    "output": lambda answer: bool(answer.printed),
-    "mutation": lambda answer: answer.changed,
-}
-"""What a smaller question must have in common with the one that it stands for, by kind of finding."""
+CELL_CALLS = 6
+FINDING_CALLS = 120
+log = logging.getLogger("lossproof")
 
 
 @dataclass(frozen=True)
@@ -71,6 +64,8 @@ class Standing:
     expected: Mapping[str, Any]
     observed: Mapping[str, Any]
     outcome: Outcome
+    fault: str = ""
+    """what went wrong in lossproof itself while it was reduced"""
 
 
 class Session:
@@ -84,6 +79,9 @@ class Session:
         self.ledger = tuple(f for f in ledger if f.package in facts.packages)
         self._specs = tuple(specs)
         self._standings: dict[str, Standing] = {}
+        self.stop = Stop()
+        self.faults: list[str] = []
+        """exceptions of lossproof itself, each of which cost a detail of one finding"""
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
@@ -149,10 +147,19 @@ class Session:
 
     def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
         """Why a cell diverges: its causes, new ones first, worst first."""
-        found = explain(subject, key, outcome, self.ledger)
-        found = settled(
-            subject, key, found, lambda b: twice(lambda: self.asker.judged(subject, b, key.region))
-        )
+
+        def ask(batch: Batch) -> Reply:
+            return twice(lambda: self.asker.judged(subject, batch, key.region))
+
+        try:
+            with self.stop.within():
+                found = explain(subject, key, outcome, self.ledger, to_explain(self.stop))
+                found = settled(subject, key, found, ask)
+        except (WorkerError, Unrepeated):
+            raise
+        except Exception as error:
+            self._fault(f"{subject.api} {key}", "explain the failures", error)
+            found = unexplained(subject, key, outcome)
         return tuple(sorted(found, key=lambda e: _order(self.status(subject, e.cause), e.cause)))
 
     def absent(self, subject: Subject, why: str) -> Judgement:
@@ -178,7 +185,11 @@ class Session:
     def standing(self, known: KnownFinding) -> Standing:
         """A ledger finding's witness, asked once."""
         if known.slug not in self._standings:
-            self._standings[known.slug] = twice(lambda: self._ask_pinned(known))
+            try:
+                self._standings[known.slug] = twice(lambda: self._ask_pinned(known))
+            except Unrepeated as error:  # nothing is known of it today; what it explains stays explained
+                outcome = Outcome("broken", note=str(error))
+                self._standings[known.slug] = Standing("known", {}, {}, {"note": str(error)}, outcome)
         return self._standings[known.slug]
 
     def applies(self, known: KnownFinding) -> bool:
@@ -236,16 +247,16 @@ class Session:
         if not causes:
             return row
         worst = causes[0].cause
-        shown = self.show(subject, key, outcome, causes[0], CELL_CALLS)
+        told = self.show(subject, key, outcome, causes[0], CELL_CALLS)
         return replace(
             row,
             kind=worst.kind,
             severity=worst.severity,
             status=self.status(subject, worst),
             finding=";".join(e.cause.slug for e in causes),
-            expected=_json(shown.expected),
-            observed=_json(shown.observed),
-            witness=_json(shown.question),
+            expected=_json(told.expected),
+            observed=_json(told.observed),
+            witness=_json(told.question),
             upstream=(worst.known.upstream or "") if worst.known else "",
         )
 
@@ -258,86 +269,26 @@ class Session:
             case = outcome.case
             put = spelled(asked(subject, case), case.ask, dict(case.arguments))
             return Standing("new", put, _mapping(outcome.expected), _mapping(outcome.observed), outcome)
-        failure = item.failure
-        if failure.says or failure.reply.judged.expected is None:
-            failure = self._smaller(subject, key, item, calls)
-            expected = {
-                "says": PROPERTY_WORDS.get(failure.kind, "a value"),
-                **documented(failure.reply.judged),
-            }
-            observed = {**seen(failure.reply.answer), "says": failure.says}
-            batch = failure.reply.batch
-            put = (
-                spelled(question_of(subject, batch))
-                if _small(batch.arrays)
-                else {"says": "see label", "label": list(batch.label)}
-            )
-            return Standing("new", put, expected, observed, outcome)
+        try:
+            with self.stop.within():
+                found = Reducing(
+                    subject, key, item, self.asker, self.ledger, to_reduce(calls, self.stop)
+                ).witness()
+        except (WorkerError, Unrepeated):
+            raise
+        except Exception as error:
+            self._fault(f"{subject.api} {key}", "reduce the witness", error)
+            found = shown(subject, item.failure)
+            note = f"the witness could not be reduced: {type(error).__name__} inside lossproof"
+            return Standing("new", found.question, found.expected, found.observed, outcome, note)
+        return Standing("new", found.question, found.expected, found.observed, outcome)
 
-        def same(reply: Reply) -> Failure | None:
-            return self._same(subject, key, item, reply)
-
-        def wrong(reply: Reply) -> Failure | None:
-            return self._same(subject, key, item, reply, diagnosing=False)
-
-        # The whole catalogue is tried on what is left, and only if that has another cause on every step.
-        first = same if item.cause.behaves_as != "{}" else wrong
-        found = witnesses.reduce(subject, key, failure, item.mask, first, self.asker, calls)
-        if first is wrong and same(found.failure.reply) is None:
-            found = witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls)
-        put = spelled(question_of(subject, found.batch))
-        return Standing(
-            "new", put, documented(found.failure.reply.judged), seen(found.failure.reply.answer), outcome
-        )
-
-    def _smaller(self, subject: Subject, key: Key, item: Explained, calls: int) -> Failure:
-        """The failure of the smallest question found that is answered in the same way, without a wrong value."""
-        failure = item.failure
-        told = SAME.get(failure.kind)
-        if told is None:
-            return failure
-
-        def same(reply: Reply) -> Failure | None:
-            wanted, found = told(failure.reply.answer), told(reply.answer)
-            return replace(failure, reply=reply) if found and found == wanted else None
-
-        calls = min(calls, MOST_CALLS)
-        return witnesses.reduce(subject, key, failure, item.mask, same, self.asker, calls).failure
-
-    def _same(
-        self, subject: Subject, key: Key, item: Explained, reply: Reply, diagnosing: bool = True
-    ) -> Failure | None:
-        """The failure of a reduced question, if it fails for the cause of the cell.
-
-        Without `diagnosing` a failure that no rule is known to explain counts as one of an unexplained cause.
-        """
-        judged, kind = reply.judged, item.failure.kind
-        if judged.expected is None or judged.refused:
-            return None
-        wrong = judged.wrong
-        if kind in ("shape", "dtype") and not wrong.any():
-            differs = judged.shape_differs if kind == "shape" else judged.dtype_differs
-            wrong = np.full(judged.wrong.shape or (1,), differs)
-        if not wrong.any():
-            return None
-        failure = Failure(reply, wrong, kind)
-        behaves = json.loads(item.cause.behaves_as)
-        if behaves.get("parameters") or behaves.get("predicate"):
-            return failure if accounts_for(subject, failure, behaves) else None
-        if not diagnosing:
-            return failure
-        causes = explain(subject, key, Outcome("diverges", kind, (failure,)), self.ledger)
-        return failure if any(c.cause.slug == item.cause.slug for c in causes) else None
-
-
-PROPERTY_WORDS = {
-    "mutation": "inputs unchanged",
-    "nondeterminism": "the same bits when asked again",
-    "error": "a value",
-    "crash": "an answer",
-    "hang": "an answer in time",
-    "output": "nothing printed",
-}
+    def _fault(self, where: str, what: str, error: Exception) -> None:
+        """Keep an exception of our own, which costs a detail of one finding, where the run and its log tell it."""
+        told = f"{where}: lossproof could not {what}: {type(error).__name__}: {error}"
+        if told not in self.faults:
+            self.faults.append(told)
+            log.error("%s; please report it", told, exc_info=error)
 
 
 def belongs(spec: Spec, framework: str) -> bool:
@@ -348,10 +299,6 @@ def belongs(spec: Spec, framework: str) -> bool:
 
 def _order(status: Status, cause: Cause) -> tuple[int, str, str]:
     return (("new", "changed", "known", "carried").index(status) if status else 9, cause.severity, cause.slug)
-
-
-def _small(arrays: Mapping[str, NDArray[Any]]) -> bool:
-    return sum(a.size for a in arrays.values()) <= 4096
 
 
 def _outcome_of(reply: Reply) -> Outcome:

@@ -145,6 +145,11 @@ class Subject:
             return self.semantics.reduction
         return option.means[_shown(reduction)]
 
+    def reduces_not(self, options: Mapping[str, Any]) -> bool:
+        """Whether each row has a value of its own under these options."""
+        option = self.option("reduction")
+        return self.meaning(options.get(option.name, option.default) if option else None) == "none"
+
     def eps(self, options: Mapping[str, Any] | None = None) -> float | None:
         """The eps that the documentation fixes for these options; None where there is none."""
         option = self.option("eps")
@@ -156,6 +161,11 @@ class Subject:
     def is_silent(self, key: Key) -> bool:
         """Whether the documentation says nothing on the cell's property or region."""
         return key.property in self.edition.silent or key.region in self.edition.silent
+
+    @property
+    def states_values(self) -> bool:
+        """Whether the documentation says which value comes; else the semantic parameters are an assumption."""
+        return "value" not in self.edition.silent
 
     def compute_dtype(self, *inputs: str) -> str:
         """The dtype in which the documentation lets the API compute for inputs of these dtypes."""

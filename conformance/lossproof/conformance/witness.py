@@ -1,6 +1,6 @@
 """Witnesses: a failing question reduced to the smallest that still fails in the same way.
 
-The reducer is deterministic and has a budget of calls. It drops rows, axes and elements, sets elements to
+The reducer is deterministic and has a budget of calls and rows. It drops rows, axes and elements, sets elements to
 zero and replaces numbers by small integers times powers of two, as long as region and cause of the failure stay.
 """
 
@@ -17,6 +17,7 @@ from lossproof.conformance import conditions
 from lossproof.conformance.asker import Asker, Reply, twice
 from lossproof.conformance.batches import Batch
 from lossproof.conformance.dtypes import FORMATS
+from lossproof.conformance.effort import Budget
 from lossproof.conformance.messages import Unrepeated
 from lossproof.conformance.property import Failure
 from lossproof.conformance.subject import Key, Subject
@@ -24,13 +25,6 @@ from lossproof.conformance.subject import Key, Subject
 Arrays = dict[str, NDArray[Any]]
 Same = Callable[[Reply], Failure | None]
 """The failure of a reduced question if it is the same failure, else None."""
-
-
-@dataclass
-class Budget:
-    """Calls that the reducer may still make."""
-
-    left: int
 
 
 @dataclass(frozen=True)
@@ -48,17 +42,19 @@ def reduce(
     mask: NDArray[np.bool_],
     same: Same,
     asker: Asker,
-    calls: int,
-) -> Witness:
-    """The smallest question found within `calls` calls that fails in the same way, or the original one."""
+    budget: Budget,
+) -> tuple[Witness, ...]:
+    """The questions found within the budget that fail in the same way, each smaller than the one before.
+
+    The first is the original one.
+    """
     best = Witness(failure.reply.batch, failure)
-    budget = Budget(calls)
+    steps = [best]
 
     def attempt(arrays: Arrays) -> bool:
         nonlocal best
-        if budget.left <= 0 or not stays(key.region, subject, arrays, best.batch.options):
+        if not stays(key.region, subject, arrays, best.batch.options) or not budget.spend(_rows(arrays)):
             return False
-        budget.left -= 1
         batch = replace(best.batch, arrays=arrays, order="C", axis=-1)
         try:
             reply = twice(lambda: asker.judged(subject, batch, key.region))
@@ -70,19 +66,35 @@ def reduce(
         if found is None:
             return False
         best = Witness(batch, found)
+        steps.append(best)
         return True
 
-    if best.batch.wrt and mask.ndim and subject.has("x"):
-        mask = np.asarray(mask.any(axis=_axis(subject, best.batch)))  # the rows that hold a wrong element
+    if best.batch.wrt and subject.has("x"):
+        mask = _of_rows(mask, subject, best.batch)
     _one_row(subject, best.batch, mask, attempt)
     _flatten(subject, lambda: best.batch, attempt)
     _fewer(subject, lambda: best.batch, attempt)
     for change in (_rounded, _zeroed, _simpler):
         for candidate in change(lambda: dict(best.batch.arrays), subject):
-            if budget.left <= 0:
+            if budget.calls <= 0 or budget.rows <= 0:
                 break
             attempt(candidate)
-    return best
+    return tuple(steps)
+
+
+def _rows(arrays: Arrays) -> int:
+    """How many rows the largest array has, a vector of any length being one."""
+    return max((int(np.prod(a.shape[:-1], dtype=np.int64)) for a in arrays.values()), default=1) or 1
+
+
+def _of_rows(mask: NDArray[np.bool_], subject: Subject, batch: Batch) -> NDArray[np.bool_]:
+    """The rows that hold a wrong element of a gradient; where no gradient came, the mask itself."""
+    rank = max((a.ndim for a in batch.arrays.values()), default=0)
+    axis = _axis(subject, batch)
+    from_last = axis - rank if axis >= 0 else axis  # in the common shape: the array may have fewer axes
+    if mask.shape != batch.arrays[batch.wrt].shape or mask.ndim < -from_last:
+        return mask
+    return np.asarray(mask.any(axis=from_last))
 
 
 def _roles(subject: Subject) -> dict[str, str]:
@@ -186,7 +198,8 @@ def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Ar
     """Fewer elements: halves, then one by one."""
     roles = _roles(subject)
     pair = [n for n in current().arrays if roles[n] in ("x", "y")]
-    if not pair:
+    axis = _axis(subject, current())
+    if not pair or any(not -current().arrays[n].ndim <= axis < current().arrays[n].ndim for n in pair):
         return
 
     def length() -> int:

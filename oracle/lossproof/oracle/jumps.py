@@ -47,7 +47,7 @@ def _near_clamp(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
             low, high, roundings = low * np.sqrt(r_low), high * np.sqrt(r_high), 2 * d + EXTRA
     floor = float(np.sqrt(eps)) if "squared" in rule else eps
     near: Mask = _near(low, high, floor, float(growth(roundings, fmt.u))) & ~problem.undefined
-    return near
+    return near & (high > 0)  # squares of zeros sum to 0 without an error, however many there are
 
 
 def _near_hinge(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:

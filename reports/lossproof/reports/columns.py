@@ -141,6 +141,7 @@ FINDING_TABLE: Final = (
         "list of text",
     ),
     Column("reproducer", "path of its script in the run folder", "there is none"),
+    Column("cut_short", "whether the emergency stop ended the search for its cause or witness", dtype="bool"),
 )  # fmt: skip
 """The fields of a finding in findings.json, in order."""
 

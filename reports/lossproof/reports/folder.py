@@ -335,7 +335,15 @@ def _finding(finding: Mapping[str, Any]) -> Mapping[str, Any]:
     missing = [name for name in FINDING_FIELDS[:19] if name not in finding]
     if missing:
         raise ValueError(f"finding {finding.get('slug', '?')!r} lacks {', '.join(missing)}")
-    whole = {"properties": [], "regions": [], "dtypes": [], "statements": [], "reproducer": "", **finding}
+    absent = {
+        "properties": [],
+        "regions": [],
+        "dtypes": [],
+        "statements": [],
+        "reproducer": "",
+        "cut_short": False,
+    }
+    whole = {**absent, **finding}
     safe: dict[str, Any] = json_safe({name: whole[name] for name in FINDING_FIELDS})
     for name in ("error_ulp", "error_over_bound"):
         if isinstance(whole[name], float) and math.isnan(whole[name]):

@@ -198,6 +198,9 @@ class Finding(Stored):
     dtypes: tuple[Word, ...] = ()
     statements: tuple[Text, ...] = ()
     reproducer: ScriptPath = Field("", description='path of the script inside the run folder, "" for none')
+    cut_short: bool = Field(
+        False, description="whether the emergency stop ended the search for its cause or witness"
+    )
 
 
 class Drift(Stored):

@@ -28,7 +28,7 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
     """The first samples alone, and as part of the whole batch, within twice the bound."""
 
     says = "a row's value depends on the rows beside it"
-    return by_relation(subject, key, asker, "formula", says, first_half, of_first_half)
+    return by_relation(subject, key, asker, "formula", says, first_half, of_first_half, beside=True)
 
 
 PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, judge)

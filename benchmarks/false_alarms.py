@@ -25,8 +25,8 @@ from rich.table import Table
 from benchmarks.allowed.asking import SELDOM, asked, cells
 from benchmarks.allowed.tally import Tally, markdown
 from benchmarks.allowed.ways import Way
-from lossproof.conformance.batches import ROWS
-from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.batches import ROWS
 
 Cell = tuple[Subject, Key, int]
 LARGE = 1024

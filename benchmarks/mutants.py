@@ -21,7 +21,7 @@ from benchmarks.zoo.bases import BASES
 from benchmarks.zoo.catalogue import load
 from benchmarks.zoo.records import Record, Run, read
 from benchmarks.zoo.running import run
-from lossproof.conformance.order import asked_at
+from lossproof.conformance.questions.schedule import asked_at
 
 
 def told(item: Record) -> None:

@@ -35,11 +35,11 @@ from benchmarks.zoo.bases import BASES
 from benchmarks.zoo.catalogue import load
 from benchmarks.zoo.model import Base, Mutant
 from benchmarks.zoo.records import read
-from lossproof.conformance.asker import question
-from lossproof.conformance.own_code import Code, place
-from lossproof.conformance.own_run import asked
-from lossproof.conformance.subject import Subject
-from lossproof.conformance.targets import UsageError
+from lossproof.conformance.judging.executor import question
+from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.targets.model import UsageError
+from lossproof.conformance.usercode.code import Code, place
+from lossproof.conformance.usercode.run import asked
 
 OURS = "lossproof"
 BEGIN, END = "<!-- practice -->", "<!-- end of practice -->"

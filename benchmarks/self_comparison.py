@@ -23,16 +23,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.zoo.remembering import Memory
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.causes import Explained
-from lossproof.conformance.comparing import compare
-from lossproof.conformance.environments import built, remove
-from lossproof.conformance.histories import side
-from lossproof.conformance.property import Outcome
-from lossproof.conformance.run import Plan, judge_target
-from lossproof.conformance.session import Session
-from lossproof.conformance.subject import Facts, Key, Subject
-from lossproof.conformance.targets import Target, TargetUnavailable, parse
+from lossproof.conformance.changes.bisect import side
+from lossproof.conformance.changes.compare import compare
+from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.runs.run import Plan, judge_target
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.targets.environments import built, remove
+from lossproof.conformance.targets.model import Target, TargetUnavailable
+from lossproof.conformance.targets.parse import parse
 from lossproof.specs.frameworks import load_catalogues
 from lossproof.specs.models import KnownFinding, Spec
 

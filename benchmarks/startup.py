@@ -13,8 +13,11 @@ import sys
 STARTS = {
     "python -c pass": ("-c", "pass"),
     "import click": ("-c", "import click"),
-    "lossproof --help": ("-c", "from lossproof.conformance.cli import main; main(['--help'])"),
-    "lossproof check --help": ("-c", "from lossproof.conformance.cli import main; main(['check', '--help'])"),
+    "lossproof --help": ("-c", "from lossproof.conformance.cli.main import main; main(['--help'])"),
+    "lossproof check --help": (
+        "-c",
+        "from lossproof.conformance.cli.main import main; main(['check', '--help'])",
+    ),
     "load every spec": ("-c", "from lossproof.specs import load_specs; load_specs()"),
 }
 

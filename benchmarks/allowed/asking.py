@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from benchmarks.allowed.ways import Way, ways
 from lossproof import oracle
-from lossproof.conformance.asker import EXTREME
-from lossproof.conformance.batches import ROWS, Batch, batches
-from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.expectation import Expected, Silent, expect
-from lossproof.conformance.judge import measured, reach
-from lossproof.conformance.properties import properties
-from lossproof.conformance.subject import Facts, Key, Subject
+from lossproof.conformance.judging.comparison import measured, reach
+from lossproof.conformance.judging.executor import EXTREME
+from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.properties.registry import properties
+from lossproof.conformance.questions.batches import ROWS, Batch, batches
 from lossproof.specs import load_specs
 
 BY_VALUE = ("value", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "gradient")

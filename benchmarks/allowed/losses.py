@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.allowed.cosines import Array, Cosine, Rule
 from benchmarks.allowed.sums import one_by_one
-from lossproof.conformance.dtypes import cast, numpy_dtype
-from lossproof.conformance.expectation import expanded
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.judging.expectation import expanded
+from lossproof.conformance.model.dtypes import cast, numpy_dtype
+from lossproof.conformance.model.subject import Subject
 
 Contrast = Literal["chosen", "mixed", "halved"]
 """Of the costs of both labels one is chosen; or they are weighted by the labels; or max(t, 0) is (t + |t|) / 2."""

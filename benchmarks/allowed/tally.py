@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.allowed.asking import Alarm, Measured
-from lossproof.conformance.subject import Key
+from lossproof.conformance.model.subject import Key
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 Cell = tuple[str, str, str, bool]

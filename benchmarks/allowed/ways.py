@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.allowed.cosines import Array, Cosine
 from benchmarks.allowed.losses import Loss
 from benchmarks.allowed.sums import ORDERS
-from lossproof.conformance.dtypes import FORMATS, cast
-from lossproof.conformance.expectation import Expected, expect
-from lossproof.conformance.subject import Subject, Variant
+from lossproof.conformance.judging.expectation import Expected, expect
+from lossproof.conformance.model.dtypes import FORMATS, cast
+from lossproof.conformance.model.subject import Subject, Variant
 
 SHORT = ("float16", "bfloat16")
 FAR = ("underflow", "overflow", "subnormal")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.allowed.ways import Way
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from benchmarks.golden import model
 from lossproof.reports import read_run
 
 HERE = Path(__file__).parent
-START = "import sys; from lossproof.conformance.cli import main; main()"
+START = "import sys; from lossproof.conformance.cli.main import main; main()"
 
 
 def lossproof(*arguments: str) -> str:

@@ -19,8 +19,8 @@ from benchmarks.allowed.losses import Loss
 from benchmarks.allowed.sums import ORDERS
 from benchmarks.practised.samples import Sample
 from benchmarks.zoo.model import Base
-from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.subject import Subject
 
 METHODS = ("allclose, rtol 1e-7", "allclose, rtol 1e-5", "assert_close", "gradcheck")
 REFERENCE = Loss(Cosine(ORDERS["library"]), carrier="float64")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.dtypes import cast, numpy_dtype
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.model.dtypes import cast, numpy_dtype
+from lossproof.conformance.model.subject import Subject
 
 SHAPES = ((5, 8), (16, 32), (7, 3), (2, 3, 8), (4, 6, 16))
 """Batches of two and of three dimensions; with two dtypes, ten samples."""

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.zoo.model import Base
-from lossproof.conformance.causes import Explained
-from lossproof.conformance.order import asking_order
-from lossproof.conformance.own_code import Code, place
-from lossproof.conformance.own_run import asked
-from lossproof.conformance.own_session import OwnSession
-from lossproof.conformance.property import Outcome
-from lossproof.conformance.session import Standing
-from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.schedule import asking_order
+from lossproof.conformance.runs.session import Standing
+from lossproof.conformance.usercode.code import Code, place
+from lossproof.conformance.usercode.run import asked
+from lossproof.conformance.usercode.session import OwnSession
 
 WRONG = 8
 """Wrong values in which causes are looked for, and the rest of their batch: what is reduced has one in a batch."""

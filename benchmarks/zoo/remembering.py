@@ -14,13 +14,14 @@ from unittest.mock import patch
 
 import numpy as np
 
-from lossproof.conformance import asker, judge
-from lossproof.conformance import property as properties
-from lossproof.conformance.batches import Batch
-from lossproof.conformance.expectation import Expected, Silent
-from lossproof.conformance.judge import Judged
-from lossproof.conformance.messages import Answer
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.judging import comparison as judge
+from lossproof.conformance.judging import executor as asker
+from lossproof.conformance.judging import outcome as properties
+from lossproof.conformance.judging.comparison import Judged
+from lossproof.conformance.judging.expectation import Expected, Silent
+from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.questions.batches import Batch
+from lossproof.conformance.workers.protocol import Answer
 
 
 class Memory:

@@ -10,8 +10,8 @@ from statistics import median
 import pandas as pd
 
 from benchmarks.zoo.records import Record, Run
-from lossproof.conformance.order import asked_at, reported_at
-from lossproof.conformance.properties import properties
+from lossproof.conformance.properties.registry import properties
+from lossproof.conformance.questions.schedule import asked_at, reported_at
 
 BUDGETS = (1, 10, 60)
 """Seconds of a run at which the share of mutants that are killed is read."""

@@ -19,10 +19,10 @@ from benchmarks.allowed.losses import Loss
 from benchmarks.allowed.sums import ORDERS, dot2, fused
 from benchmarks.allowed.ways import OWN, Way, every
 from benchmarks.allowed.worker import InProcess
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.judge import accepted
-from lossproof.conformance.properties import judge
-from lossproof.conformance.subject import Key
+from lossproof.conformance.judging.comparison import accepted
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.model.subject import Key
+from lossproof.conformance.properties.registry import judge
 
 SIMILARITY = "torch.nn.functional.cosine_similarity"
 EMBEDDING = "torch.nn.functional.cosine_embedding_loss"

@@ -19,7 +19,7 @@ from benchmarks.zoo.bases import BASES
 from benchmarks.zoo.judging import Cell
 from benchmarks.zoo.model import Mutant
 from benchmarks.zoo.records import Record, Run
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.model.subject import Subject
 
 NUMPY = BASES["numpy_cosine_similarity"]
 TORCH = BASES["torch_cosine_similarity"]

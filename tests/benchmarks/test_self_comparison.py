@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import self_comparison as command
-from lossproof.conformance.run import Plan
-from lossproof.conformance.targets import Target, catalogue_of
+from lossproof.conformance.runs.run import Plan
+from lossproof.conformance.targets.model import Target, catalogue_of
 from tests.conformance.fake_sessions import DATA, DOCUMENTED, FAKES, target
 
 PLAN = Plan((DOCUMENTED["function"],), ("value", "sign"), examples=1, specs=DATA)

@@ -129,7 +129,11 @@ print(json.dumps([same.fate, wrong.fate, wrong.killer]))
     ("module", "what", "tests"),
     [
         ("lossproof.oracle.errors", "or to and", "tests/oracle/test_bad_input.py"),
-        ("lossproof.conformance.conditions", "sign dropped", "tests/conformance/test_conditions.py"),
+        (
+            "lossproof.conformance.diagnosis.predicates",
+            "sign dropped",
+            "tests/conformance/test_conditions.py",
+        ),
     ],
 )
 def test_the_source_as_it_is_survives_and_a_wrong_one_is_killed(module: str, what: str, tests: str) -> None:

@@ -18,8 +18,8 @@ from benchmarks.zoo.categories import CATEGORIES
 from benchmarks.zoo.judging import Cell, judge_file
 from benchmarks.zoo.model import Base, Mutant
 from benchmarks.zoo.remembering import Memory
-from lossproof.conformance.order import asking_order
-from lossproof.conformance.subject import Key, Variant
+from lossproof.conformance.model.subject import Key, Variant
+from lossproof.conformance.questions.schedule import asking_order
 from lossproof.specs import models
 
 MUTANTS = load()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lossproof.conformance.client import Worker
-from lossproof.conformance.run import TargetResult
+from lossproof.conformance.runs.run import TargetResult
+from lossproof.conformance.workers.client import Worker
 
 from .fake_sessions import judged_by, running
 

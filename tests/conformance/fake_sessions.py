@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker
-from lossproof.conformance.run import Plan, TargetResult, facts, judge_session
-from lossproof.conformance.session import Session
-from lossproof.conformance.targets import Target
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.runs.run import Plan, TargetResult, facts, judge_session
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import Worker
 from lossproof.specs import load_specs
 from lossproof.specs.models import KnownFinding, Spec
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.batches import FAR, LONG, Batch, Layout, batches, layouts, ranks, weights
-from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.subject import Subject, Variant
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.subject import Subject, Variant
+from lossproof.conformance.questions.batches import FAR, LONG, Batch, Layout, batches, layouts, ranks, weights
 
 from .test_expectation import CONTRASTIVE, COSINE, EMBEDDING, OPTIONS, WEIGHTS, documented
 
@@ -53,7 +53,7 @@ def drawn(
     **more: Any,
 ) -> list[Layout]:
     """Every layout that may be drawn."""
-    with mock.patch("lossproof.conformance.batches.st", Choices):
+    with mock.patch("lossproof.conformance.questions.batches.st", Choices):
         found: Any = layouts(subject, region, dtype, variant, **more)
     return list(found)
 

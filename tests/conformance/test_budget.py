@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from lossproof.conformance.run import Plan, judge_target
-from lossproof.conformance.targets import installed
+from lossproof.conformance.runs.run import Plan, judge_target
+from lossproof.conformance.targets.parse import installed
 
 CELLS, SECONDS = 2500, 60.0
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.case_values import last_digit
-from lossproof.conformance.cases import case_keys
-from lossproof.conformance.expectation import expect
-from lossproof.conformance.outcomes import batch_of
+from lossproof.conformance.cases.judge import case_keys
+from lossproof.conformance.cases.outcomes import batch_of
+from lossproof.conformance.cases.values import last_digit
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.expectation import expect
 
 from .test_cases import FUNCTION, PAIR, Put, Stand, array, diverging, judged, put, stood, subject_with
 

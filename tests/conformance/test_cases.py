@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.cases import case_keys, judge_case
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question, Unrepeated
-from lossproof.conformance.property import Outcome
-from lossproof.conformance.subject import Facts, Subject
+from lossproof.conformance.cases.judge import case_keys, judge_case
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question, Unrepeated
 from lossproof.specs.models import Spec
 
 from .fake_sessions import DOCUMENTED, documented

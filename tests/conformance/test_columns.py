@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.conformance.commands.judging import write
-from lossproof.conformance.run import Plan, judge_session, scripted
+from lossproof.conformance.cli.commands.judging import write
+from lossproof.conformance.runs.run import Plan, judge_session, scripted
 from lossproof.reports.columns import CLAIM_TABLE, FINDING_TABLE, NO_CAUSE, RESULT_COLUMNS, TEXT
 
 from .fake_sessions import DOCUMENTED, in_place_of, running, session_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lossproof import reports
-from lossproof.conformance.cli import run
+from lossproof.conformance.cli.main import run
 
 mlx = pytest.mark.skipif(importlib.util.find_spec("mlx") is None, reason="MLX is not installed here")
 FEW = ["--target", "mlx", "--examples", "1", "--jobs", "1"]
@@ -70,7 +70,7 @@ def test_a_folder_that_is_no_run_is_refused_before_anything_is_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "thesis.tex").write_text("three years of work")
-    monkeypatch.setattr("lossproof.conformance.run.judge_targets", None)  # not to be called
+    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", None)  # not to be called
     assert run(["check", *FEW, "--out", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
@@ -135,7 +135,7 @@ def test_an_interrupted_run_leaves_nothing(which: signal.Signals, tmp_path: Path
     # A shell's background job starts with SIGINT ignored.
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from lossproof.conformance.cli import main; main(sys.argv[1:])"
+        "from lossproof.conformance.cli.main import main; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "check", "--target", "mlx", "--out", str(tmp_path / "run")]
     running = subprocess.Popen(
@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))\n"
-        "from lossproof.conformance.cli import main; main(sys.argv[1:])"
+        "from lossproof.conformance.cli.main import main; main(sys.argv[1:])"
     )
     out = tmp_path / "run"
     command = [sys.executable, "-c", code, "check", *FEW, "--property", "dtype", "--out", str(out)]
@@ -185,7 +185,7 @@ def test_a_bare_lossproof_prints_its_help_as_it_is(capsys: pytest.CaptureFixture
 
 
 def test_no_suggestion_comes_twice_and_none_is_unrelated() -> None:
-    from lossproof.conformance.suggestions import nearest, unknown_api
+    from lossproof.conformance.model.suggestions import nearest, unknown_api
 
     assert nearest("torc", ["torch", "torch", "mlx"]) == "did you mean torch?"
     known = ["torch.nn.CosineEmbeddingLoss", "torch.nn.CosineSimilarity", "keras.losses.CosineSimilarity"]

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.conformance import cli
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker
-from lossproof.conformance.commands.judging import write
-from lossproof.conformance.comparing import Change, compare
-from lossproof.conformance.run import Plan, RunResult, TargetResult, facts, judge_session
-from lossproof.conformance.session import Session
-from lossproof.conformance.sides import CELL, Side
-from lossproof.conformance.targets import Target
+from lossproof.conformance.changes.compare import Change, compare
+from lossproof.conformance.changes.model import CELL, Side
+from lossproof.conformance.cli import main as cli
+from lossproof.conformance.cli.commands.judging import write
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, facts, judge_session
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import Worker
 
 from .fake_sessions import DOCUMENTED, FAKES, documented
 
@@ -256,7 +256,7 @@ def test_a_comparison_without_changes_says_what_was_asked(runs: Callable[..., st
 def test_frameworks_with_no_api_in_common_are_refused_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("lossproof.conformance.commands.compare.find_targets", pytest.fail)
+    monkeypatch.setattr("lossproof.conformance.cli.commands.compare.find_targets", pytest.fail)
     for names, more in (
         (("torch==2.12.1", "mlx==0.31.2"), ()),
         (("tensorflow==2.4.0", "torch==2.12.1"), ()),
@@ -358,7 +358,7 @@ def test_an_interrupted_comparison_writes_nothing(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lossproof.conformance.commands.compare._run_folders", interrupted)
+    monkeypatch.setattr("lossproof.conformance.cli.commands.compare._run_folders", interrupted)
     assert cli.run(["compare", "a", "b", "--out", str(tmp_path / "out")]) == 130
     assert list(tmp_path.iterdir()) == []
 
@@ -375,9 +375,9 @@ def test_a_target_compared_with_itself_is_judged_twice(
         put.extend(targets)
         return RunResult(tuple(results))
 
-    monkeypatch.setattr("lossproof.conformance.commands.compare.find_targets", lambda *_: ([target], {}))
-    monkeypatch.setattr("lossproof.conformance.commands.compare._in_common", lambda *_: None)
-    monkeypatch.setattr("lossproof.conformance.run.judge_targets", judge)
+    monkeypatch.setattr("lossproof.conformance.cli.commands.compare.find_targets", lambda *_: ([target], {}))
+    monkeypatch.setattr("lossproof.conformance.cli.commands.compare._in_common", lambda *_: None)
+    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", judge)
     assert cli.run(["compare", "fake==careful", "fake==careful"]) == 1
     assert put == [target, target]
     assert "API removed" not in (shown := capsys.readouterr().out)

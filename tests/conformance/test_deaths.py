@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Question
-from lossproof.conformance.results import Finding
-from lossproof.conformance.run import Plan, TargetResult, facts, judge_session
-from lossproof.conformance.session import Session
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.model.results import Finding
+from lossproof.conformance.runs.run import Plan, TargetResult, facts, judge_session
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Question
 
 from .fake_sessions import DOCUMENTED, in_place_of, judged_by, running, target
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.differences import difference
+from lossproof.conformance.changes.answers import difference
 
 Value = Mapping[str, Any]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from lossproof import reports
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.cli import run
-from lossproof.conformance.client import CannotStart, Worker
-from lossproof.conformance.commands.judging import write
-from lossproof.conformance.documentation import record_target
-from lossproof.conformance.results import Drift
-from lossproof.conformance.run import Plan, RunResult, TargetResult, facts, judge_session
-from lossproof.conformance.session import Session
-from lossproof.conformance.targets import Target
+from lossproof.conformance.cli.commands.judging import write
+from lossproof.conformance.cli.main import run
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.model.results import Drift
+from lossproof.conformance.runs.drift import record_target
+from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, facts, judge_session
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import CannotStart, Worker
 from lossproof.reports.columns import CLAIM_COLUMNS
 from lossproof.specs import load_specs
 from lossproof.specs.digests import spec_files
@@ -117,7 +117,7 @@ def digest(fakes: Target, folder: Path) -> str:
 @pytest.fixture
 def commanded(fakes: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the command line every target is the fakes."""
-    monkeypatch.setattr("lossproof.conformance.targets.parse", lambda text: [fakes])
+    monkeypatch.setattr("lossproof.conformance.targets.parse.parse", lambda text: [fakes])
 
 
 def test_a_docstring_unlike_all_recorded_ones_is_told_with_both_versions(judge: Judge) -> None:
@@ -213,8 +213,8 @@ def test_a_target_that_does_not_start_leaves_the_files_alone(
     def record(*_: object) -> None:
         raise CannotStart("fake: no room")
 
-    monkeypatch.setattr("lossproof.conformance.targets.parse", lambda text: [fakes])
-    monkeypatch.setattr("lossproof.conformance.documentation.record_target", record)
+    monkeypatch.setattr("lossproof.conformance.targets.parse.parse", lambda text: [fakes])
+    monkeypatch.setattr("lossproof.conformance.runs.drift.record_target", record)
     assert run(["specs", "--record", "fake", "--specs", str(folder)]) == 3
     assert "fake could not be asked: no room" in capsys.readouterr().err
     assert (folder / f"{API}.yaml").read_text() == SPEC

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.conformance import cli
-from lossproof.conformance.commands import judging
-from lossproof.conformance.run import Plan, RunResult, TargetResult
-from lossproof.conformance.subject import Facts
+from lossproof.conformance.cli import main as cli
+from lossproof.conformance.cli.commands import judging
+from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.runs.run import Plan, RunResult, TargetResult
 
 from ..reports import make
 
-PROGRAM = "from lossproof.conformance.cli import main; main()"
+PROGRAM = "from lossproof.conformance.cli.main import main; main()"
 
 
 def started(*arguments: str, **how: Any) -> subprocess.Popen[bytes]:
@@ -97,8 +97,8 @@ def test_a_run_in_which_nothing_was_judged_replaces_none(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
-    monkeypatch.setattr("lossproof.conformance.commands.check.find_targets", lambda *_: ([], {}))
-    monkeypatch.setattr("lossproof.conformance.run.judge_targets", lambda *_: FAILED)
+    monkeypatch.setattr("lossproof.conformance.cli.commands.check.find_targets", lambda *_: ([], {}))
+    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", lambda *_: FAILED)
     assert cli.run(["check", "--out", str(run)]) == cli.BROKEN
     shown, told = capsys.readouterr()
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
@@ -152,9 +152,9 @@ def test_a_history_of_nothing_replaces_none_and_is_exit_3(
 
     names = ["mlx==0.20.0", "mlx==0.21.0"]
     parsed = SimpleNamespace(targets=names, unavailable={})
-    monkeypatch.setattr("lossproof.conformance.targets.parse_all", lambda *_: parsed)
-    monkeypatch.setattr("lossproof.conformance.run.judge_targets", judge)
-    monkeypatch.setattr("lossproof.conformance.commands.history.chosen", lambda *_: ["0.20.0", "0.21.0"])
+    monkeypatch.setattr("lossproof.conformance.targets.parse.parse_all", lambda *_: parsed)
+    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", judge)
+    monkeypatch.setattr("lossproof.conformance.cli.commands.history.chosen", lambda *_: ["0.20.0", "0.21.0"])
     out = tmp_path / "out"
     out.mkdir()
     (out / "history.json").write_text("an earlier one")

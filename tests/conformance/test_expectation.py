@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.expectation import Expected, Silent, expect
-from lossproof.conformance.judge import explains, judge
-from lossproof.conformance.messages import Answer, Array
-from lossproof.conformance.subject import Facts, Subject
+from lossproof.conformance.judging.comparison import explains, judge
+from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.workers.protocol import Answer, Array
 from lossproof.specs.models import Spec
 
 MEANS = {name: name for name in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero")}

@@ -9,9 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.expectation import Silent, expect, flushed
-from lossproof.conformance.judge import measured
+from lossproof.conformance.judging.comparison import measured
+from lossproof.conformance.judging.expectation import Silent, expect, flushed
+from lossproof.conformance.model.dtypes import FORMATS
 
 from .test_expectation import FLAT, X, Y, ask, documented, same
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.expectation import Expected, Silent, expect
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.model.subject import Subject
 
 from .test_expectation import (
     CONTRASTIVE,

@@ -13,7 +13,7 @@ import pytest
 from lossproof.reports import read_run
 
 TINYFRAME = Path(__file__).parents[1] / "third_party" / "tinyframe"
-PROGRAM = "import sys; from lossproof.conformance.cli import run; code = run(sys.argv[1:])"
+PROGRAM = "import sys; from lossproof.conformance.cli.main import run; code = run(sys.argv[1:])"
 
 
 def lossproof(site: Path | None, *words: str, after: str = "") -> subprocess.CompletedProcess[str]:

@@ -20,10 +20,11 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.conformance import cli, run
-from lossproof.conformance.commands.judging import write
-from lossproof.conformance.run import Plan, RunResult, judge_targets
-from lossproof.conformance.targets import Target
+from lossproof.conformance.cli import main as cli
+from lossproof.conformance.cli.commands.judging import write
+from lossproof.conformance.runs import run
+from lossproof.conformance.runs.run import Plan, RunResult, judge_targets
+from lossproof.conformance.targets.model import Target
 from lossproof.specs import SpecError
 
 from .fake_sessions import DATA, target
@@ -172,8 +173,8 @@ def test_a_killed_judge_fails_its_target_and_no_other(tmp_path: Path) -> None:
 TOOL = """
 import sys
 from pathlib import Path
-from lossproof.conformance.run import Plan, judge_targets
-from lossproof.conformance.targets import Target
+from lossproof.conformance.runs.run import Plan, judge_targets
+from lossproof.conformance.targets.parse import Target
 if __name__ == "__main__":
     adapter, specs, ledger = map(Path, sys.argv[1:])
     def fake(name):
@@ -259,7 +260,7 @@ def test_a_target_that_does_not_start_fails_alone(tmp_path: Path, start: str, wo
 def test_exit_code_3_and_the_name_of_what_could_not_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lossproof.conformance.commands import check
+    from lossproof.conformance.cli.commands import check
 
     monkeypatch.setattr(
         check, "find_targets", lambda *_: ([named("bad", FAKE_START="refuse"), named("good")], {})
@@ -275,7 +276,7 @@ def test_exit_code_3_and_the_name_of_what_could_not_be_started(
 def test_a_framework_that_is_not_installed_is_named_with_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lossproof.conformance import targets
+    from lossproof.conformance.targets import parse as targets
 
     monkeypatch.setattr(targets, "_version_of", lambda _: None)
     out = tmp_path / "run"
@@ -302,7 +303,7 @@ def test_a_python_without_any_framework_is_told(tmp_path: Path, capsys: pytest.C
 def test_nothing_installed_at_all_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lossproof.conformance import targets
+    from lossproof.conformance.targets import parse as targets
 
     monkeypatch.setattr(targets, "installed", list)
     assert cli.run(["check", "--out", str(tmp_path / "run")]) == cli.USAGE

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.conformance.batches import batches
-from lossproof.conformance.client import Worker
-from lossproof.conformance.expectation import Silent, expect
-from lossproof.conformance.judge import judge, reach
-from lossproof.conformance.messages import Answer, Array
-from lossproof.conformance.properties import cells
-from lossproof.conformance.run import Plan, TargetResult, judge_session
-from lossproof.conformance.subject import Facts, Key, Subject
+from lossproof.conformance.judging.comparison import judge, reach
+from lossproof.conformance.judging.expectation import Silent, expect
+from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.properties.registry import cells
+from lossproof.conformance.questions.batches import batches
+from lossproof.conformance.runs.run import Plan, TargetResult, judge_session
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Array
 from lossproof.specs import load_specs
 
 from .fake_sessions import documented, session_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lossproof.conformance.histories import trace
-from lossproof.conformance.results import Row
-from lossproof.conformance.run import Plan, TargetResult
-from lossproof.conformance.subject import Facts
+from lossproof.conformance.changes.bisect import trace
+from lossproof.conformance.model.results import Row
+from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.runs.run import Plan, TargetResult
 
 RELEASES = [f"1.{n}" for n in range(9)]
 

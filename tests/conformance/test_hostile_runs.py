@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from lossproof import reports
-from lossproof.conformance import cli
+from lossproof.conformance.cli import main as cli
 from lossproof.reports import tables
 from lossproof.specs import load_specs, specs_digest
 from lossproof.specs.models import Spec
@@ -105,7 +105,8 @@ def _nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lossproof.specs.load_specs", known_specs)
     monkeypatch.setattr("lossproof.specs.specs_digest", known_digest)
     monkeypatch.setattr(
-        "lossproof.conformance.commands.check.find_targets", lambda *_: pytest.fail("a target was asked for")
+        "lossproof.conformance.cli.commands.check.find_targets",
+        lambda *_: pytest.fail("a target was asked for"),
     )
 
 

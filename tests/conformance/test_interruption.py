@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.interruption import SIGNALS, interruptible
+from lossproof.conformance.workers.signals import SIGNALS, interruptible
 
 
 def nothing(*_: Any) -> None:

@@ -11,11 +11,20 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof import oracle
-from lossproof.conformance.dtypes import FORMATS, numpy_dtype
-from lossproof.conformance.expectation import Expected, expect
-from lossproof.conformance.judge import Judged, accepted, explains, grade, judge, measured, reach, ulps
-from lossproof.conformance.messages import Answer, Array, ErrorInfo
-from lossproof.conformance.subject import Subject
+from lossproof.conformance.judging.comparison import (
+    Judged,
+    accepted,
+    explains,
+    grade,
+    judge,
+    measured,
+    reach,
+    ulps,
+)
+from lossproof.conformance.judging.expectation import Expected, expect
+from lossproof.conformance.model.dtypes import FORMATS, numpy_dtype
+from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo
 
 from .test_expectation import COSINE, EMBEDDING, OPTIONS, documented
 

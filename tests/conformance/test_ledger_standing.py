@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker
-from lossproof.conformance.results import Finding
-from lossproof.conformance.run import Plan, TargetResult, judge_session
-from lossproof.conformance.session import Session
-from lossproof.conformance.subject import Facts
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.model.results import Finding
+from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.runs.run import Plan, TargetResult, judge_session
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.workers.client import Worker
 from lossproof.specs.models import KnownFinding
 
 from .fake_sessions import in_place_of, judged_by

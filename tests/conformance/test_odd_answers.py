@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.results import Finding
-from lossproof.conformance.run import TargetResult
+from lossproof.conformance.model.results import Finding
+from lossproof.conformance.runs.run import TargetResult
 
 
 def the_finding(result: TargetResult) -> Finding:

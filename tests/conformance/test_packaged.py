@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lossproof.conformance.asker import EXTREME
-from lossproof.conformance.batches import batches
-from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.expectation import expect
-from lossproof.conformance.judge import explains, judge, measured
-from lossproof.conformance.messages import Answer, Array
-from lossproof.conformance.properties import cells, properties
-from lossproof.conformance.subject import Facts, Key, Subject, selects
+from lossproof.conformance.judging.comparison import explains, judge, measured
+from lossproof.conformance.judging.executor import EXTREME
+from lossproof.conformance.judging.expectation import expect
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.subject import Facts, Key, Subject, selects
+from lossproof.conformance.properties.registry import cells, properties
+from lossproof.conformance.questions.batches import batches
+from lossproof.conformance.workers.protocol import Answer, Array
 from lossproof.specs import load_ledger, load_specs
 from lossproof.specs.models import KnownFinding
 

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from lossproof.conformance.progress import DONE, FAILED, HINT, HINT_AFTER, Board
-from lossproof.conformance.run import Plan, judge_targets
+from lossproof.conformance.cli.progress import DONE, FAILED, HINT, HINT_AFTER, Board
+from lossproof.conformance.runs.run import Plan, judge_targets
 
 from .fake_sessions import DATA, target
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.asker import Reply
-from lossproof.conformance.batches import Batch
-from lossproof.conformance.judge import judge
-from lossproof.conformance.messages import Answer, Array, ErrorInfo
-from lossproof.conformance.property import Outcome, behaviour, bounds_at, by_aspect, conclude, refusal
-from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.judging.comparison import judge
+from lossproof.conformance.judging.executor import Reply
+from lossproof.conformance.judging.outcome import Outcome, behaviour, bounds_at, by_aspect, conclude, refusal
+from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.questions.batches import Batch
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo
 
 from .test_expectation import COSINE, OPTIONS, documented
 

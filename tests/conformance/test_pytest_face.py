@@ -31,6 +31,6 @@ def test_known_findings_are_expected_to_fail_and_their_witnesses_answer_as_pinne
 
 
 def test_a_cell_is_selected_by_its_name() -> None:
-    done = suite("-k", "test_value and nearly_orthogonal-float32")
+    done = suite("-k", "value-mlx and nearly_orthogonal-float32")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout, done.stdout

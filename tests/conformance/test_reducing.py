@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance import session as sessions
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.causes import Explained, explain, unexplained
-from lossproof.conformance.conditions import ordinary
-from lossproof.conformance.effort import Budget, Stop, to_explain, to_reduce
-from lossproof.conformance.gathering import findings
-from lossproof.conformance.matching import FEW, explained, few_rows
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
-from lossproof.conformance.properties import judge
-from lossproof.conformance.property import Outcome, by_aspect
-from lossproof.conformance.reducing import BESIDE, Reducing
-from lossproof.conformance.relations import by_relation, first_half, of_first_half
-from lossproof.conformance.session import Session
-from lossproof.conformance.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.diagnosis.causes import Explained, explain, unexplained
+from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain, to_reduce
+from lossproof.conformance.diagnosis.matching import FEW, explained, few_rows
+from lossproof.conformance.diagnosis.predicates import ordinary
+from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome, by_aspect
+from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
+from lossproof.conformance.model.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.properties.registry import judge
+from lossproof.conformance.runs import session as sessions
+from lossproof.conformance.runs.findings import findings
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
 from .test_expectation import CONTRASTIVE, COSINE, OPTIONS, documented
 

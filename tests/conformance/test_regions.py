@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lossproof.conformance.batches import LONGEST, batches
-from lossproof.conformance.dtypes import FORMATS
-from lossproof.conformance.regions import PAIRS, Shape, exists, pairs
-from lossproof.conformance.subject import Facts, Subject
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.questions.batches import LONGEST, batches
+from lossproof.conformance.questions.regions import PAIRS, Shape, exists, pairs
 
 from .fake_sessions import documented
 

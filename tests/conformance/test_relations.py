@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance import relations
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.batches import Batch
-from lossproof.conformance.expectation import expect
-from lossproof.conformance.judge import reach
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
-from lossproof.conformance.property import Outcome
-from lossproof.conformance.relations import by_relation
-from lossproof.conformance.subject import Key, Subject
+from lossproof.conformance.judging import relations
+from lossproof.conformance.judging.comparison import reach
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.expectation import expect
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.judging.relations import by_relation
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.batches import Batch
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
 from .test_expectation import CONTRASTIVE, COSINE, OPTIONS, documented
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lossproof.conformance.properties import cells
-from lossproof.conformance.selection import Selection, could_show
-from lossproof.conformance.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.model.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.properties.registry import cells
+from lossproof.conformance.properties.selection import Selection, could_show
 from lossproof.specs import load_ledger, load_specs
 from lossproof.specs.models import KnownFinding
 

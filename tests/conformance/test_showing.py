@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.causes import Explained
-from lossproof.conformance.change_scripts import scripts_of
-from lossproof.conformance.client import Worker
-from lossproof.conformance.comparing import Change, compare
-from lossproof.conformance.differences import difference
-from lossproof.conformance.histories import side
-from lossproof.conformance.messages import Array, Question
-from lossproof.conformance.property import Outcome
-from lossproof.conformance.run import Plan, facts, judge_session
-from lossproof.conformance.session import Session, Standing
-from lossproof.conformance.sides import Side
-from lossproof.conformance.spelling import literal, seen
-from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.targets import Target
+from lossproof.conformance.changes.answers import difference
+from lossproof.conformance.changes.bisect import side
+from lossproof.conformance.changes.compare import Change, compare
+from lossproof.conformance.changes.model import Side
+from lossproof.conformance.changes.scripts import scripts_of
+from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.judging.serialize import literal, seen
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.runs.run import Plan, facts, judge_session
+from lossproof.conformance.runs.session import Session, Standing
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Array, Question
 from lossproof.specs.models import ArrayValues
 
 from .fake_sessions import DATA, DOCUMENTED, FAKES, documented

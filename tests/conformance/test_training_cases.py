@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from lossproof.conformance.messages import Answer, Array
+from lossproof.conformance.workers.protocol import Answer, Array
 
 from .test_cases import array, diverging, error, stood
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.cli import run
+from lossproof.conformance.cli.main import run
 from lossproof.reports import read_run
 
 OWN = Path(__file__).parents[1] / "fakes" / "own"
@@ -335,7 +335,7 @@ def test_an_unknown_api_is_told_with_the_nearest(tmp_path: Path, capsys: pytest.
 def test_a_version_that_no_edition_documents_is_judged_by_the_newest(
     tried: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lossproof.conformance import own_code
+    from lossproof.conformance.usercode import code as own_code
     from lossproof.specs import load_specs
 
     monkeypatch.setattr(own_code, "_versions", lambda *_: {"torch": "0.4"})

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.batches import batches
-from lossproof.conformance.messages import Answer, Array, ErrorInfo, Question
-from lossproof.conformance.properties import cells, judge
-from lossproof.conformance.property import Outcome
-from lossproof.conformance.subject import Key, Subject, Variant
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.properties.registry import cells, judge
+from lossproof.conformance.questions.batches import batches
+from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
 from .test_expectation import CONTRASTIVE, COSINE, EMBEDDING, OPTIONS, documented
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.results import Finding
-from lossproof.conformance.run import TargetResult
-from lossproof.conformance.subject import Key
+from lossproof.conformance.model.results import Finding
+from lossproof.conformance.model.subject import Key
+from lossproof.conformance.runs.run import TargetResult
 
 from .fake_sessions import in_place_of, session_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lossproof.conformance.cli import run
+from lossproof.conformance.cli.main import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -55,7 +55,7 @@ def sections() -> dict[str, Section]:
 def asked(command: str, folder: Path) -> tuple[int, str]:
     """Run a command of the page as a shell would, with this interpreter's programs."""
     words = shlex.split(command.replace("\\\n", ""))
-    module = {"lossproof": "lossproof.conformance.cli", "pytest": "pytest"}[words[0]]
+    module = {"lossproof": "lossproof.conformance.cli.main", "pytest": "pytest"}[words[0]]
     start = (
         ["-m", module]
         if module == "pytest"

@@ -7,7 +7,7 @@ from importlib import metadata
 import click
 import pytest
 
-from lossproof.conformance.cli import COMMANDS, main, program, run
+from lossproof.conformance.cli.main import COMMANDS, main, program, run
 
 from .conftest import ROOT
 

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from lossproof.conformance.cli import COMMANDS
+from lossproof.conformance.cli.main import COMMANDS
 
 from .conftest import FRAMEWORKS, ROOMS, ROOT, Run
 
 AFTERWARDS = "\nimport json, sys; print('\\n' + json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
-HELP = "import sys; from lossproof.conformance.cli import run; assert run(sys.argv[1:]) == 0" + AFTERWARDS
+HELP = (
+    "import sys; from lossproof.conformance.cli.main import run; assert run(sys.argv[1:]) == 0" + AFTERWARDS
+)
 EVERYTHING = """
 import importlib, pkgutil, lossproof
 import importlib.util
-left_out = ['lossproof.conformance.adapters']
+left_out = ['lossproof.conformance.workers.remote.']
 if not importlib.util.find_spec('numba'):
     left_out.append('lossproof.oracle.compiled')
 found = [m.name for m in pkgutil.walk_packages(lossproof.__path__, 'lossproof.')]

@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import ROOMS, ROOT, Run
 
-COMMAND = "from lossproof.conformance.cli import main; main(sys.argv[1:])"
+COMMAND = "from lossproof.conformance.cli.main import main; main(sys.argv[1:])"
 
 
 def names(wheel: Path) -> set[str]:
@@ -51,7 +51,7 @@ def test_every_file_of_a_room_is_installed(wheel: Path, room: str) -> None:
         "conformance/worker.py",
         "conformance/adapters/tensorflow_adapter.py",
         "conformance/suite/conftest.py",
-        "conformance/suite/test_value.py",
+        "conformance/properties/value.py",
     ],
 )
 def test_data_worker_adapters_and_suite_are_installed(wheel: Path, needed: str) -> None:

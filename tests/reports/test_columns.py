@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lossproof import reports
-from lossproof.conformance import results
+from lossproof.conformance.model import results
 from lossproof.reports import columns, reference, tables
 
 from . import make

@@ -115,7 +115,7 @@ SHOWS = {
     "summary": "from lossproof import reports; reports.terminal.show(reports.read_run({run!r}))",
     "comparison": f"from lossproof.reports import comparison; comparison.show({COMPARED!r}, None)",
     "timeline": f"from lossproof.reports import timeline; timeline.show({TIMELINE!r}, None)",
-    "explanation": "from lossproof.conformance.cli import main; main(['explain', {api!r}])",
+    "explanation": "from lossproof.conformance.cli.main import main; main(['explain', {api!r}])",
 }
 
 

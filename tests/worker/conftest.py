@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Array, Question
-from lossproof.conformance.targets import Target
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Array, Question
 
 FAKES = Path(__file__).parents[1] / "fakes"
 PAIR = {

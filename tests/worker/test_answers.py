@@ -10,8 +10,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Array, Question
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Array, Question
 
 Ask = Callable[..., Answer]
 EXACT = [36 / math.sqrt(42 * 38), -1.0]

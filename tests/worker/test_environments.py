@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lossproof.conformance import environments
-from lossproof.conformance.environments import (
+from lossproof.conformance.runs.run import Plan, judge_target
+from lossproof.conformance.targets import environments
+from lossproof.conformance.targets.environments import (
     CannotBuild,
     Environment,
     Recipe,
@@ -22,9 +23,9 @@ from lossproof.conformance.environments import (
     plan,
     remove,
 )
-from lossproof.conformance.installer import Uv, pip_settings
-from lossproof.conformance.run import Plan, judge_target
-from lossproof.conformance.targets import UsageError, of_environment, parse_all
+from lossproof.conformance.targets.installer import Uv, pip_settings
+from lossproof.conformance.targets.model import UsageError
+from lossproof.conformance.targets.parse import of_environment, parse_all
 from lossproof.specs.frameworks import Catalogue, load_catalogues, load_frameworks
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -17,10 +17,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from lossproof.conformance import client
-from lossproof.conformance.client import CannotStart, TooManyRestarts, Worker, WorkerClosed
-from lossproof.conformance.messages import Answer, Array, Question
-from lossproof.conformance.targets import Target
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers import client
+from lossproof.conformance.workers.client import CannotStart, TooManyRestarts, Worker, WorkerClosed
+from lossproof.conformance.workers.protocol import Answer, Array, Question
 
 Ask = Callable[..., Answer]
 About = Callable[..., Question]
@@ -261,9 +261,9 @@ TOOL = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 from pathlib import Path
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Question
-from lossproof.conformance.targets import Target
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Question
+from lossproof.conformance.targets.parse import Target
 worker = Worker.start(Target("fake", "fake", Path(sys.executable), Path(sys.argv[1])), Path(sys.argv[2]))
 print(worker.info.companions["pid"], flush=True)
 worker.ask(Question("fake.hanging", options={"x1": 1, "x2": 2}), timeout=float(sys.argv[3]))

@@ -16,9 +16,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Array, Question
-from lossproof.conformance.targets import NotInstalled, Target, facts_of, installed, parse
+from lossproof.conformance.targets.model import NotInstalled, Target, facts_of
+from lossproof.conformance.targets.parse import installed, parse
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Array, Question
 
 X = np.array([[1, 4, 5], [5, 5, 7]])
 Y = np.array([[3, 2, 5], [3, 2, 7]])

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossproof.conformance import interpreters
-from lossproof.conformance.client import Worker
-from lossproof.conformance.environments import CannotBuild, Recipe, build
-from lossproof.conformance.messages import Question
-from lossproof.conformance.targets import Target
+from lossproof.conformance.targets import interpreters
+from lossproof.conformance.targets.environments import CannotBuild, Recipe, build
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Question
 
 NAMED = [Path(text) for text in os.environ.get("LOSSPROOF_TEST_PYTHONS", "").split(os.pathsep) if text]
 PAIRS = [("3.7", "numpy==1.16.6"), ("3.8", "numpy==1.18.5"), ("3.13", "numpy>=2")]

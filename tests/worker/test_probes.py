@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Question
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Question
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossproof.conformance.client import Worker
-from lossproof.conformance.messages import Answer, Array, Question
-from lossproof.conformance.scratch import LOCK, Scratch, sweep
-from lossproof.conformance.targets import Target
+from lossproof.conformance.targets.model import Target
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.protocol import Answer, Array, Question
+from lossproof.conformance.workers.scratch import LOCK, Scratch, sweep
 
 from .test_faults import TOOL, alive
 
@@ -108,7 +108,7 @@ def test_folders_of_killed_processes_go_with_the_next(
     code = f"""
 import os, tempfile
 tempfile.tempdir = {str(tmp_path)!r}
-from lossproof.conformance.scratch import Scratch
+from lossproof.conformance.workers.scratch import Scratch
 kept = Scratch("theirs")
 os.kill(os.getpid(), {int(signal.SIGKILL)})
 """

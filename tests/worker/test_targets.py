@@ -10,7 +10,8 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from lossproof.conformance.targets import ADAPTERS, NotInstalled, UsageError, facts_of, installed, parse
+from lossproof.conformance.targets.model import ADAPTERS, NotInstalled, UsageError, facts_of
+from lossproof.conformance.targets.parse import installed, parse
 from lossproof.specs.frameworks import FrameworkFacts, load_frameworks
 
 
@@ -69,7 +70,7 @@ def test_a_framework_that_is_not_installed_is_named_with_its_remedy(monkeypatch:
 
 def test_finding_targets_imports_no_framework() -> None:
     code = (
-        "import sys; from lossproof.conformance.targets import installed; installed();"
+        "import sys; from lossproof.conformance.targets.parse import installed; installed();"
         "print([n for n in ('torch', 'tensorflow', 'mlx.core', 'keras') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

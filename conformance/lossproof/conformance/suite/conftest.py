@@ -10,17 +10,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from lossproof.conformance.asker import Asker
-from lossproof.conformance.client import Worker
-from lossproof.conformance.properties import cells, properties
-from lossproof.conformance.run import facts
-from lossproof.conformance.scratch import Scratch
-from lossproof.conformance.selection import Selection, known_dtypes, known_regions
-from lossproof.conformance.session import Session
-from lossproof.conformance.subject import Key, Subject
-from lossproof.conformance.suite.concluding import Conclude, settle
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.properties.registry import cells
+from lossproof.conformance.properties.selection import Selection, known_dtypes, known_regions
+from lossproof.conformance.runs.run import facts
+from lossproof.conformance.runs.session import Session
 from lossproof.conformance.suite.options import pytest_addoption
-from lossproof.conformance.targets import UsageError
+from lossproof.conformance.targets.model import UsageError
+from lossproof.conformance.usercode.pytest_outcome import Conclude, settle
+from lossproof.conformance.workers.client import Worker
+from lossproof.conformance.workers.scratch import Scratch
 from lossproof.specs.models import KnownFinding
 
 __all__ = ["pytest_addoption"]
@@ -40,13 +40,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
     """The running targets, each started once for all tests."""
     if SESSIONS not in config.stash:
-        from lossproof.conformance.commands.judging import find_targets
+        from lossproof.conformance.targets.parse import chosen
         from lossproof.specs import load_ledger, load_specs
 
         config.stash[LOGS] = Scratch("log")
         config.stash[SESSIONS] = {}
         specs, ledger = load_specs(), load_ledger().findings
-        for target in find_targets(config.getoption("--target"))[0]:
+        for target in chosen(config.getoption("--target")).targets:
             log = config.stash[LOGS].path / f"{len(config.stash[SESSIONS])}.log"
             worker = Worker.start(target, log)
             asker = Asker(worker, config.getoption("--run-seed"), config.getoption("--examples"))
@@ -80,19 +80,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ]
         metafunc.parametrize("known", pairs)
     if "cell" in metafunc.fixturenames:
-        name = metafunc.module.PROPERTY.name
-        metafunc.parametrize("cell", list(_cells(metafunc.config, name)))
+        metafunc.parametrize("cell", list(_cells(metafunc.config)))
 
 
-def _cells(config: pytest.Config, name: str) -> Iterator[object]:
-    assert name in properties()
+def _cells(config: pytest.Config) -> Iterator[object]:
     chosen = selection(config)
     for target, (_, session) in sessions(config).items():
         for subject in session.subjects:
             if not chosen.takes_api(subject.api):
                 continue
-            for key in filter(chosen.takes, cells(subject, [name])):
-                place = "-".join((target, subject.api, key.region, key.dtype, key.variant.slug))
+            for key in filter(chosen.takes, cells(subject)):
+                place = "-".join((key.property, target, subject.api, key.region, key.dtype, key.variant.slug))
                 yield pytest.param((target, subject, key), id=place)
 
 

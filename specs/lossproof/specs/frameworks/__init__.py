@@ -47,7 +47,7 @@ class FrameworkFacts(_Frozen):
     """One framework, as its YAML file states it.
 
     `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
-    file name in `lossproof.conformance.adapters` (of an extension: a path), `extra` the extra of lossproof that
+    file name in `workers.remote.adapters` (of an extension: a path), `extra` the extra of lossproof that
     installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the
     package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
     in a script, `backends` are the libraries that it can compute with, where it has a choice, and `beside` names

@@ -1,0 +1,50 @@
+"""Batches drawn again: the seed and the cell give every question of a run back, and samples hold the answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lossproof.conformance.changes.answers import Told, allowed, numbers
+from lossproof.conformance.changes.model import Asking, CellKey
+from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.properties.registry import cells
+from lossproof.conformance.questions.batches import Batch, batches
+from lossproof.specs import edition_for
+
+
+def redrawn(asked: Asking, key: CellKey, count: int) -> tuple[Subject, list[Batch]] | None:
+    """The first `count` batches of a cell, drawn again; None for a case, and where no spec has such a cell."""
+    api, *rest = key
+    spec = next((s for s in asked.specs if s.api == api), None)
+    edition = edition_for(spec, asked.facts.packages) if spec else None
+    if spec is None or edition is None:
+        return None
+    subject = Subject(asked.facts, spec, edition)
+    cell = next((k for k in cells(subject) if k.sort == tuple(rest)), None)
+    if cell is None or cell.variant.case:
+        return None
+    return subject, list(batches(subject, cell.region, cell.dtype, cell.variant, count, asked.seed))
+
+
+def recorded(answer: Told, loose: bool) -> dict[str, Any]:
+    """A sample's answer to a batch as a witness has it; of a large one the `first` values alone were recorded."""
+    told, values = _kept(answer), numbers(answer)
+    if not values.size or "shape" not in answer:
+        return told
+    shape = tuple(answer["shape"])
+    spelled_out = [[float(v).hex() for v in part] for part in (values, allowed(answer, loose))]
+    if values.size == int(np.prod(shape, dtype=np.int64)):
+        nested = [_nested(part, shape) for part in spelled_out]
+        return {**told, "value": nested[0], "tolerance": nested[1]}
+    return {**told, "first": values.size, "value": spelled_out[0], "tolerance": spelled_out[1]}
+
+
+def _kept(answer: Told) -> dict[str, Any]:
+    return {n: answer[n] for n in ("outcome", "error", "dtype", "shape") if answer.get(n) not in (None, "")}
+
+
+def _nested(flat: Sequence[str], shape: Sequence[int]) -> Any:
+    return np.asarray(flat, dtype=object).reshape(tuple(shape)).tolist()

@@ -1,0 +1,1 @@
+"""Why an answer diverges, and the smallest question that shows it."""

@@ -1,0 +1,422 @@
+"""Causes: why an answer diverges. Ledger findings first, then a catalogue of ways in which implementations go wrong.
+
+A cause is semantic parameters under which the wrong answers come out right, or a predicate that holds of the inputs,
+or the case or error itself. Failing rows that share a cause belong to one finding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lossproof.conformance.diagnosis.disambiguation import rivals, telling
+from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain
+from lossproof.conformance.diagnosis.hypotheses import EPS, EXTREME, FLOORS, candidates
+from lossproof.conformance.diagnosis.matching import (
+    BY_ROW,
+    Mask,
+    explained,
+    few_rows,
+    holding,
+    on_ordinary_input,
+    rows_of,
+)
+from lossproof.conformance.judging.comparison import LOW_PRECISION, explains
+from lossproof.conformance.judging.executor import Reply
+from lossproof.conformance.judging.outcome import Failure, Outcome
+from lossproof.conformance.judging.relations import Apart
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.batches import Batch
+from lossproof.specs import covers
+from lossproof.specs.models import KnownFinding
+
+SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
+PREDICATES = {
+    "squared_norm_overflows": "overflow",
+    "squared_norm_underflows": "underflow",
+    "product_overflows": "overflow",
+    "product_underflows": "underflow",
+    "squared_product_overflows": "overflow",
+    "squared_product_underflows": "underflow",
+    "eps_vanishes": "eps",
+    "nonfinite": "formula",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why rows diverge; `known` is the ledger finding they belong to, with whether the version lies in its range."""
+
+    kind: str
+    severity: str
+    behaves_as: str = "{}"
+    """JSON with sorted keys"""
+    words: str = ""
+    known: KnownFinding | None = field(default=None, compare=False)
+    slug: str = ""
+    carried: bool = False
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Failing rows of a cell that share a cause, and the first failure that holds some of them."""
+
+    cause: Cause
+    rows: int
+    failure: Failure
+    mask: Mask
+
+
+def severity(kind: str, key: Key) -> str:
+    """How much a divergence of this kind matters in this cell (design, section 6)."""
+    if kind in ("documentation", "range", "output"):
+        return "S4"
+    if kind in ("overflow", "underflow") or key.region in EXTREME:
+        return "S3"
+    quiet = (
+        "zero_vector",
+        "eps",
+        "dtype",
+        "error",
+        "crash",
+        "hang",
+        "mutation",
+        "nondeterminism",
+        "configuration",
+    )
+    return "S2" if kind in quiet or key.region in SPECIAL else "S1"
+
+
+def explain(
+    subject: Subject,
+    key: Key,
+    outcome: Outcome,
+    ledger: Sequence[KnownFinding],
+    budget: Budget | None = None,
+) -> list[Explained]:
+    """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one.
+
+    What the budget of the catalogue does not reach stays unexplained.
+    """
+    budget = budget or to_explain(Stop())
+    left = [_Left(f, f.wrong.copy()) for f in outcome.failures]
+    found: list[Explained] = []
+    for finding in _applicable(subject, key, ledger):
+        found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
+    found += _diagnose(subject, key, left, budget)
+    found += _coarser(subject, key, left)
+    for item in left:
+        if item.mask.any():
+            found.append(_unexplained(subject, key, item))
+    return _merged(subject, found)
+
+
+def unexplained(subject: Subject, key: Key, outcome: Outcome) -> list[Explained]:
+    """The failures of a cell as what they are, without a search for causes."""
+    left = [_Left(f, f.wrong) for f in outcome.failures if f.wrong.any()]
+    return _merged(subject, [_unexplained(subject, key, item) for item in left])
+
+
+@dataclass
+class _Left:
+    """A failure and its rows that no cause explains yet."""
+
+    failure: Failure
+    mask: Mask
+
+
+def _take(left: Sequence[_Left], cause: Cause, matching: Any) -> list[Explained]:
+    taken = []
+    for item in left:
+        if not item.mask.any():
+            continue
+        match = matching(item.failure)
+        both = item.mask & match if match.shape == item.mask.shape else item.mask & bool(np.all(match))
+        if both.any():
+            taken.append(Explained(cause, int(both.sum()), item.failure, both))
+            item.mask = item.mask & ~both
+    return taken
+
+
+def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
+    merged: dict[tuple[str, str, str], Explained] = {}
+    for item in (_tempered(subject, each) for each in found):
+        name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
+        if name in merged:
+            first = merged[name]
+            if first.cause.severity > item.cause.severity:  # shown on the input where it matters most
+                first, item = item, first
+            item = Explained(first.cause, first.rows + item.rows, first.failure, first.mask)
+        merged[name] = item
+    return list(merged.values())
+
+
+def _tempered(subject: Subject, item: Explained) -> Explained:
+    """The severity of what is wrong on no ordinary input, whatever its region, is not S1."""
+    cause = item.cause
+    if cause.known or cause.severity != "S1" or on_ordinary_input(subject, item.failure, item.mask):
+        return item
+    return replace(item, cause=replace(cause, severity="S2"))
+
+
+# --- the ledger ---
+
+
+def _applicable(subject: Subject, key: Key, ledger: Sequence[KnownFinding]) -> Iterator[KnownFinding]:
+    facts = subject.facts
+    dtypes = (key.dtype, *key.variant.dtypes)
+    for finding in ledger:
+        if (
+            subject.api in finding.apis
+            and (not finding.properties or key.property in finding.properties)
+            and (not finding.regions or key.region in finding.regions)
+            and (not finding.dtypes or any(d in finding.dtypes for d in dtypes))
+            and (not finding.backends or facts.backend in finding.backends)
+            and finding.package in facts.packages
+        ):
+            yield finding
+
+
+def in_range(finding: KnownFinding, packages: Mapping[str, str]) -> bool:
+    """Whether the target's version lies in the range in which the finding was seen."""
+    return finding.package in packages and covers(finding.versions, packages[finding.package])
+
+
+def _known(subject: Subject, finding: KnownFinding) -> Cause:
+    behaves = {k: v for k, v in finding.behaves_as.model_dump(mode="json").items() if v}
+    carried = not in_range(finding, subject.facts.packages)
+    return Cause(
+        finding.kind,
+        finding.severity,
+        json.dumps(behaves, sort_keys=True),
+        finding.title,
+        finding,
+        finding.slug,
+        carried,
+    )
+
+
+def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding) -> Mask:
+    """Which of the failing rows answer as the ledger finding says."""
+    behaves = finding.behaves_as
+    if key.variant.case:
+        return np.full_like(failure.wrong, key.variant.case in behaves.cases)
+    match = np.ones_like(failure.wrong)
+    if not (behaves.parameters or behaves.predicate):
+        return ~match
+    if (
+        failure.reply.judged.expected is None or failure.says
+    ):  # an error, a crash, changed inputs: no value to explain
+        if behaves.parameters or failure.kind != finding.kind or not behaves.predicate:
+            return ~match
+        return match & holding(subject, failure, behaves.predicate)
+    if behaves.parameters:
+        match = match & explained(subject, failure, behaves.parameters)
+    if behaves.predicate:
+        match = match & holding(subject, failure, behaves.predicate)
+    return match
+
+
+# --- the catalogue ---
+
+FEWEST = 4
+"""Wrong values on whose two sides something can be built."""
+WHOLE_CALL = {"compute_dtype", "score"}
+"""What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
+
+
+def _diagnose(subject: Subject, key: Key, left: Sequence[_Left], budget: Budget) -> list[Explained]:
+    """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on.
+
+    A walk through the catalogue that finds nothing is the last one of the cell.
+    """
+    found: list[Explained] = []
+    open_ = [i for i in left if i.failure.reply.judged.expected is not None and not i.failure.says]
+    for item in open_:
+        while item.mask.any():
+            best = _best(subject, key, item, budget)
+            if best is None:
+                return found
+            cause, parameters, predicate = best
+            for other in open_:
+                if not other.mask.any():
+                    continue
+                match = (
+                    explained(subject, other.failure, parameters)
+                    if parameters
+                    else holding(subject, other.failure, predicate)
+                )
+                both = other.mask & match
+                if both.any():
+                    found.append(Explained(cause, int(both.sum()), other.failure, both))
+                    other.mask = other.mask & ~both
+    return found
+
+
+def _coarser(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
+    """What nothing else explains, and lies on both sides of the documented values no farther from them than arithmetic
+    of fewer bits would leave it: a wide bound accepts much, but another formula errs to one side.
+    """
+    open_ = [i for i in left if i.mask.any() and i.failure.reply.judged.expected and not i.failure.says]
+    errors = [_signs(i) for i in open_]
+    signs = np.concatenate(errors) if errors else np.zeros(0)
+    fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
+    if signs.size < FEWEST or fewer * 8 < signs.size:
+        return []
+    for name in LOW_PRECISION:
+        parameters = {"compute_dtype": name}
+        match = [i.mask & explained(subject, i.failure, parameters) for i in open_]
+        if 2 * sum(int(m.sum()) for m in match) >= signs.size:
+            cause = replace(
+                _cause(subject, key, "accuracy", parameters), words=f"no more accurate than {name}"
+            )
+            found = [Explained(cause, int(m.sum()), i.failure, m) for i, m in zip(open_, match, strict=True)]
+            for item, taken in zip(open_, match, strict=True):
+                item.mask = item.mask & ~taken
+            return [e for e in found if e.rows]
+    return []
+
+
+def _signs(item: _Left) -> Any:
+    """Of each wrong value whether it is too large (1) or too small (-1)."""
+    judged = item.failure.reply.judged
+    assert judged.expected is not None
+    if judged.observed is None or judged.size_differs or item.mask.size != judged.observed.size:
+        return np.zeros(0)
+    values = judged.observed.astype(np.float64).ravel()
+    near = np.asarray(judged.expected.value.lower).ravel()
+    with np.errstate(invalid="ignore"):
+        return np.sign((values - near)[item.mask.ravel()])
+
+
+def _best(
+    subject: Subject, key: Key, item: _Left, budget: Budget
+) -> tuple[Cause, dict[str, Any], str] | None:
+    """The candidate, or else the predicate, that explains most of the rows left.
+
+    A rule that explains none of a few wrong rows is not tried on all.
+
+    Among equals the one wins under which most of the other rows come out as observed too (two rules may agree on the
+    wrong rows and differ on the right ones), and then the first.
+    """
+    best, most = None, (0, 0)
+    whole, wrong = (int(item.mask.sum()), int(item.mask.size)), item.failure.wrong
+    few = few_rows(subject, item.failure, item.mask)
+    asked = rows_of(few or item.failure)
+    for kind, parameters in candidates(subject, key, item.failure):
+        if not budget.spend(asked):
+            break
+        if few and set(parameters) <= BY_ROW and not (few.wrong & explained(subject, few, parameters)).any():
+            continue
+        match = explained(subject, item.failure, parameters)
+        rows = (int((item.mask & match).sum()), int(match.sum()))
+        if WHOLE_CALL & set(parameters) and 2 * int((wrong & match).sum()) < int(wrong.sum()):
+            continue  # some rows may look so by chance
+        if rows[0] and rows > most:
+            best, most = (_cause(subject, key, kind, parameters), parameters, ""), rows
+        if most == whole:
+            return best
+    # At the extremes many a rule gives the 0 that underflow gives: the range is the simpler reason.
+    doubtful = int(key.region in EXTREME and best is not None)
+    if most[0] == whole[0] and not doubtful:
+        return best
+    for predicate, kind in PREDICATES.items():
+        holds = holding(subject, item.failure, predicate)
+        rows = (int((item.mask & holds).sum()), 0)
+        if 2 * int((item.mask & ~holds).sum()) > int((~holds).sum()):
+            continue  # what else is wrong shows that the condition is not the reason
+        if rows[0] > most[0] - doubtful:
+            best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
+            doubtful = 0
+    return best
+
+
+def settled(
+    subject: Subject, key: Key, found: Sequence[Explained], ask: Callable[[Batch], Reply]
+) -> list[Explained]:
+    """The causes after one more question for each that has rivals which explain its rows as well."""
+
+    def told(item: Explained) -> Explained:
+        parameters = json.loads(item.cause.behaves_as).get("parameters")
+        if item.cause.known or not parameters:
+            return item
+        batch = item.failure.reply.batch
+        if batch.wrt and item.cause.kind in ("zero_vector", "eps"):
+            value = ask(replace(batch, wrt="")).judged
+            return item if value.expected is None or value.wrong.any() else _of_gradient(subject, key, item)
+        others = [
+            rival
+            for rival in rivals(parameters, bool(key.variant.weights), FLOORS, EPS)
+            if explained(subject, item.failure, rival)[item.mask].all()
+        ]
+        left = [parameters, *others]
+        for batch in telling(subject, item.failure.reply.batch, parameters) if others else ():
+            judged = ask(batch).judged
+            found = [explains(subject, batch.arrays, batch.options, judged, chosen) for chosen in left]
+            left = [chosen for chosen, m in zip(left, found, strict=True) if m.size and m.all()] or left
+        kinds = {"ignore_weights": "weights", "reduction": "reduction"}
+        if left == [parameters]:
+            return item
+        named = [_cause(subject, key, kinds.get(next(iter(p)), item.cause.kind), p) for p in left]
+        if len(named) == 1:
+            return replace(item, cause=named[0])
+        words = " or ".join(c.words.removeprefix("behaves as with ") for c in named)
+        both = replace(named[0], words=f"behaves as with {words}", slug=named[0].slug[:60] + "-among-others")
+        return replace(item, cause=both)
+
+    return _merged(subject, [told(item) for item in found])
+
+
+def _of_gradient(subject: Subject, key: Key, item: Explained) -> Explained:
+    """The cause where the value is right: no other rule, but a gradient that is that of one."""
+    cause = item.cause
+    slug = _slug(subject.facts.framework, "gradient", cause.slug.partition(cause.kind.replace("_", "-"))[2])
+    words = f"the value is right, the gradient {cause.words}"
+    named = replace(cause, kind="gradient", severity=severity("gradient", key), words=words, slug=slug)
+    return replace(item, cause=named)
+
+
+def _cause(
+    subject: Subject, key: Key, kind: str, parameters: Mapping[str, Any], predicate: str = ""
+) -> Cause:
+    behaves: dict[str, Any] = {"parameters": dict(parameters)} if parameters else {"predicate": predicate}
+    words = ", ".join(f"{k}={v}" for k, v in parameters.items()) or predicate.replace("_", " ")
+    short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
+    slug = _slug(subject.facts.framework, kind, short)
+    title = f"behaves as with {words}" if parameters else f"wrong where {words}"
+    return Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), title, slug=slug)
+
+
+def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
+    """What nothing explains is grouped by API, property and what went wrong; where no value came, by API alone."""
+    failure = item.failure
+    kind = failure.kind or "formula"
+    if not failure.says and kind == "formula" and _near(failure, item.mask):
+        kind = "accuracy"
+    what = failure.says.split(":")[0].replace("raises ", "").rsplit(".", 1)[-1]
+    name = subject.api.rsplit(".", 1)[-1]
+    valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
+    place = key.variant.case or (name if valueless else f"{key.property}-{name}")
+    behaves = {"cases": [key.variant.case]} if key.variant.case else {}
+    told = failure.told if isinstance(failure, Apart) else ""
+    words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
+    slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else what[:24])
+    cause = Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), words, slug=slug)
+    return Explained(cause, int(item.mask.sum()), failure, item.mask)
+
+
+def _near(failure: Failure, mask: Mask) -> bool:
+    """Whether the wrong values miss the bound by so little that rounding, not another formula, may be the reason."""
+    ratio = failure.reply.judged.ratio
+    return bool(ratio.shape == mask.shape and np.all(np.nan_to_num(ratio[mask], nan=np.inf) < 64))
+
+
+def _slug(*words: str) -> str:
+    text = "-".join(w for w in words if w).lower().replace("_", "-")
+    kept = "".join(c if c.isalnum() or c in "-." else "-" for c in text)
+    parts = [p.strip(".") for p in kept.split("-")]
+    return "-".join(p for p in parts if p)[:72].rstrip("-.")

@@ -1,0 +1,313 @@
+"""Witnesses: a failing question reduced to the smallest that still fails in the same way.
+
+The reducer is deterministic and has a budget of calls and rows. It drops rows, axes and elements, sets elements to
+zero and replaces numbers by small integers times powers of two, as long as region and cause of the failure stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossproof.conformance.diagnosis import predicates as conditions
+from lossproof.conformance.diagnosis.effort import Budget
+from lossproof.conformance.judging.executor import Asker, Reply, twice
+from lossproof.conformance.judging.outcome import Failure
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.batches import Batch
+from lossproof.conformance.workers.protocol import Unrepeated
+
+Arrays = dict[str, NDArray[Any]]
+Same = Callable[[Reply], Failure | None]
+"""The failure of a reduced question if it is the same failure, else None."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A reduced question with its answer, and the failure it shows."""
+
+    batch: Batch
+    failure: Failure
+
+
+def reduce(
+    subject: Subject,
+    key: Key,
+    failure: Failure,
+    mask: NDArray[np.bool_],
+    same: Same,
+    asker: Asker,
+    budget: Budget,
+) -> tuple[Witness, ...]:
+    """The questions found within the budget that fail in the same way, each smaller than the one before.
+
+    The first is the original one.
+    """
+    best = Witness(failure.reply.batch, failure)
+    steps = [best]
+
+    def attempt(arrays: Arrays) -> bool:
+        nonlocal best
+        if not stays(key.region, subject, arrays, best.batch.options) or not budget.spend(_rows(arrays)):
+            return False
+        batch = replace(best.batch, arrays=arrays, order="C", axis=-1)
+        try:
+            reply = twice(lambda: asker.judged(subject, batch, key.region))
+        except (ValueError, Unrepeated):
+            return (
+                False  # the documented formula does not accept these shapes, or workers die here now and then
+            )
+        found = same(reply)
+        if found is None:
+            return False
+        best = Witness(batch, found)
+        steps.append(best)
+        return True
+
+    if best.batch.wrt and subject.has("x"):
+        mask = _of_rows(mask, subject, best.batch)
+    _one_row(subject, best.batch, mask, attempt)
+    _flatten(subject, lambda: best.batch, attempt)
+    _fewer(subject, lambda: best.batch, attempt)
+    for change in (_rounded, _zeroed, _simpler):
+        for candidate in change(lambda: dict(best.batch.arrays), subject):
+            if budget.calls <= 0 or budget.rows <= 0:
+                break
+            attempt(candidate)
+    return tuple(steps)
+
+
+def _rows(arrays: Arrays) -> int:
+    """How many rows the largest array has, a vector of any length being one."""
+    return max((int(np.prod(a.shape[:-1], dtype=np.int64)) for a in arrays.values()), default=1) or 1
+
+
+def _of_rows(mask: NDArray[np.bool_], subject: Subject, batch: Batch) -> NDArray[np.bool_]:
+    """The rows that hold a wrong element of a gradient; where no gradient came, the mask itself."""
+    rank = max((a.ndim for a in batch.arrays.values()), default=0)
+    axis = _axis(subject, batch)
+    from_last = axis - rank if axis >= 0 else axis  # in the common shape: the array may have fewer axes
+    if mask.shape != batch.arrays[batch.wrt].shape or mask.ndim < -from_last:
+        return mask
+    return np.asarray(mask.any(axis=from_last))
+
+
+def _roles(subject: Subject) -> dict[str, str]:
+    return {a.name: a.role for a in subject.edition.call.arrays}
+
+
+def _axis(subject: Subject, batch: Batch) -> int:
+    option = subject.option("axis")
+    value = batch.options.get(option.name, option.default) if option else -1
+    return -1 if value is None else int(value)
+
+
+def _one_row(
+    subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Arrays], bool]
+) -> None:
+    """Only the first failing row, where the result has a value for each row."""
+    roles = _roles(subject)
+    names = [n for n in batch.arrays if roles[n] in ("x", "distances")]
+    if not names or not mask.size or not mask.any():
+        return
+    main = batch.arrays[names[0]]
+    other = [batch.arrays[n] for n in batch.arrays if roles[n] == "y"]
+    full = np.broadcast_shapes(main.shape, *(o.shape for o in other)) if other else main.shape
+    embedded = roles[names[0]] == "x"
+    axis = _axis(subject, batch) % len(full) if embedded else -1
+    outer = tuple(s for i, s in enumerate(full) if i != axis)
+    if int(np.prod(outer, dtype=np.int64)) != mask.size:
+        _halves(subject, batch, axis, attempt)
+        return
+    index = np.unravel_index(int(np.argmax(mask.ravel())), outer) if outer else ()
+    arrays: Arrays = {}
+    for name, values in batch.arrays.items():
+        place = [int(i) for i in index]
+        if roles[name] in ("x", "y"):
+            place.insert(axis, -1)
+        if values.ndim != len(place):
+            place = place[: values.ndim]
+        for position, at in enumerate(place):
+            if at >= 0 and values.shape[position] > 1:
+                values = np.take(values, [at], axis=position)
+        arrays[name] = np.ascontiguousarray(values)
+    attempt(arrays)
+
+
+def first_value(subject: Subject, batch: Batch) -> Batch:
+    """The question about the first value alone, where the result has a value for each row; else the batch itself."""
+    found = [batch]
+
+    def keep(arrays: Arrays) -> bool:
+        found.append(replace(batch, arrays=arrays, order="C", axis=-1))
+        return True
+
+    roles = _roles(subject)
+    main = next((a for n, a in batch.arrays.items() if roles[n] in ("x", "distances")), None)
+    if main is not None and main.size:
+        embedded = any(roles[n] == "x" for n in batch.arrays)
+        shape = np.delete(main.shape, _axis(subject, batch) % main.ndim) if embedded else main.shape
+        _one_row(subject, batch, np.arange(int(np.prod(shape))) == 0, keep)
+    return found[-1]
+
+
+def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Arrays], bool]) -> None:
+    """Fewer samples of a reduced result, by bisection from the front."""
+    roles = _roles(subject)
+    lead = 1 if axis == 0 else 0
+    sizes = [a.shape[lead] for n, a in batch.arrays.items() if roles[n] == "x" and a.ndim > lead]
+    size = sizes[0] if sizes else max((a.shape[0] for a in batch.arrays.values() if a.ndim), default=0)
+    for keep in (1, 2, 3, 4, 8, 16, 32):
+        if keep >= size:
+            return
+        arrays = {}
+        for name, values in batch.arrays.items():
+            along = lead if roles[name] in ("x", "y") else 0
+            cut = values.ndim > along and values.shape[along] == size
+            arrays[name] = (
+                np.ascontiguousarray(np.take(values, np.arange(keep), axis=along)) if cut else values
+            )
+        if attempt(arrays):
+            return
+
+
+def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
+    """One row as a matrix of one row, where its rank is higher."""
+    batch = current()
+    roles = _roles(subject)
+    pair = [n for n in batch.arrays if roles[n] in ("x", "y")]
+    if not pair or any(batch.arrays[n].ndim <= 2 or 1 not in batch.arrays[n].shape for n in pair):
+        return
+    if any(np.prod(batch.arrays[n].shape) != max(batch.arrays[n].shape) for n in pair):
+        return
+    row = (-1, 1) if _axis(subject, batch) == 0 else (1, -1)
+    attempt(
+        {
+            n: a.reshape(row) if n in pair else a.reshape(a.shape[:1]) if a.ndim else a
+            for n, a in batch.arrays.items()
+        }
+    )
+
+
+def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
+    """Fewer elements: halves, then one by one."""
+    roles = _roles(subject)
+    pair = [n for n in current().arrays if roles[n] in ("x", "y")]
+    axis = _axis(subject, current())
+    if not pair or any(not -current().arrays[n].ndim <= axis < current().arrays[n].ndim for n in pair):
+        return
+
+    def length() -> int:
+        batch = current()
+        return max(int(batch.arrays[n].shape[_axis(subject, batch)]) for n in pair)
+
+    def without(start: int, stop: int) -> Arrays:
+        batch = current()
+        axis = _axis(subject, batch)
+        drop = np.arange(start, stop)
+        return {
+            n: np.ascontiguousarray(np.delete(a, drop, axis=axis)) if n in pair and a.shape[axis] > 1 else a
+            for n, a in batch.arrays.items()
+        }
+
+    size = length() // 2
+    while size >= 1:
+        start = 0
+        while start < length() and length() > 1:
+            stop = min(start + size, length())
+            if stop - start >= length() or not attempt(without(start, stop)):
+                start += size
+        size //= 2
+
+
+def _positions(arrays: Mapping[str, NDArray[Any]], subject: Subject) -> Iterator[tuple[str, int]]:
+    roles = _roles(subject)
+    for name, values in arrays.items():
+        if roles[name] in ("x", "y", "distances") and str(values.dtype) in FORMATS:
+            for position in range(min(values.size, 64)):
+                yield name, position
+
+
+def _rounded(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+    """All numbers at once with few bits."""
+    for bits in (1, 2, 4):
+        roles = _roles(subject)
+        yield {
+            n: _few_bits(a, bits) if roles[n] in ("x", "y", "distances") else a for n, a in current().items()
+        }
+
+
+def _few_bits(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    if str(values.dtype) not in FORMATS:
+        return values
+    with np.errstate(all="ignore"):
+        fraction, exponent = np.frexp(values.astype(np.float64))
+        return np.asarray(np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(values.dtype))
+
+
+def _zeroed(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+    """One number at a time set to zero."""
+    for name, position in list(_positions(current(), subject)):
+        yield from _with(current(), name, position, 0.0)
+
+
+def _simpler(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+    """One number at a time replaced by 1, then by a power of two near it."""
+    for name, position in list(_positions(current(), subject)):
+        value = float(current()[name].ravel()[position])
+        if value in (0.0, 1.0) or not np.isfinite(value):
+            continue
+        yield from _with(current(), name, position, 1.0)
+        yield from _with(
+            current(), name, position, float(np.ldexp(np.copysign(1.0, value), int(np.frexp(value)[1]) - 1))
+        )
+
+
+def _with(arrays: Arrays, name: str, position: int, value: float) -> Iterator[Arrays]:
+    old = arrays[name]
+    if float(old.ravel()[position]) != value:
+        new = old.copy()
+        new.reshape(-1)[position] = value
+        yield {**arrays, name: new}
+
+
+def stays(
+    region: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]
+) -> bool:
+    """Whether reduced arrays still lie in the region they were drawn from."""
+    roles = _roles(subject)
+    pair = [a for n, a in arrays.items() if roles[n] in ("x", "y")]
+    if not pair or region in ("-", "empty"):
+        return True
+    named = [str(a.dtype) for a in pair if str(a.dtype) in FORMATS]
+    format_ = FORMATS[min(named, key=lambda n: FORMATS[n].emax)] if named else FORMATS["float32"]
+    wide = [a.astype(np.float64) for a in pair]
+    if region == "nonfinite":
+        return any(not np.isfinite(a).all() for a in wide)
+    if not all(np.isfinite(a).all() for a in wide):
+        return False
+    if region == "subnormal":
+        return any(((np.abs(a) < format_.smallest_normal) & (a != 0)).any() for a in wide)
+    axis = conditions.axis_of(subject, options)
+    norms = np.concatenate([np.ravel(conditions.log2_squared_norms(a, axis)) / 2 for a in pair])
+    if region == "zero":
+        return bool(np.isneginf(norms).any())
+    if np.isneginf(norms).any():
+        return False
+    low, high = float(norms.min()), float(norms.max())
+    if region == "tiny_norm":
+        return low <= np.log2(1e-2) and 2 * low > format_.emin
+    if region == "underflow":
+        return 2 * low < format_.emin
+    if region == "overflow":
+        return 2 * high > format_.emax
+    if region == "below_eps":
+        return high < 8
+    if region == "mixed_scale":
+        return 2 * low > format_.emin and 2 * high < format_.emax
+    return low > -8 and 2 * high < format_.emax - 2

@@ -1,0 +1,1 @@
+"""The properties, and the registry that finds them."""

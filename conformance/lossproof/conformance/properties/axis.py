@@ -1,0 +1,29 @@
+"""axis: the embedding axis is the documented default, and each allowed axis means that axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.judging.executor import Asker, default_variant
+from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
+from lossproof.conformance.model.subject import Key, Subject
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """The default and each documented axis, in every rank that has it."""
+    option = subject.option("axis")
+    if option is None:
+        return
+    values = tuple(v for v in option.ask if v != option.default)
+    variants = [subject.row_wise] if not option.required else []
+    variants += [default_variant(subject, **{option.name: value}) for value in values]
+    for variant in variants:
+        yield Key("axis", "ordinary", "float32", variant)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Each value within its bound."""
+    return by_aspect(subject, key, asker, "axis")
+
+
+PROPERTY = Property("axis", "axis", "the documented axis", cells, judge)

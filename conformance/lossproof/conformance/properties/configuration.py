@@ -1,0 +1,23 @@
+"""configuration: get_config, from_config and the name do what the documentation says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.cases.judge import judge_case
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome, Property
+from lossproof.conformance.model.subject import Key, Subject
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Only the cases of the spec, which every property has besides its own cells."""
+    return iter(())
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The case, by what it expects."""
+    return judge_case(subject, key, asker)
+
+
+PROPERTY = Property("configuration", "configuration", "the documented configuration", cells, judge)

@@ -1,0 +1,47 @@
+"""determinism: the same question gives the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
+from lossproof.conformance.judging.outcome import conclude as concluded
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.regions import possible
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Ordinary rows in every dtype, zero and long rows."""
+    for dtype in FLOATS:
+        if possible("ordinary", subject, dtype):
+            yield Key("determinism", "ordinary", dtype, subject.row_wise)
+    for region in ("zero", "long"):
+        if possible(region, subject, "float32"):
+            yield Key("determinism", region, "float32", subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Every batch once more, after all the others; the bytes are compared."""
+    replies = asker.replies(subject, key)
+    failures = []
+    for reply in replies:
+        again = asker.call(subject, reply.batch.arrays, reply.batch.options, reply.batch.order)
+        first = reply.answer
+        if first.outcome != again.outcome or first.value != again.value:
+            failures.append(
+                Failure(
+                    reply, np.ones(1, dtype=np.bool_), "nondeterminism", "asked again, it answers otherwise"
+                )
+            )
+    outcome = concluded(subject, key, replies, tuple(failures), "nondeterminism")
+    if failures:
+        return Outcome("diverges", "nondeterminism", tuple(failures), outcome.rows)
+    if not any(r.answer.value for r in replies):
+        return Outcome("unsupported", note="no call of this cell returned a value")
+    return Outcome("conforms", rows=outcome.rows)
+
+
+PROPERTY = Property("determinism", "nondeterminism", "the same bits for the same question", cells, judge)

@@ -1,0 +1,81 @@
+"""gradient: the derivative of the summed results is that of the documented formula, with respect to every input.
+
+No documentation speaks of gradients, so the derivative of the documented formula is what is asked for, inside clamps
+too, and at kinks any of the subgradients. Where the formula has no derivative, what comes back is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
+from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.properties.reduction import documented
+from lossproof.conformance.properties.value import REGIONS, UNDOCUMENTED
+from lossproof.conformance.questions.regions import possible
+
+DIFFERENTIABLE = ("x", "y", "distances")
+WEIGHTS = ("per_sample", "full")
+BROADCASTS = ("left", "right")
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every input, region and dtype; in float32 on ordinary rows each reduction, weights, axes, margins, broadcasting.
+
+    Where the documentation has nothing to differentiate, one cell for each input records what comes back.
+    """
+    for array in subject.edition.call.arrays:
+        if array.role not in DIFFERENTIABLE:
+            continue
+        row_wise = replace(subject.row_wise, wrt=array.name)
+        if "gradient" in subject.edition.silent:
+            yield Key("gradient", "ordinary", "float32", row_wise)
+            continue
+        for dtype in FLOATS:
+            for region in _regions(subject, dtype):
+                yield Key("gradient", region, dtype, row_wise)
+        for variant in _variants(subject):
+            if possible("ordinary", subject, "float32"):
+                yield Key("gradient", "ordinary", "float32", replace(variant, wrt=array.name))
+
+
+def _regions(subject: Subject, dtype: str) -> Iterator[str]:
+    for region in (*REGIONS, "zero"):
+        if (region not in UNDOCUMENTED or dtype == "float32") and possible(region, subject, dtype):
+            yield region
+    if subject.eps() and dtype in subject.semantics.dtypes:
+        yield "below_eps"
+
+
+def _variants(subject: Subject) -> Iterator[Variant]:
+    """What a derivative passes through: reductions, weights, axes, margins, and shapes that are broadcast."""
+    reductions = tuple(documented(subject)) or (subject.base,)
+    yield from reductions
+    if subject.has("weights"):
+        for variant in reductions:
+            for kind in WEIGHTS:
+                yield replace(variant, weights=kind)
+    for role in ("axis", "margin"):
+        option = subject.option(role)
+        for value in option.ask if option else ():
+            if option and value != option.default:
+                yield subject.row_wise.having(**{option.name: value})
+    if subject.spec.family == "cosine" and subject.semantics.broadcasting in ("expand", "normalise"):
+        for kind in BROADCASTS:
+            yield replace(subject.row_wise, broadcast=kind)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Each element within its bound, each row at one point between the sides of a kink."""
+    return by_aspect(subject, key, asker, "gradient")
+
+
+PROPERTY = Property(
+    "gradient",
+    "gradient",
+    "the derivative of the documented formula with respect to every input",
+    cells,
+    judge,
+)

@@ -1,0 +1,41 @@
+"""mutation: the inputs are as they were after the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
+from lossproof.conformance.judging.outcome import conclude as concluded
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.regions import possible
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Ordinary rows in every dtype, zero rows in float32."""
+    for dtype in FLOATS:
+        if possible("ordinary", subject, dtype):
+            yield Key("mutation", "ordinary", dtype, subject.row_wise)
+    if possible("zero", subject, "float32"):
+        yield Key("mutation", "zero", "float32", subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The bytes of every input array, read back after the call."""
+    replies = asker.replies(subject, key)
+    failures = tuple(
+        Failure(r, np.ones(1, dtype=np.bool_), "mutation", "changes " + ", ".join(r.answer.changed))
+        for r in replies
+        if r.answer.changed
+    )
+    outcome = concluded(subject, key, replies, failures, "mutation")
+    if failures or any(r.answer.outcome == "value" for r in replies):
+        return Outcome(
+            "diverges" if failures else "conforms", "mutation" if failures else "", failures, outcome.rows
+        )
+    return Outcome("unsupported", note="no call of this cell returned a value", rows=outcome.rows)
+
+
+PROPERTY = Property("mutation", "mutation", "inputs unchanged by the call", cells, judge)

@@ -1,0 +1,46 @@
+"""output: a user's own code prints nothing when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Failure, Outcome, Property
+from lossproof.conformance.judging.outcome import conclude as concluded
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.regions import possible
+
+SHOWN = 40
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Ordinary and zero rows; of a framework's API, whose documentation does not speak of it, none."""
+    for region in ("ordinary", "zero") if subject.facts.own else ():
+        if possible(region, subject, "float32"):
+            yield Key("output", region, "float32", subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """What came on standard output; standard error is for warnings."""
+    replies = asker.replies(subject, key)
+    failures = tuple(
+        Failure(r, np.ones(1, dtype=np.bool_), "output", f"prints: {_first_line(r.answer.printed)}")
+        for r in replies
+        if r.answer.printed
+    )
+    rows = concluded(subject, key, replies, failures, "output").rows
+    if failures:
+        return Outcome("diverges", "output", failures, rows)
+    if any(r.answer.outcome in ("value", "error") for r in replies):
+        return Outcome("conforms", rows=rows)
+    return Outcome("unsupported", note="no call of this cell came to an end", rows=rows)
+
+
+def _first_line(text: str) -> str:
+    line = next((part for part in text.splitlines() if part.strip()), "an empty line").strip()
+    return line if len(line) <= SHOWN else line[:SHOWN] + "..."
+
+
+PROPERTY = Property("output", "output", "nothing printed by the call", cells, judge)

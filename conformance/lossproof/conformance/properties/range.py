@@ -1,0 +1,51 @@
+"""range: the result lies in the interval that the documented formula can reach, widened by the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lossproof.conformance.judging.comparison import Judged, reach
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.regions import possible
+
+REGIONS = ("ordinary", "parallel", "opposite", "long", "mixed_scale")
+
+
+def interval(subject: Subject) -> tuple[float, float]:
+    """The values that the documented formula can take."""
+    if subject.spec.family == "contrastive":
+        return 0.0, np.inf
+    if subject.spec.family == "cosine_embedding" or subject.semantics.score == "distance":
+        return 0.0, 2.0
+    return -1.0, 1.0
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Rows whose value lies at the ends of the interval, in every dtype."""
+    for dtype in FLOATS:
+        for region in REGIONS:
+            if possible(region, subject, dtype):
+                yield Key("range", region, dtype, subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Values outside the interval by more than their bound."""
+    low, high = interval(subject)
+
+    def outside(judged: Judged) -> Mask:
+        if judged.expected is None or judged.observed is None or judged.size_differs:
+            return judged.wrong
+        bound = reach(judged.expected)
+        observed = judged.observed.reshape(judged.expected.shape).astype(np.float64)
+        inside = (observed >= low - bound) & (observed <= high + bound)
+        # Where rounded inputs leave the documented precondition, the exact value itself may lie outside.
+        return np.asarray(~inside & judged.wrong)
+
+    return by_aspect(subject, key, asker, "range", outside)
+
+
+PROPERTY = Property("range", "range", "the documented range of the result", cells, judge)

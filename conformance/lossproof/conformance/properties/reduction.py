@@ -1,0 +1,51 @@
+"""reduction: each documented reduction divides by what the documentation says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
+from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.questions.regions import possible
+
+
+def documented(subject: Subject) -> Iterator[Variant]:
+    """The default and every documented value of the reduction option."""
+    option = subject.option("reduction")
+    if option is None:
+        if subject.semantics.reduction != "none":
+            yield subject.base
+        return
+    yield subject.base
+    for value in option.means:
+        yield subject.base.having(**{option.name: None if value == "null" else value})
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every documented reduction in every dtype, of parallel rows and of none; and reduced with another margin.
+
+    Where the value is undocumented, a margin that is given and not used shows in the reduced value alone.
+    """
+    reduced = tuple(documented(subject))
+    for variant in reduced:
+        for dtype in FLOATS:
+            if possible("ordinary", subject, dtype):
+                yield Key("reduction", "ordinary", dtype, variant)
+        if possible("parallel", subject, "float32"):
+            yield Key("reduction", "parallel", "float32", variant)
+        yield Key("reduction", "empty", "float32", variant)
+    margin = subject.option("margin")
+    if reduced and margin is not None and possible("ordinary", subject, "float32"):
+        for value in margin.ask:
+            yield Key("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The reduced value within its bound; with another margin it is the loss that is judged, not the divisor."""
+    margin = subject.option("margin")
+    given = margin is not None and margin.name in dict(key.variant.options)
+    return by_aspect(subject, key, asker, "formula" if given else "reduction")
+
+
+PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, judge)

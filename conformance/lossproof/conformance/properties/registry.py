@@ -1,0 +1,44 @@
+"""The registry: every property that a module of this room defines, and the cells of an API."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+
+from lossproof.conformance import properties as room
+from lossproof.conformance.cases.judge import case_keys, judge_case
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome, Property
+from lossproof.conformance.model.subject import Key, Subject
+
+BESIDES = ("registry", "selection")
+"""Modules of the room that define no property."""
+
+
+@cache
+def properties() -> dict[str, Property]:
+    """The properties by name, in alphabetical order."""
+    found = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(room.__path__) if m.name not in BESIDES):
+        definition = getattr(importlib.import_module(f"{room.__name__}.{module}"), "PROPERTY", None)
+        if definition is not None:
+            found[definition.name] = definition
+    return found
+
+
+def cells(subject: Subject, names: Iterable[str] | None = None) -> list[Key]:
+    """The cells of an API, those of the spec's cases among them, in the order of `Key.sort`."""
+    keys: dict[tuple[str, ...], Key] = {}
+    for name in names if names is not None else properties():
+        for key in (*properties()[name].cells(subject), *case_keys(subject, name)):
+            keys.setdefault(key.sort, key)
+    return [keys[k] for k in sorted(keys)]
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The verdict on one cell."""
+    if key.variant.case:
+        return judge_case(subject, key, asker)
+    return properties()[key.property].judge(subject, key, asker)

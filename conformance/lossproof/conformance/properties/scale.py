@@ -1,0 +1,37 @@
+"""scale: where no eps is near, scaling an input by a power of two leaves the value as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
+from lossproof.conformance.judging.relations import by_relation, scaled
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.questions.regions import possible
+
+REGIONS = ("ordinary", "parallel", "nearly_orthogonal")
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Rows with a documented value, in every dtype."""
+    if (
+        not subject.has("x")
+        or subject.semantics.inputs == "unit_norm"
+        or subject.semantics.norm_rule in (None, "raw", "add_squared")
+    ):
+        return
+    for dtype in FLOATS:
+        for region in REGIONS:
+            if possible(region, subject, dtype):
+                yield Key("scale", region, dtype, subject.row_wise)
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Both answers within twice the bound."""
+    return by_relation(
+        subject, key, asker, "formula", "scaling the inputs by powers of two changes the value", scaled
+    )
+
+
+PROPERTY = Property("scale", "formula", "the same value for scaled inputs", cells, judge)

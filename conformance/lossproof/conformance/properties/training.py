@@ -1,0 +1,23 @@
+"""training: a step down the loss moves the pair the way the documentation says, in use as documented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossproof.conformance.cases.judge import judge_case
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import Outcome, Property
+from lossproof.conformance.model.subject import Key, Subject
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Only the cases of the spec, which every property has besides its own cells."""
+    return iter(())
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The case, by what it expects."""
+    return judge_case(subject, key, asker)
+
+
+PROPERTY = Property("training", "training", "the documented effect of minimising", cells, judge)

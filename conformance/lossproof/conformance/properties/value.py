@@ -1,0 +1,66 @@
+"""value: the result is the documented formula's value, within the bound that its own arithmetic explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lossproof.conformance.judging.executor import Asker, default_variant
+from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
+from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.questions.regions import possible
+
+REGIONS = (
+    "ordinary",
+    "parallel",
+    "opposite",
+    "orthogonal",
+    "nearly_orthogonal",
+    "tiny_norm",
+    "underflow",
+    "overflow",
+    "mixed_scale",
+    "subnormal",
+    "nonfinite",
+    "empty",
+    "length_1",
+    "long",
+)
+UNDOCUMENTED = ("nonfinite", "empty")
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every region and dtype; margins on ordinary and parallel rows; two vectors without a batch."""
+    for dtype in FLOATS:
+        for region in REGIONS:
+            if region in UNDOCUMENTED and dtype != "float32":
+                continue
+            if possible(region, subject, dtype):
+                yield Key("value", region, dtype, subject.row_wise)
+    if lone := single(subject):
+        yield Key("value", "ordinary", "float32", lone)
+    margin = subject.option("margin")
+    for value in margin.ask if margin else ():
+        for region in ("ordinary", "parallel"):
+            if margin and possible(region, subject, "float32"):
+                yield Key("value", region, "float32", default_variant(subject, **{margin.name: value}))
+
+
+def single(subject: Subject) -> Variant | None:
+    """The variant of two vectors without a batch, where the documentation allows them beside batches.
+
+    No other cell asks for their value: a batch of one pair tells little, so layouts are drawn with more.
+    """
+    option = subject.option("axis")
+    axis = -1 if option is None else option.default
+    if subject.spec.family == "contrastive" or 1 not in subject.semantics.ranks or axis not in (-1, 0):
+        return None
+    return replace(subject.row_wise, rank=1) if possible("ordinary", subject, "float32") else None
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """Each value within its bound."""
+    return by_aspect(subject, key, asker, "formula")
+
+
+PROPERTY = Property("value", "formula", "the value of the documented formula", cells, judge)

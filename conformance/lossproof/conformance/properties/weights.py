@@ -1,0 +1,34 @@
+"""weights: scalar, per-sample and broadcast weights multiply what the documentation says, under every reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
+from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.properties.reduction import documented
+from lossproof.conformance.questions.regions import possible
+
+KINDS = ("scalar", "per_sample", "full", "broadcast", "zeros")
+
+
+def cells(subject: Subject) -> Iterator[Key]:
+    """Every kind of weights under every reduction in float32; per-sample weights in every dtype."""
+    if not subject.has("weights"):
+        return
+    for variant in tuple(documented(subject)) or (subject.base,):
+        for kind in KINDS:
+            yield Key("weights", "ordinary", "float32", replace(variant, weights=kind))
+    for dtype in FLOATS[1:]:
+        if possible("ordinary", subject, dtype):
+            yield Key("weights", "ordinary", dtype, replace(subject.row_wise, weights="per_sample"))
+
+
+def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+    """The weighted value within its bound."""
+    return by_aspect(subject, key, asker, "weights")
+
+
+PROPERTY = Property("weights", "weights", "the documented effect of weights", cells, judge)

@@ -1,0 +1,358 @@
+"""A run: every target in a worker of its own, its cells judged, and what came of it as plain data."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
+from multiprocessing.context import SpawnContext
+from multiprocessing.managers import SyncManager
+from pathlib import Path
+from typing import Any
+
+from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.model.results import ClaimRow, Drift, Finding, Row
+from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.properties.selection import Selection
+from lossproof.conformance.questions.schedule import asking_order, reporting_order
+from lossproof.conformance.runs.findings import claims, findings, with_scripts
+from lossproof.conformance.runs.session import Judgement, Session
+from lossproof.conformance.targets.model import Target, facts_of
+from lossproof.conformance.workers.client import CannotStart, Worker, WorkerError, WorkerInfo
+from lossproof.conformance.workers.scratch import Scratch
+from lossproof.conformance.workers.signals import DONE, FAILED, Progress, end_with_parent, interruptible
+
+LOG_TAIL = 20_000
+"""Characters of a target's log that a run keeps."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of every target."""
+
+    apis: tuple[str, ...] = ()
+    """globs over full API names; empty: all"""
+    properties: tuple[str, ...] = ()
+    examples: int = 8
+    seed: int = 0
+    specs: Path | None = None
+    ledger: Path | None = None
+    dtypes: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+    @property
+    def selection(self) -> Selection:
+        """Which cells are asked."""
+        return Selection(self.apis, self.properties, self.dtypes, self.regions)
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """What came of one target; `failed` says why it could not be started or went down."""
+
+    target: str
+    facts: Facts | None = None
+    rows: tuple[Row, ...] = ()
+    claims: tuple[ClaimRow, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    samples: tuple[Mapping[str, Any], ...] = ()
+    questions: int = 0
+    seconds: float = 0.0
+    """time that the target spent on its questions; not in the tables, which are the same for every run"""
+    log: str = ""
+    failed: str = ""
+    device: str = ""
+    numpy: str = ""
+    faults: tuple[str, ...] = ()
+    """exceptions of lossproof itself, each of which cost a detail of one finding"""
+    documentation: tuple[Drift, ...] = ()
+    """the APIs whose documentation is not the one that their spec was written from"""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run."""
+
+    targets: tuple[TargetResult, ...]
+    scripts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of all targets."""
+        return [r for t in self.targets for r in t.rows]
+
+    @property
+    def claims(self) -> list[ClaimRow]:
+        """The claims of all targets."""
+        return [c for t in self.targets for c in t.claims]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings of all targets."""
+        return [f for t in self.targets for f in t.findings]
+
+
+def facts(target: Target, info: WorkerInfo) -> Facts:
+    """The columns of a target's rows, from what its worker says."""
+    packages = {info.framework: info.version, **dict(info.companions)}
+    companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
+    mode = target.mode or info.modes[0]
+    return Facts(
+        target.name,
+        target.framework,
+        info.version,
+        companions,
+        info.python,
+        info.backend,
+        mode,
+        packages=packages,
+    )
+
+
+def judge_target(
+    target: Target, plan: Plan, progress: Progress, kind: type[Session] = Session
+) -> TargetResult:
+    """Start a target, judge all its cells in a session of this kind and end it."""
+    from lossproof.specs import load_ledger, load_specs
+
+    with Scratch("log") as folder:
+        log = folder / "log.txt"
+        try:
+            progress(target.name, 0, 0, "starting")
+            with Worker.start(target, log) as worker:
+                session = kind(
+                    facts(target, worker.info),
+                    Asker(worker, plan.seed, plan.examples),
+                    load_specs(plan.specs),
+                    load_ledger(plan.ledger).findings,
+                )
+                result = judge_session(session, plan, progress)
+                return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
+        except CannotStart as error:
+            progress(target.name, 0, 0, FAILED)
+            return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))
+        except WorkerError as error:
+            progress(target.name, 0, 0, FAILED)
+            return TargetResult(target.name, failed=str(error), log=log_tail(log))
+
+
+def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetResult:
+    """Judge the cells of a running target."""
+    selection = plan.selection
+    plans = []
+    for subject in (s for s in session.subjects if selection.takes_api(s.api)):
+        why = session.missing(subject)
+        keys = [] if why else [k for k in session.cells(subject) if selection.takes(k)]
+        plans.append((subject, why, asking_order(keys)))
+    total, done = sum(len(keys) for *_, keys in plans), 0
+    judged: list[Judgement] = []
+    claim_rows: list[ClaimRow] = []
+    drifted: list[Drift] = []
+    for subject, why, keys in plans:
+        changed = None if why else session.drift(subject)
+        drifted += [changed] if changed else []
+        mine: list[Judgement] = [session.absent(subject, why)] if why else []
+        for key in keys:
+            progress(session.facts.target, done, total, f"{subject.api} {key}")
+            mine.append(session.judge(subject, key))
+            done += 1
+        mine.sort(key=lambda j: reporting_order(j.key))
+        judged += mine
+        pairs = [(j.key, j.row) for j in mine]
+        claim_rows += claims(subject, pairs, changed is not None, selection.partial)
+    progress(session.facts.target, total, total, "reducing witnesses")
+    found = findings(session, judged, selection.partial)
+    progress(session.facts.target, total, total, DONE)
+    rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
+    return TargetResult(
+        session.facts.target,
+        session.facts,
+        tuple(rows),
+        tuple(claim_rows),
+        tuple(found),
+        tuple(j.sample for j in judged),
+        session.asker.asked,
+        session.asker.seconds,
+        faults=tuple(session.faults),
+        documentation=tuple(drifted),
+    )
+
+
+def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> RunResult:
+    """Judge targets side by side, each in a process of its own; the result does not depend on `jobs`.
+
+    Raises SpecError for a broken spec or ledger before any target starts.
+    """
+    from lossproof.specs import load_ledger, load_specs
+
+    load_specs(plan.specs), load_ledger(plan.ledger)
+    if jobs <= 1 or len(targets) <= 1:
+        results = [judge_target(t, plan, progress) for t in targets]
+    else:
+        results = _in_processes(targets, plan, jobs, progress)
+    return scripted(results)
+
+
+def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> list[TargetResult]:
+    context = multiprocessing.get_context("spawn")
+    # a socket file would lie under TMPDIR, whose path may be longer than the hundred characters that it may have
+    manager = SyncManager(address=("127.0.0.1", 0), ctx=context)
+    manager.start(end_with_parent)
+    with manager:
+        news = manager.Queue()
+        stop = threading.Event()
+        listener = threading.Thread(target=_listen, args=(news, progress, stop), daemon=True)
+        listener.start()
+        pool = ThreadPoolExecutor(min(jobs, len(targets)), thread_name_prefix="judge")
+        try:
+            futures = [pool.submit(_in_process, t, plan, context, news) for t in targets]
+            waiting: set[Future[TargetResult]] = set(futures)
+            while waiting:
+                _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            return [f.result() for f in futures]
+        except (
+            BaseException
+        ):  # Ctrl-C reaches the judges of a terminal; one that was sent to this process does not
+            for child in multiprocessing.active_children():
+                if child.pid is not None:
+                    os.kill(child.pid, signal.SIGINT)
+            raise
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            listener.join(timeout=2)
+
+
+def _in_process(target: Target, plan: Plan, context: SpawnContext, news: Any) -> TargetResult:
+    """A target judged in a pool of its own: the death of a process takes its whole pool along."""
+    with ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent) as pool:
+        future = pool.submit(_judge_here, target, plan, news)
+        wait([future])
+        return _result(target, future)
+
+
+def _judge_here(target: Target, plan: Plan, news: Any) -> TargetResult:
+    with interruptible(lambda *what: news.put(what)) as progress:
+        return judge_target(target, plan, progress)
+
+
+def _result(target: Target, future: Future[TargetResult]) -> TargetResult:
+    error = future.exception()
+    if error is not None:
+        return TargetResult(
+            target.name, failed=f"the judge's own process ended: {type(error).__name__}: {error}"
+        )
+    return future.result()
+
+
+def _listen(news: Any, progress: Progress, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            progress(*news.get(timeout=0.2))
+        except queue.Empty:
+            continue
+        except (EOFError, OSError):
+            return
+
+
+def in_framework_words(finding: Finding) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """A finding as data, and its framework's snippets."""
+    return asdict(finding), facts_of(finding.framework).reproducer.model_dump()
+
+
+def scripted(
+    results: Sequence[TargetResult],
+    worded: Callable[[Finding], tuple[Mapping[str, Any], Mapping[str, Any]]] = in_framework_words,
+) -> RunResult:
+    """The run with a reproducer for each finding, whose path is in the finding and in its rows.
+
+    `worded` gives a finding as data, and the snippets that its script is written with.
+    """
+    from lossproof.reports import reproducer
+
+    scripts: dict[str, str] = {}
+    paths: dict[tuple[str, str], str] = {}
+    finished = []
+    for result in results:
+        done = []
+        for finding in result.findings:
+            try:
+                text = reproducer(*worded(finding))
+            except ValueError:
+                done.append(finding)  # no script can be written from this witness
+                continue
+            except Exception as error:
+                told = f"{finding.slug}: no script could be written: {type(error).__name__}: {error}"
+                result = replace(result, faults=(*result.faults, told))
+                done.append(finding)
+                continue
+            name = f"{file_name(finding.target)}-{finding.slug}.py"
+            scripts[name] = text
+            paths[finding.target, finding.slug] = f"reproducers/{name}"
+            done.append(replace(finding, reproducer=f"reproducers/{name}"))
+        finished.append(replace(result, findings=tuple(done)))
+    finished = [replace(r, rows=tuple(with_scripts(r.rows, paths))) for r in finished]
+    return RunResult(tuple(finished), scripts)
+
+
+def file_name(target: str) -> str:
+    """The name of a target as part of a file's name."""
+    kept = (c if c.isascii() and (c.isalnum() or c in "._") else "-" for c in target.replace("==", "-"))
+    return "".join(kept).strip("-.")
+
+
+def described(result: RunResult, plan: Plan, command: str) -> dict[str, Any]:
+    """run.json: versions, platform, seed and digests; no time and no path: the same run gives the same bytes."""
+    from lossproof.specs import ledger_digest, specs_digest
+
+    packages = ("hypothesis", "numpy", "ml_dtypes", "pandas", "pyarrow", "python-flint")
+    return {
+        "lossproof": metadata.version("lossproof"),
+        "command": command,
+        "seed": plan.seed,
+        "examples": plan.examples,
+        **{name: list(names) for name, names in asdict(plan.selection).items()},
+        "specs_digest": specs_digest(),
+        "ledger_digest": ledger_digest(),
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "targets": [_target(t) for t in result.targets],
+    }
+
+
+def _target(result: TargetResult) -> dict[str, Any]:
+    known = result.facts
+    described_: dict[str, Any] = {
+        "name": result.target,
+        "failed": result.failed,
+        "questions": result.questions,
+    }
+    if result.faults:
+        described_["faults"] = list(result.faults)
+    if any(f.cut_short for f in result.findings):
+        described_["cut_short"] = True
+    if known is not None:
+        described_ |= {
+            "framework": known.framework, "version": known.version, "companions": known.companions,
+            "python": known.python, "backend": known.backend, "mode": known.mode, "device": result.device,
+            "numpy": result.numpy, "cells": len(result.rows),
+            "documentation": [asdict(d) for d in result.documentation],
+        }  # fmt: skip
+    return described_
+
+
+def log_tail(log: Path) -> str:
+    """The end of a target's log; "" where there is none."""
+    try:
+        return log.read_text(errors="replace")[-LOG_TAIL:]
+    except OSError:
+        return ""

@@ -1,0 +1,72 @@
+"""What a target is, and what may be wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lossproof.conformance.model.suggestions import nearest
+from lossproof.specs.frameworks import Catalogue, FrameworkFacts, load_catalogues, load_frameworks
+
+ADAPTERS = Path(__file__).parents[1] / "workers" / "remote" / "adapters"
+
+
+class UsageError(ValueError):
+    """The user asked for something that lossproof does not know; one line, with the nearest names."""
+
+
+class NotInstalled(UsageError):  # noqa: N818
+    """The framework is known but not installed here; the message says how to get it."""
+
+
+class TargetUnavailable(RuntimeError):  # noqa: N818
+    """A target that exists but cannot be had or started here; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an API runs: a framework on an interpreter, spoken to through an adapter.
+
+    `mode` is the mode questions are asked in unless they say otherwise, empty for the adapter's first;
+    `backend` is Keras' backend where it has a choice; `env` is added to the worker's environment; `remedy` says what to
+    do where it does not start.
+    """
+
+    name: str
+    framework: str
+    python: Path
+    adapter: Path
+    mode: str = ""
+    backend: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    remedy: str = ""
+
+    def not_started(self, error: Exception) -> str:
+        """Why it did not start, in one line: of a traceback its last line, and what to do."""
+        said, traceback, rest = (
+            str(error).removeprefix(f"{self.name}: ").partition("; the log ends: Traceback")
+        )
+        reason = f" ({rest.strip().splitlines()[-1].strip()})" if traceback else ""
+        return " ".join(f"{said}{reason}{self.remedy and '; ' + self.remedy}".split())
+
+
+def facts_of(framework: str) -> FrameworkFacts:
+    """The facts of a framework by name; UsageError with the nearest names for an unknown one."""
+    known = load_frameworks()
+    if framework in known:
+        return known[framework]
+    raise UsageError(f"unknown framework {framework!r}: {nearest(framework, list(known))}")
+
+
+def catalogue_of(name: str) -> Catalogue:
+    """The catalogue of a package by name; UsageError with the nearest names for an unknown one.
+
+    That of an extension's framework has no releases.
+    """
+    known, own = load_catalogues(), load_frameworks().get(name)
+    if name in known:
+        return known[name]
+    if own is not None:
+        return Catalogue(name=name, framework=name, releases=(), builds=(), backends=own.backends)
+    raise UsageError(f"unknown target {name!r}: {nearest(name, [*known, *load_frameworks()])}")

@@ -1,0 +1,1 @@
+"""A user's own function in the place of an API, on the command line and under pytest."""

@@ -1,0 +1,213 @@
+"""The session of a user's own code: which of an API's claims mean something for it, and which are about the API alone.
+
+What is left out is `unsupported` with its reason, never a pass and never held against the code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from lossproof.conformance.cases.probes import matches
+from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.diagnosis.reducing import PROPERTY_WORDS, SAME
+from lossproof.conformance.judging.outcome import Outcome
+from lossproof.conformance.judging.serialize import seen, spelled
+from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.model.results import Finding
+from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.runs.session import Session, Standing
+from lossproof.conformance.usercode.executor import OwnAsker
+from lossproof.conformance.usercode.fit import Takes
+from lossproof.conformance.workers.protocol import Answer, Question
+from lossproof.specs.models import Case, KnownFinding, Spec
+
+ABOUT_THE_API = {
+    "resolve": "other names of the API",
+    "bases": "the base classes of the API",
+    "strategy": "the framework's distribution strategies",
+    "call_other": "another function of the framework",
+}
+"""Ways to ask that say nothing of code which takes the API's place."""
+NEEDS_THE_FRAMEWORK = {
+    "fit": "training in the framework",
+    "script": "a script in the framework",
+    "descend": "NumPy has no gradients",
+}
+CORE = ("x", "y", "distances")
+OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
+"""Types of what is called and is no instance of a class of its own."""
+ENDS = {"crash": "crashes", "hang": "hangs"}
+
+
+class OwnSession(Session):
+    """A session that asks a user's code what means something for it.
+
+    `arrays` is framework or numpy. What the code does not take (`takes`) is not given to it: that it lacks a documented
+    parameter is told once, by the cell about the signature.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        asker: OwnAsker,
+        spec: Spec,
+        ledger: Sequence[KnownFinding],
+        arrays: str,
+        takes: Takes = Takes(),  # noqa: B008 - frozen
+    ) -> None:
+        super().__init__(facts, asker, [spec], ledger)
+        self.own, self.spec, self.arrays, self.takes = asker, spec, arrays, takes
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The API in whose place the code is, by the one edition of its spec, whatever is installed."""
+        return (Subject(self.facts, self.spec, self.spec.editions[0]),)
+
+    def outcome(self, subject: Subject, key: Key) -> Outcome:
+        """The verdict on one cell, `unsupported` where the cell is not about the code."""
+        case = subject.case(key.variant.case) if key.variant.case else None
+        why = self.left_out(subject, key, case)
+        if why:
+            return Outcome("unsupported", note=why)
+        dead = self.asker.smoke(subject)
+        if dead is not None and case is not None and case.ask == "call":
+            return Outcome(
+                "unsupported", note=f"not asked: your code {ENDS[dead.answer.outcome]} on plain input"
+            )
+        name = self.facts.target.rpartition(":")[2].rpartition(".")[2]
+        return excused(case, super().outcome(subject, key), name)
+
+    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+        """The witness of a cause in a cell; of an exception, a print or a mutation the smallest question, too."""
+        with self.own.aside():
+            return self._shown(subject, key, outcome, item, calls)
+
+    def _shown(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+        failure, known = item.failure, item.cause.known
+        shown = super().show(subject, key, outcome, item, calls)
+        plain = known is not None or outcome.case is not None or failure.kind not in SAME
+        if plain or failure.kind == "error":
+            return shown
+        return replace(
+            shown,
+            expected={"says": PROPERTY_WORDS[failure.kind]},
+            observed={"outcome": "value", "says": failure.says},
+        )
+
+    @property
+    def met(self) -> list[tuple[Question, Answer]]:
+        """The questions at which the code crashed or hung, every time, with the answers."""
+        return self.own.ends
+
+    def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
+        """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
+        if not self.met or any(f.kind in ENDS for f in found):
+            return ()
+        put, answer = min(self.met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
+        (subject,) = self.subjects
+        name = subject.api.rsplit(".", 1)[-1]
+        finding = Finding(
+            slug=f"{self.facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
+            title=f"{name}: {ENDS[answer.outcome]} on some input", target=self.facts.target,
+            framework=self.facts.framework, version=self.facts.version, apis=(subject.api,),
+            kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
+            citation=str(subject.edition.source), witness=spelled(put), expected={"says": "an answer"},
+            observed=seen(answer), error_ulp=None, error_over_bound=None, cells=0,
+        )  # fmt: skip
+        return (finding,)
+
+    def left_out(self, subject: Subject, key: Key, case: Case | None) -> str:
+        """Why a cell is not asked, or ""."""
+        if case is not None:
+            if case.contradicts:
+                return f"the documentation contradicts itself here: {case.contradicts}"
+            asked = "resolve" if case.expect.aliases is not None else case.arguments.get("probe", case.ask)
+            if asked in ABOUT_THE_API:
+                return f"about {ABOUT_THE_API[asked]}, not about your code"
+        if lacking := self.takes.lacks(subject, _names(key, subject, case)):
+            return f"your code has no parameter {lacking}"
+        return self._not_numpy(subject, key, case) if self.arrays == "numpy" else ""
+
+    def _not_numpy(self, subject: Subject, key: Key, case: Case | None) -> str:
+        """Why a cell means nothing with NumPy's arrays, or ""."""
+        dtypes = {key.dtype, *key.variant.dtypes}
+        if case is not None:
+            given = {a.name: a.role for a in subject.edition.call.arrays}
+            dtypes |= {a.dtype for a in case.arrays.values()}
+            core: set[str] = {a.dtype for n, a in case.arrays.items() if given.get(n) in CORE}
+            if case.ask in NEEDS_THE_FRAMEWORK:
+                return NEEDS_THE_FRAMEWORK[case.ask]
+            if case.expect.returns is not None:
+                return f"about the framework's class {case.expect.returns}"
+            if "$name" in json.dumps([dict(case.options), dict(case.arguments)], default=str):
+                return "asks with a constant of the framework"
+            if any(a.form == "list" for a in case.arrays.values()):
+                return "the framework makes arrays of lists"
+        else:
+            core = {d for d in (key.dtype, *key.variant.dtypes) if d != "-"}
+        if "bfloat16" in dtypes:
+            return "NumPy has no bfloat16"
+        if len(core) > 1 or not core <= set(FORMATS):
+            return "type promotion is the framework's own, and NumPy's is another"
+        return ""
+
+
+def _names(key: Key, subject: Subject, case: Case | None) -> list[str]:
+    """The options and arrays that a cell asks with."""
+    if case is not None:
+        return [*case.options, *case.arrays] if case.ask not in ("signature", "attribute") else []
+    weights = [a.name for a in subject.edition.call.arrays if a.role == "weights" and key.variant.weights]
+    return [*(name for name, _ in key.variant.options), *weights]
+
+
+def _lacking(message: str) -> str:
+    """The type, or class, that an AttributeError says has no such attribute."""
+    named = re.match(r"(?:type object )?'([^']+)' (?:object )?has no attribute", message)
+    return named[1].rpartition(".")[2] if named else ""
+
+
+def excused(case: Case | None, outcome: Outcome, name: str) -> Outcome:
+    """The outcome, `unsupported` where what diverges is not the code's doing; `name` is that of the code.
+
+    What a framework's tensor lacks is missed by the code, which is its mistake; what the code lacks is not asked of it.
+    """
+    observed = outcome.observed if isinstance(outcome.observed, Mapping) else {}
+    error, message = str(observed.get("error", "")), str(observed.get("message", ""))
+    if error.endswith("lossproof_worker.Unsupported"):
+        return _unsupported(outcome, message)
+    if outcome.verdict != "diverges":
+        return outcome
+    if outcome.kind == "documentation":
+        return _unsupported(outcome, "the documentation contradicts itself here")
+    if case is None or case.ask == "call":
+        return outcome
+    if error.endswith("AttributeError") and _lacking(message) in (*OF_FUNCTIONS, name):
+        return _unsupported(outcome, f"your code has none: {message}")
+    if case.ask == "signature":
+        return _signature(case, outcome)
+    return outcome
+
+
+def _unsupported(outcome: Outcome, note: str) -> Outcome:
+    return Outcome(
+        "unsupported", expected=outcome.expected, observed=outcome.observed, note=note, case=outcome.case
+    )
+
+
+def _signature(case: Case, outcome: Outcome) -> Outcome:
+    """The documented parameters may be followed by others that have defaults; `*args` says nothing of them."""
+    wanted: Any = case.expect.data
+    found: Any = outcome.observed
+    if not isinstance(found, Sequence) or not isinstance(wanted, Sequence):
+        return outcome
+    if not found:
+        return _unsupported(outcome, "the signature of your code does not say its parameters")
+    more = found[len(wanted) :]
+    if matches(wanted, found[: len(wanted)]) and all("default" in p for p in more):
+        return Outcome("conforms", expected=outcome.expected, observed=found, rows=1, case=case)
+    return outcome

@@ -1,0 +1,459 @@
+"""The tool's side of the pipe: starts a worker, puts questions, survives whatever happens to it.
+
+A worker that dies or hangs costs one answer, `crash` or `hang`; the next question starts a new one. Nothing
+of the framework is imported here. Needs POSIX process groups and poll (Linux, macOS).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lossproof.conformance.targets.model import Target, TargetUnavailable
+from lossproof.conformance.workers.protocol import READABLE, Answer, Array, ErrorInfo, Outcome, Question
+from lossproof.conformance.workers.scratch import Scratch
+
+WORKER = Path(__file__).with_name("remote") / "worker.py"
+GRACE = 30.0
+"""Seconds after its time limit at which the kernel ends a worker that nobody waits for any more."""
+TICK = 0.1
+"""Seconds between two looks at whether a silent worker still lives."""
+TAIL = 2000
+"""Bytes of the log quoted in a note."""
+TIMEOUT = 20.0
+"""Seconds that a call may take."""
+FIRST_CALLS = 12
+"""How many times longer a first call may take: what compiles does so then."""
+LARGEST_HEADER = 1 << 26
+"""Bytes; a longer header is none of the worker's."""
+
+SETTINGS = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "",
+    "JAX_PLATFORMS": "cpu",
+}
+"""What every worker's environment says: one thread, no accelerator, no log noise, the same hashes."""
+
+CHOICES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "JAX_ENABLE_X64", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
+"""What a user may have set for other work and would change the answers: a target says what it wants itself."""
+
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+"""What belongs to the tool's own interpreter and would mislead another one."""
+
+
+LOG_ENDS = "; the log ends: "
+OURS = "lossproof: "
+"""How a line of the log begins that the tool writes."""
+
+
+class WorkerError(RuntimeError):
+    """A target that cannot be asked (any more)."""
+
+
+class CannotStart(WorkerError, TargetUnavailable):  # noqa: N818
+    """The target did not start: its interpreter, adapter or framework failed. The message quotes the log."""
+
+
+class TooManyRestarts(WorkerError):  # noqa: N818
+    """The target crashed or hung more often than it may."""
+
+
+class WorkerClosed(WorkerError):  # noqa: N818
+    """`close` was called while a question was under way, or before it."""
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """What a worker says of itself; `modes`: the default first; `companions`: versions by package."""
+
+    framework: str
+    version: str
+    companions: Mapping[str, str]
+    backend: str
+    device: str
+    python: str
+    numpy: str
+    modes: tuple[str, ...]
+
+
+class _Died(Exception):  # noqa: N818
+    """The pipe broke: the worker has died."""
+
+
+class _Late(Exception):  # noqa: N818
+    """No answer within the time limit."""
+
+
+class _Garbled(Exception):  # noqa: N818
+    """What came through the pipe is no message: the target wrote to it."""
+
+
+def environment(target: Target, scratch: Path) -> dict[str, str]:
+    """The environment variables of a worker of `target`."""
+    variables = {name: value for name, value in os.environ.items() if name not in CHOICES}
+    if not _same_python(target.python):
+        for name in FOREIGN:
+            variables.pop(name, None)
+    variables |= SETTINGS
+    # The user's own keras.json may change epsilon and floatx: an empty folder stands in for it.
+    variables["KERAS_HOME"] = str(scratch)
+    if target.backend:
+        variables["KERAS_BACKEND"] = target.backend
+    return variables | dict(target.env)
+
+
+def _same_python(python: Path) -> bool:
+    return python.absolute() == Path(sys.executable).absolute()  # not resolved: environments are links
+
+
+class _Process:
+    """One run of worker.py: a process in a session of its own, and our ends of the pipes to it.
+
+    Nothing is written to the lifeline. It hangs up when this process ends, and the kernel then ends the worker.
+    """
+
+    def __init__(self, target: Target, log: Path, scratch: Path, start_timeout: float) -> None:
+        questions_read, self.writing = os.pipe()
+        self.reading, answers_write = os.pipe()
+        lifeline_read, lifeline = os.pipe()
+        theirs, ours = (questions_read, answers_write, lifeline_read), (self.reading, self.writing, lifeline)
+        command = [str(target.python), str(WORKER), "--adapter", str(target.adapter)]
+        command += ["--read-fd", str(questions_read), "--write-fd", str(answers_write)]
+        command += ["--lifeline-fd", str(lifeline_read), "--seconds", str(start_timeout + GRACE)]
+        try:
+            with log.open("ab") as output:
+                self.popen = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=scratch,
+                    env=environment(target, scratch),
+                    pass_fds=theirs,
+                    start_new_session=True,
+                )
+        except BaseException:
+            _close(ours)
+            raise
+        finally:
+            _close(theirs)
+        os.set_blocking(self.reading, False)
+        os.set_blocking(self.writing, False)
+        self.kill = weakref.finalize(self, _end, self.popen, ours)
+
+    def exchange(
+        self, message: Sequence[bytes], number: str, deadline: float
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Send the parts of a message (none: only listen), return header and buffers of the answer with its number."""
+        for part in message:
+            view = memoryview(part)
+            while view:
+                self._wait(self.writing, select.POLLOUT, deadline)
+                try:
+                    view = view[os.write(self.writing, view[: 1 << 20]) :]
+                except BlockingIOError:
+                    continue
+                except BrokenPipeError:
+                    raise _Died from None
+        while True:
+            header, buffers = self._message(deadline)
+            if header.get("number", "") == number:
+                return header, buffers
+            if time.monotonic() > deadline:
+                raise _Late
+
+    def _message(self, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
+        size = struct.unpack("<Q", self._read(8, deadline))[0]
+        if size > LARGEST_HEADER:
+            raise _Garbled
+        try:
+            header = json.loads(self._read(size, deadline))
+            counts = [int(count) for count in header["buffers"]]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise _Garbled from None
+        return header, [self._read(count, deadline) for count in counts]
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            self._wait(self.reading, select.POLLIN, deadline)
+            try:
+                part = os.read(self.reading, min(count - len(parts), 1 << 20))
+            except BlockingIOError:
+                continue
+            if not part:
+                raise _Died
+            parts += part
+        return bytes(parts)
+
+    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
+        """Return when the descriptor is ready; its own children may keep a dead worker's pipe open."""
+        poll = select.poll()
+        poll.register(descriptor, event)
+        while True:
+            dead = self.popen.poll() is not None
+            left = deadline - time.monotonic()
+            if poll.poll(max(0.0, min(left, TICK)) * 1000 if not dead else 0):
+                return
+            if dead:
+                raise _Died
+            if left <= 0:
+                raise _Late
+
+
+def _end(popen: subprocess.Popen[bytes], descriptors: Sequence[int]) -> None:
+    """Kill the worker with all its children, reap it and close the pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(popen.pid, signal.SIGKILL)
+    popen.wait()
+    _close(descriptors)
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+class Worker:
+    """A target that answers questions, one at a time; a context manager, safe to use from several threads.
+
+    `timeout` is the seconds that a call may take, `first_timeout` those of a first call, in which the target may
+    compile, `start_timeout` those of a start; `memory` is bytes of address space above what the idle worker has
+    (None: no limit), `restarts` how often a dead worker is replaced. Output of the target goes to `log`, and how each
+    worker ended.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        log: Path,
+        *,
+        timeout: float = TIMEOUT,
+        first_timeout: float | None = None,
+        start_timeout: float = 180.0,
+        memory: int | None = 4 << 30,
+        restarts: int = 50,
+    ) -> None:
+        self.target = target
+        self.log = log
+        self.timeout = timeout
+        self.first_timeout = FIRST_CALLS * timeout if first_timeout is None else first_timeout
+        self.start_timeout = start_timeout
+        self.memory = memory
+        self.limit = restarts
+        self.restarts = 0
+        self._lock = threading.Lock()
+        self._closed = False
+        self._process: _Process | None = None
+        self._scratch = Scratch("worker")
+        self._info: WorkerInfo | None = None
+
+    @classmethod
+    def start(cls, target: Target, log: Path, **limits: Any) -> Worker:
+        """A worker that is ready to answer; `limits` are those of the class. Raises `CannotStart`."""
+        worker = cls(target, log, **limits)
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            worker._begin()
+        except BaseException:
+            worker.close()
+            raise
+        return worker
+
+    @property
+    def info(self) -> WorkerInfo:
+        """What the target said when it started."""
+        assert self._info is not None, "a worker is made with Worker.start"
+        return self._info
+
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
+        """Put one question; every fault of the target is an answer. A `first` call may take `first_timeout`.
+
+        Raises TooManyRestarts, CannotStart (a restart failed) or WorkerClosed.
+        """
+        usual = self.first_timeout if first else self.timeout
+        seconds = usual if timeout is None else timeout
+        with self._lock:
+            if self._closed:
+                raise WorkerClosed(f"the worker of {self.target.name} is closed")
+            process = self._process or self._restart()
+            begun, number = time.monotonic(), secrets.token_hex(8)
+            try:
+                message = self._encode(question, number, seconds)
+                header, buffers = process.exchange(message, number, begun + seconds)
+            except _Late:
+                return self._ended("hang", f"no answer within {seconds:g} s", begun)
+            except _Garbled:
+                why = "something that the target ran wrote to the worker's own pipe"
+                return self._ended("crash", f"the answer cannot be read: {why}", begun)
+            except _Died:
+                note = self._how_it_died(process.popen)
+                if self._closed:
+                    self._stop()
+                    raise WorkerClosed(f"the worker of {self.target.name} was closed") from None
+                return self._ended("crash", note, begun)
+            except BaseException:  # Ctrl-C: the conversation is in an unknown state
+                self._stop()
+                raise
+            return decode(header, buffers)
+
+    def close(self) -> None:
+        """End the worker, from any thread; a question under way raises WorkerClosed in its own."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.popen.pid, signal.SIGKILL)
+        with self._lock:
+            self._stop()
+        self._scratch.close()
+
+    def _ended(self, outcome: Outcome, note: str, begun: float) -> Answer:
+        """The answer where none came; the log says so too."""
+        self._stop()
+        with contextlib.suppress(OSError), self.log.open("a") as log:
+            log.write(f"{OURS}{outcome}: {note.partition(LOG_ENDS)[0]}\n")
+        return Answer(outcome, note=note, seconds=time.monotonic() - begun)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _begin(self) -> _Process:
+        """Start the process and hear its introduction."""
+        try:
+            process = _Process(self.target, self.log, self._scratch.path, self.start_timeout)
+        except OSError as error:
+            raise CannotStart(f"{self.target.name}: {self.target.python} cannot be run: {error}") from error
+        self._process = process
+        if self._closed:  # from another thread, meanwhile
+            self._stop()
+            raise WorkerClosed(f"the worker of {self.target.name} was closed")
+        try:
+            header, _ = process.exchange((), "", time.monotonic() + self.start_timeout)
+        except _Late:
+            self._stop()
+            raise CannotStart(
+                f"{self.target.name}: not ready within {self.start_timeout:g} s{self._tail()}"
+            ) from None
+        except (_Died, _Garbled):
+            note = self._how_it_died(process.popen)
+            self._stop()
+            raise CannotStart(f"{self.target.name}: {note}") from None
+        except BaseException:
+            self._stop()
+            raise
+        if header["outcome"] != "value":
+            self._stop()
+            problem = header["error"]
+            raise CannotStart(f"{self.target.name}: {problem['type']}: {problem['message']}{self._tail()}")
+        info = header["info"]
+        self._info = WorkerInfo(**(info | {"modes": tuple(info["modes"])}))
+        return process
+
+    def _restart(self) -> _Process:
+        if self.restarts >= self.limit:
+            raise TooManyRestarts(
+                f"{self.target.name} was restarted {self.restarts} times and died again; see {self.log}"
+            )
+        self.restarts += 1
+        return self._begin()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def _encode(self, question: Question, number: str, seconds: float) -> list[bytes]:
+        header = {
+            "number": number,
+            "verb": question.verb,
+            "api": question.api,
+            "mode": question.mode,
+            "wrt": question.wrt,
+            "probe": question.probe,
+            "init": None if question.init is None else dict(question.init),
+            "options": dict(question.options),
+            "positional": question.positional,
+            "arrays": [
+                {"name": name, "dtype": a.dtype, "shape": a.shape, "form": a.form, "layout": a.layout}
+                for name, a in question.arrays.items()
+            ],
+            "memory": self.memory,
+            "seconds": seconds + GRACE,
+            "buffers": [len(array.data) for array in question.arrays.values()],
+        }
+        text = json.dumps(header).encode("ascii")
+        return [struct.pack("<Q", len(text)), text, *(array.data for array in question.arrays.values())]
+
+    def _how_it_died(self, popen: subprocess.Popen[bytes]) -> str:
+        """Signal or exit status of a dead worker and the end of its log."""
+        try:
+            status = popen.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            return f"the worker closed its pipe{self._tail()}"
+        how = f"exit status {status}"
+        if status < 0:
+            name = signal.Signals(-status).name if -status in set(signal.Signals) else "unknown"
+            how = f"signal {-status} ({name})"
+        return f"the worker died: {how}{self._tail()}"
+
+    def _tail(self) -> str:
+        """The last lines of the log, for a message."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        text = "\n".join(line for line in lines if not line.startswith(OURS)).strip()
+        return f"{LOG_ENDS}{text}" if text else ""
+
+
+def decode(header: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+    """The answer in a header and its buffers."""
+    value, error = header.get("value"), header.get("error")
+    array = Array(buffers[0], value["dtype"], tuple(value["shape"])) if value else None
+    unreadable = array.dtype if array is not None and array.dtype not in READABLE else ""
+    note = f"returned an array of dtype {unreadable}" if unreadable else ""
+    return Answer(
+        outcome=header["outcome"],
+        value=None if unreadable else array,
+        unreadable=unreadable,
+        data=header.get("data"),
+        type=header.get("type", ""),
+        bases=tuple(header.get("bases", ())),
+        error=ErrorInfo(**(error | {"bases": tuple(error["bases"])})) if error else None,
+        changed=tuple(header.get("changed", ())),
+        printed=header.get("printed", ""),
+        note=header.get("note", note),
+        seconds=header.get("seconds", 0.0),
+    )

@@ -28,8 +28,9 @@ from benchmarks.mutation import covering, operators, trying
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGE = (
-    "batches", "case_values", "cases", "conditions", "expectation", "judge", "outcomes", "property",
-    "relations",
+    "questions.batches", "cases.values", "cases.judge", "diagnosis.predicates",
+    "judging.expectation", "judging.comparison", "cases.outcomes", "judging.outcome",
+    "judging.relations",
 )  # fmt: skip
 TESTS = {
     "oracle": ["tests/oracle"],

@@ -42,7 +42,7 @@ class Computing:
     answers: Answers
     asked: int = 0
 
-    def ask(self, question: Question, timeout: float | None = None) -> Answer:
+    def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
         self.asked += 1
         return self.answers({n: a.numpy() for n, a in question.arrays.items()}, question.wrt)
 

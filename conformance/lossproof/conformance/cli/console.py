@@ -76,6 +76,19 @@ def _discard(stream: TextIO) -> None:
 def tell(line: str) -> None:
     """One line on standard error; where that is gone, too, the exit code alone has to do."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        plain = " ".join("".join(c if c.isprintable() else " " for c in line).split())
-        sys.stderr.write(f"lossproof: {plain}\n")
+        sys.stderr.write(f"lossproof: {_plain(line)}\n")
         sys.stderr.flush()
+
+
+def tell_with_code(text: str) -> None:
+    """A first line as `tell` writes it, then lines of code to paste, with their spaces."""
+    line, _, code = text.partition("\n")
+    tell(line)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        for part in code.splitlines():
+            sys.stderr.write(f"{part[: len(part) - len(part.lstrip())]}{_plain(part)}\n")
+        sys.stderr.flush()
+
+
+def _plain(line: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in line).split())

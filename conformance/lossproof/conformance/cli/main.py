@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from lossproof.conformance.cli.console import OutputLost, tell, watched_output
+from lossproof.conformance.cli.console import OutputLost, tell, tell_with_code, watched_output
 from lossproof.conformance.model.suggestions import nearest
 
 COMMANDS = {
@@ -129,7 +129,7 @@ def _failed(error: BaseException) -> int:
         tell(str(error))
         return error.exit_code
     if isinstance(error, UsageError):
-        tell(str(error))
+        tell_with_code(str(error))
         return USAGE
     if isinstance(error, SpecError):
         for problem in error.problems:  # one line each

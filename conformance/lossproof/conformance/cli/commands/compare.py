@@ -192,7 +192,7 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
         tell(f"{target['name']} could not be judged: {target['failed']}")
     if failed:
         return None
-    for target in (t for run in runs for t in run.run["targets"] if t.get("cut_short")):
+    for target in (t for run in runs for t in run.run.get("targets") or () if t.get("cut_short")):
         click.echo(
             f"lossproof: the run of {target['name']} was cut short, so differences may be its own; run it again",
             err=True,

@@ -25,10 +25,10 @@ from rich.table import Table
 from benchmarks.allowed.asking import SELDOM, asked, cells
 from benchmarks.allowed.tally import Tally, markdown
 from benchmarks.allowed.ways import Way
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import ROWS
 
-Cell = tuple[Subject, Key, int]
+Cell = tuple[Subject, CellKey, int]
 LARGE = 1024
 """Rows of a batch after the first round."""
 FEW = 6

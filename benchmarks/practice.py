@@ -97,7 +97,7 @@ def answers(file: Path, base: Base) -> tuple[Subject, list[Sample], list[Values 
     ):
         (subject,) = session.subjects
         drawn = samples(subject)
-        put = [session.own.put(question(subject, s.arrays, s.options)) for s in drawn]
+        put = [session.executor.put(question(subject, s.arrays, s.options)) for s in drawn]
     return subject, drawn, [a.value.numpy() if a.value is not None else None for a in put]
 
 

@@ -26,9 +26,9 @@ from benchmarks.zoo.remembering import Memory
 from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import compare
 from lossproof.conformance.diagnosis.causes import Explained
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.runs.run import Plan, judge_target
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.environments import built, remove
@@ -67,11 +67,11 @@ class VerdictsOnly(Session):
     """A session that looks for no causes, those of the ledger included."""
 
     def __init__(
-        self, facts: Facts, asker: Asker, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
+        self, facts: TargetInfo, executor: Executor, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
     ) -> None:
-        super().__init__(facts, asker, specs, ())
+        super().__init__(facts, executor, specs, ())
 
-    def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
+    def causes(self, subject: Subject, key: CellKey, outcome: Outcome) -> tuple[Explained, ...]:
         """None."""
         return ()
 

@@ -18,9 +18,9 @@ from benchmarks.allowed.ways import Way, ways
 from lossproof import oracle
 from lossproof.conformance.judging.comparison import measured, reach
 from lossproof.conformance.judging.executor import EXTREME
-from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.properties.registry import properties
 from lossproof.conformance.questions.batches import ROWS, Batch, batches
 from lossproof.specs import load_specs
@@ -73,14 +73,14 @@ def documents(pattern: str = "*") -> list[Subject]:
             continue
         for edition in spec.editions:
             meaning = edition.semantics.model_dump_json() + repr(edition.call.options)
-            facts = Facts("allowed", spec.framework, edition.slug)
+            facts = TargetInfo("allowed", spec.framework, edition.slug)
             found.setdefault(spec.api + meaning, Subject(facts, spec, edition))
     return list(found.values())
 
 
-def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[Key]:
+def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[CellKey]:
     """A cell for each region, dtype and variant in which the value is documented."""
-    found: dict[tuple[str, str, str], Key] = {}
+    found: dict[tuple[str, str, str], CellKey] = {}
     for name in BY_VALUE:
         for key in properties()[name].cells(subject):
             silent = key.region in (*NO_VALUE, *subject.edition.silent) or key.dtype not in FORMATS
@@ -89,7 +89,7 @@ def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[Key]:
     return list(found.values())
 
 
-def rarity(key: Key) -> int:
+def rarity(key: CellKey) -> int:
     """Of how many rounds a cell is asked in one: the more the oracle works on its rows, the more seldom."""
     far = key.dtype == "float64" and key.region in RANGES
     if key.variant.wrt and (far or key.region in ROOTS):
@@ -97,7 +97,7 @@ def rarity(key: Key) -> int:
     return SOMETIMES if key.variant.wrt or far or key.region == "long" else 1
 
 
-def cells(pattern: str = "*", region: str = "*", dtype: str = "*") -> list[tuple[Subject, Key, int]]:
+def cells(pattern: str = "*", region: str = "*", dtype: str = "*") -> list[tuple[Subject, CellKey, int]]:
     """All cells, with how seldom each is asked; of the most costly ones one for each meaning, whoever documents it."""
     found, met = [], set()
     for subject in documents(pattern):
@@ -116,7 +116,7 @@ def cells(pattern: str = "*", region: str = "*", dtype: str = "*") -> list[tuple
 
 def asked(
     subject: Subject,
-    key: Key,
+    key: CellKey,
     seed: int,
     more: Sequence[Way] = (),
     above: Any = None,
@@ -130,7 +130,7 @@ def asked(
     for batch in batches(subject, key.region, key.dtype, key.variant, 1, seed, rows):
         try:
             expected = expect(subject, batch.arrays, batch.options, wrt=batch.wrt)
-        except Silent:
+        except Undocumented:
             return
         for way in (*ways(subject, key.region, key.dtype, key.variant)[some], *more):
             known = above(way.name, key) if above else 0.0
@@ -138,7 +138,7 @@ def asked(
 
 
 def measure(
-    subject: Subject, key: Key, batch: Batch, expected: Expected, way: Way, known: float = 0.0
+    subject: Subject, key: CellKey, batch: Batch, expected: Expected, way: Way, known: float = 0.0
 ) -> Measured:
     """One way's answer to a batch, judged."""
     values = way.answer(subject, batch.arrays, batch.options, batch.wrt, expected)

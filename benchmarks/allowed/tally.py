@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.allowed.asking import Alarm, Measured
-from lossproof.conformance.model.subject import Key
+from lossproof.conformance.model.subject import CellKey
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 Cell = tuple[str, str, str, bool]
@@ -53,7 +53,7 @@ class Tally:
             self.alarms.append(measured.alarm)
             self.accused[cell] = self.accused.get(cell, 0) + 1
 
-    def known(self, way: str, key: Key) -> float:
+    def known(self, way: str, key: CellKey) -> float:
         """The largest margin so far."""
         return self.margins.get((way, key.region, key.dtype, bool(key.variant.wrt)), 0.0)
 

@@ -14,12 +14,12 @@ from typing import Any
 from benchmarks.zoo.model import Base
 from lossproof.conformance.diagnosis.causes import Explained
 from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.schedule import asking_order
-from lossproof.conformance.runs.session import Standing
+from lossproof.conformance.runs.session import LedgerStatus
 from lossproof.conformance.usercode.code import Code, place
 from lossproof.conformance.usercode.run import asked
-from lossproof.conformance.usercode.session import OwnSession
+from lossproof.conformance.usercode.session import UserSession
 
 WRONG = 8
 """Wrong values in which causes are looked for, and the rest of their batch: what is reduced has one in a batch."""
@@ -48,7 +48,7 @@ class Cell:
     note: str = ""
 
 
-class KindsOnly(OwnSession):
+class KindsOnly(UserSession):
     """A session for the matrix, which needs verdicts and kinds: it reduces no witness, and explains a few cells.
 
     Of a mutant that is wrong everywhere the causes are looked for in the first failing batches of the first cells of
@@ -59,7 +59,7 @@ class KindsOnly(OwnSession):
         super().__init__(*given)
         self._explained: Counter[str] = Counter()
 
-    def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
+    def causes(self, subject: Subject, key: CellKey, outcome: Outcome) -> tuple[Explained, ...]:
         """The causes in the first failing batches, where they are looked for."""
         places = (key.property, key.region)
         enough = all(self._explained[place] >= EXPLAINED for place in places) and not key.variant.case
@@ -69,9 +69,11 @@ class KindsOnly(OwnSession):
         first = replace(outcome, failures=outcome.failures[:enough_of_it])
         return () if enough else super().causes(subject, key, first)
 
-    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+    def show(
+        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
+    ) -> LedgerStatus:
         """Nothing to show."""
-        return Standing("new", {}, {}, {}, outcome)
+        return LedgerStatus("new", {}, {}, {}, outcome)
 
 
 def judge_file(
@@ -83,9 +85,11 @@ def judge_file(
     found: list[Cell] = []
     with (
         tempfile.TemporaryDirectory(prefix="lossproof-zoo-") as folder,
-        asked(chosen, Path(folder) / "log.txt", examples=examples) as own,
+        asked(chosen, Path(folder) / "log.txt", examples=examples) as usercode,
     ):
-        session = KindsOnly(own.facts, own.own, own.spec, own.ledger, own.arrays)
+        session = KindsOnly(
+            usercode.facts, usercode.executor, usercode.spec, usercode.ledger, usercode.arrays
+        )
         (subject,) = session.subjects
         keys = [k for k in session.cells(subject) if not properties or k.property in properties]
         keys = asking_order(k for k in keys if k.region not in base.flushed)
@@ -98,7 +102,7 @@ def judge_file(
             found.append(
                     Cell(
                         key.property, key.region, key.dtype, key.variant.slug, row.verdict, causes,
-                        session.asker.asked, session.asker.seconds, time.process_time() - begun,
+                        session.executor.asked, session.executor.seconds, time.process_time() - begun,
                         note=judged.outcome.note if row.verdict == "broken" else "",
                     )
                 )  # fmt: skip

@@ -14,11 +14,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from lossproof.conformance.judging import comparison as judge
-from lossproof.conformance.judging import executor as asker
+from lossproof.conformance.judging import comparison, executor
 from lossproof.conformance.judging import outcome as properties
 from lossproof.conformance.judging.comparison import Judged
-from lossproof.conformance.judging.expectation import Expected, Silent
+from lossproof.conformance.judging.expectation import Expected, Undocumented
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Answer
@@ -36,11 +35,11 @@ class Memory:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Within, the functions of the judge look here first."""
-        by_identity = ((judge, "_allowed"), (properties, "grade"), (properties, "ulps"))
+        by_identity = ((comparison, "_allowed"), (properties, "grade"), (properties, "ulps"))
         by_value = (
-            (asker, "batches", self._batches),
-            (asker, "judge", self._judge),
-            (judge, "expect", self._expect),
+            (executor, "batches", self._batches),
+            (executor, "judge", self._judge),
+            (comparison, "expect", self._expect),
         )
         with ExitStack() as stack:
             for module, name, remembered in by_value:
@@ -67,7 +66,7 @@ class Memory:
             if key not in self._found:
                 try:
                     self._found[key] = expect(subject, arrays, options, override, wrt)
-                except (Silent, ValueError) as error:
+                except (Undocumented, ValueError) as error:
                     self._found[key] = error
             found = self._found[key]
             if isinstance(found, Exception):

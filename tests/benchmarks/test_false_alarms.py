@@ -20,8 +20,8 @@ from benchmarks.allowed.sums import ORDERS, dot2, fused
 from benchmarks.allowed.ways import OWN, Way, every
 from benchmarks.allowed.worker import InProcess
 from lossproof.conformance.judging.comparison import accepted
-from lossproof.conformance.judging.executor import Asker
-from lossproof.conformance.model.subject import Key
+from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.model.subject import CellKey
 from lossproof.conformance.properties.registry import judge
 
 SIMILARITY = "torch.nn.functional.cosine_similarity"
@@ -77,23 +77,26 @@ def test_a_session_gives_the_same_verdict_as_the_batches() -> None:
     subject = documents(SIMILARITY)[-1]
     for name in ("forward", "normalised first" + OWN):
         way = next(w for w in every("float16") if w.name == name)
-        asker = Asker(InProcess(way, subject), 0, 1)
+        executor = Executor(InProcess(way, subject), 0, 1)
         for prop in ("value", "range", "symmetry", "permutation", "batch", "determinism", "gradient"):
             wrt = "x1" if prop == "gradient" else ""
-            key = Key(prop, "ordinary", "float16", replace(subject.row_wise, wrt=wrt))
-            outcome = judge(subject, key, asker)
+            key = CellKey(prop, "ordinary", "float16", replace(subject.row_wise, wrt=wrt))
+            outcome = judge(subject, key, executor)
             assert outcome.verdict == "conforms", (name, prop, outcome)
         assert accepted("float16") == "G3"
-    asker = Asker(InProcess(WRONG, subject), 0, 1)
-    assert judge(subject, Key("value", "ordinary", "float32", subject.row_wise), asker).verdict == "diverges"
+    executor = Executor(InProcess(WRONG, subject), 0, 1)
+    assert (
+        judge(subject, CellKey("value", "ordinary", "float32", subject.row_wise), executor).verdict
+        == "diverges"
+    )
 
 
 def test_a_batch_is_judged_as_the_judge_judges_it() -> None:
     subject = documents(SIMILARITY)[-1]
     for region in ("ordinary", "underflow"):
-        key = Key("value", region, "float32", subject.row_wise)
+        key = CellKey("value", region, "float32", subject.row_wise)
         for way in (*ways.ways(subject, region, "float32", subject.row_wise), WRONG):
-            (reply,) = Asker(InProcess(way, subject), 0, 1).replies(subject, key)
+            (reply,) = Executor(InProcess(way, subject), 0, 1).replies(subject, key)
             found = next(m for m in asked(subject, key, 0, [WRONG]) if m.way == way.name)
             assert bool(found.alarm) == bool(reply.judged.wrong.any())
             assert found.rows == int((~reply.judged.undefined).sum())

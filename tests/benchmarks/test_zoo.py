@@ -18,7 +18,7 @@ from benchmarks.zoo.categories import CATEGORIES
 from benchmarks.zoo.judging import Cell, judge_file
 from benchmarks.zoo.model import Base, Mutant
 from benchmarks.zoo.remembering import Memory
-from lossproof.conformance.model.subject import Key, Variant
+from lossproof.conformance.model.subject import CellKey, Variant
 from lossproof.conformance.questions.schedule import asking_order
 from lossproof.specs import models
 
@@ -52,7 +52,7 @@ def test_cells_are_asked_cases_first_and_gradients_last() -> None:
         ("eps", "-", "-", "case=a"),
     ]
     keys = [
-        Key(p, r, d, Variant(wrt="x1" if "wrt" in v else "", case="a" if "case" in v else ""))
+        CellKey(p, r, d, Variant(wrt="x1" if "wrt" in v else "", case="a" if "case" in v else ""))
         for p, r, d, v in names
     ]
     assert asking_order(keys) == keys[::-1]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from lossproof.conformance.judging.executor import Asker
-from lossproof.conformance.runs.run import Plan, TargetResult, facts, judge_session
+from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
@@ -57,7 +57,7 @@ def session_of(
     examples: int = 1,
 ) -> Session:
     """A session with these documents and no ledger but the one given."""
-    return Session(facts(target(), worker.info), Asker(worker, seed, examples), specs, ledger)
+    return Session(target_info(target(), worker.info), Executor(worker, seed, examples), specs, ledger)
 
 
 def judged_by(

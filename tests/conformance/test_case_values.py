@@ -11,7 +11,7 @@ from lossproof import oracle
 from lossproof.conformance.cases.judge import case_keys
 from lossproof.conformance.cases.outcomes import batch_of
 from lossproof.conformance.cases.values import last_digit
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.expectation import expect
 
 from .test_cases import FUNCTION, PAIR, Put, Stand, array, diverging, judged, put, stood, subject_with
@@ -74,8 +74,8 @@ def test_a_value_whose_bound_is_endless_is_met_exactly() -> None:
     subject = subject_with(FUNCTION, "f", {"arrays": tiny, "expect": {"value": [1]}}, semantics=plain)
     (bound,) = oracle.bound(expect(subject, batch_of(subject.cases[0]).arrays, {}).value, "float64", "G2")
     assert bound == np.inf
-    assert judged(subject, Asker(Stand([array([1], "float64")]))).verdict == "conforms"
-    assert diverging(judged(subject, Asker(Stand([array([0.5], "float64")]))), "formula")
+    assert judged(subject, Executor(Stand([array([1], "float64")]))).verdict == "conforms"
+    assert diverging(judged(subject, Executor(Stand([array([0.5], "float64")]))), "formula")
 
 
 def test_digits_of_what_no_formula_gives_are_met_within_one_unit() -> None:

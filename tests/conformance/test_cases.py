@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from lossproof.conformance.cases.judge import case_keys, judge_case
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question, Unrepeated
 from lossproof.specs.models import Spec
@@ -35,13 +35,13 @@ def subject_with(api: str, name: str, case: Mapping[str, Any], **edition: Any) -
     spec = Spec.model_validate(
         {**plain, "api": f"faulty.{name}", "claims": [], "cases": [{"slug": "c", "says": "it", **case}]}
     )
-    return Subject(Facts("fake", "fake", "1.2.3"), spec, spec.editions[0])
+    return Subject(TargetInfo("fake", "fake", "1.2.3"), spec, spec.editions[0])
 
 
-def judged(subject: Subject, asker: Asker) -> Outcome:
+def judged(subject: Subject, executor: Executor) -> Outcome:
     """The outcome of the one case, by the key that the property's cells have."""
     (key,) = case_keys(subject, subject.cases[0].property)
-    return judge_case(subject, key, asker)
+    return judge_case(subject, key, executor)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def put(worker: Worker) -> Put:
     def ask(name: str, api: str = FUNCTION, edition: Mapping[str, Any] | None = None, **case: Any) -> Outcome:
         if case.get("ask", "call") == "call":
             case.setdefault("arrays", PAIR if api == FUNCTION else PAIR_OF_LOSS)
-        return judged(subject_with(api, name, case, **(edition or {})), Asker(worker))
+        return judged(subject_with(api, name, case, **(edition or {})), Executor(worker))
 
     return ask
 
@@ -71,7 +71,7 @@ class Stand:
 def stood(*answers: Answer, api: str = FUNCTION, **case: Any) -> Outcome:
     """The outcome of a case of which these are the answers."""
     case.setdefault("arrays", PAIR)
-    return judged(subject_with(api, "cosine_similarity", case), Asker(Stand(list(answers))))
+    return judged(subject_with(api, "cosine_similarity", case), Executor(Stand(list(answers))))
 
 
 def array(values: Any, dtype: Any = "float32") -> Answer:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Finding
-from lossproof.conformance.runs.run import Plan, TargetResult, facts, judge_session
+from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.protocol import Answer, Question
@@ -70,10 +70,10 @@ def test_workers_that_are_killed_change_no_verdict_and_no_finding(tmp_path: Path
     for chosen in (frozenset(), frozenset(range(1, 540, 11))):
         with running(tmp_path) as worker:
             spec = in_place_of(DOCUMENTED["function"], name)
-            asker = Asker(Mortal(worker, chosen), 0, 1)
-            session = Session(facts(target(), worker.info), asker, [spec], ())
+            executor = Executor(Mortal(worker, chosen), 0, 1)
+            session = Session(target_info(target(), worker.info), executor, [spec], ())
             results.append(judge_session(session, Plan(properties=ASKED, examples=1), lambda *_: None))
-            assert worker.restarts == len([n for n in chosen if n <= asker.asked])
+            assert worker.restarts == len([n for n in chosen if n <= executor.asked])
     calm, killed = results
     for one, other in zip(killed.rows, calm.rows, strict=True):
         assert replace(one, seconds=0, companions="") == replace(other, seconds=0, companions="")

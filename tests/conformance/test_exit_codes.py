@@ -14,7 +14,7 @@ import pytest
 from lossproof import reports
 from lossproof.conformance.cli import main as cli
 from lossproof.conformance.cli.commands import judging
-from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.model.subject import TargetInfo
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult
 
 from ..reports import make
@@ -89,7 +89,7 @@ def test_the_traceback_of_a_fault_can_be_had(run: Path, monkeypatch: pytest.Monk
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-FACTS = Facts("torch", "torch", "2.13.0", "", "3.11", "torch", "eager")
+FACTS = TargetInfo("torch", "torch", "2.13.0", "", "3.11", "torch", "eager")
 FAILED = RunResult((TargetResult("mlx==9.9.9", failed="there is no such release"),))
 
 

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof.conformance.judging.comparison import explains, judge
-from lossproof.conformance.judging.expectation import Expected, Silent, expect
-from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.workers.protocol import Answer, Array
 from lossproof.specs.models import Spec
 
@@ -50,7 +50,7 @@ def documented(
     spec = Spec.model_validate(
         {"api": "p.f", "framework": "p", "family": family, "summary": "s", "editions": [edition]}
     )
-    return Subject(Facts("p", "p", "1"), spec, spec.editions[0])
+    return Subject(TargetInfo("p", "p", "1"), spec, spec.editions[0])
 
 
 def cosine(a: Sequence[Any], b: Sequence[Any]) -> Fraction:
@@ -188,7 +188,7 @@ def test_a_mean_by_weight_is_silent_unless_every_value_has_its_weight() -> None:
     """Σ(w c) / Σw depends on whether the weights are summed before or after they are expanded."""
     subject = documented(weights="per_sample")
     for w in (np.float32(2), np.array([2, 1], np.float32), np.array([[2], [1]], np.float32)):
-        with pytest.raises(Silent, match="before or after"):
+        with pytest.raises(Undocumented, match="before or after"):
             ask(subject, reduction="mean_by_weight", w=w)
 
 
@@ -198,7 +198,7 @@ def test_no_weights_are_weights_of_one() -> None:
 
 
 def test_weights_that_no_word_explains_are_silent() -> None:
-    with pytest.raises(Silent, match="how weights apply"):
+    with pytest.raises(Undocumented, match="how weights apply"):
         ask(documented(), w=np.float32(2))
 
 
@@ -214,7 +214,7 @@ def test_zero_over_zero_is_undefined_unless_it_is_said() -> None:
 
 def test_shapes_that_differ_are_silent_where_broadcasting_is_refused_or_not_documented() -> None:
     for rule in (None, "refused"):
-        with pytest.raises(Silent, match="different shapes"):
+        with pytest.raises(Undocumented, match="different shapes"):
             ask(documented(broadcasting=rule), y=Y[:, :1])
         same(ask(documented(broadcasting=rule)), sum(FLAT) / 6)
 
@@ -238,7 +238,7 @@ def test_a_shape_no_formula_takes_is_a_value_error() -> None:
 
 @pytest.mark.parametrize(("missing", "words"), [("score", "no sign"), ("norm_rule", "no formula")])
 def test_no_sign_or_formula_is_silent(missing: str, words: str) -> None:
-    with pytest.raises(Silent, match=words):
+    with pytest.raises(Undocumented, match=words):
         ask(documented(**{missing: None}))
 
 
@@ -313,7 +313,7 @@ def test_contrastive(semantics: dict[str, Any], wanted: list[Fraction]) -> None:
 def test_integer_distances_follow_the_rule_for_integers() -> None:
     labels, distances = np.array([1, 0]), np.array([2, 1])
     options = ({"name": "margin", "role": "margin", "default": 3.0},)
-    with pytest.raises(Silent, match="integer"):
+    with pytest.raises(Undocumented, match="integer"):
         ask(documented("contrastive", CONTRASTIVE, options), labels=labels, distances=distances)
     found = ask(
         documented("contrastive", CONTRASTIVE, options, integers="float32"),

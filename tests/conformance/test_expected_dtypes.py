@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lossproof.conformance.judging.comparison import measured
-from lossproof.conformance.judging.expectation import Silent, expect, flushed
+from lossproof.conformance.judging.expectation import Undocumented, expect, flushed
 from lossproof.conformance.model.dtypes import FORMATS
 
 from .test_expectation import FLAT, X, Y, ask, documented, same
@@ -89,7 +89,7 @@ def test_integers_become_the_documented_dtype() -> None:
 
 
 def test_integers_that_are_promoted_need_a_float_beside_them() -> None:
-    with pytest.raises(Silent, match="both are integers"):
+    with pytest.raises(Undocumented, match="both are integers"):
         ask(documented(integers="promote"), x=X.astype(np.int8), y=Y.astype(np.int32))
 
 
@@ -119,6 +119,6 @@ def test_numbers_below_the_smallest_normal_one_are_flushed() -> None:
 
 @pytest.mark.parametrize(("rule", "words"), [("refused", "refuses"), (None, "does not say")])
 def test_integers_that_are_refused_or_not_mentioned_are_silent(rule: str | None, words: str) -> None:
-    with pytest.raises(Silent, match=words):
+    with pytest.raises(Undocumented, match=words):
         ask(documented(integers=rule), x=X.astype(np.int32))
     same(ask(documented(integers=rule)), sum(FLAT) / 6)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
 from lossproof.conformance.model.subject import Subject
 
 from .test_expectation import (
@@ -81,12 +81,12 @@ def test_other_gradients_as_behaviours() -> None:
 
 
 def test_what_no_gradient_is_derived_for_is_silent() -> None:
-    with pytest.raises(Silent, match="no derivative with respect to weights"):
+    with pytest.raises(Undocumented, match="no derivative with respect to weights"):
         slope(WEIGHTED, wrt="w", w=np.ones(1, np.float32))
-    with pytest.raises(Silent, match="more values than there are to weight"):
+    with pytest.raises(Undocumented, match="more values than there are to weight"):
         slope(WEIGHTED, w=np.ones((3, 1), np.float32))
     before = documented(options=(), broadcasting="normalise")
-    with pytest.raises(Silent, match="before the axis is broadcast"):
+    with pytest.raises(Undocumented, match="before the axis is broadcast"):
         slope(before, y=OTHER[:, :1])
     same(slope(before), OF_ROW)
     assert slope(documented(options=(), broadcasting="expand"), y=OTHER[:, :1]).shape == (1, 2)
@@ -103,7 +103,7 @@ def test_gradients_of_the_other_families_lie_along_the_last_axis() -> None:
     found = expect(pairs, distances, {}, wrt="distances")
     same(found, [Fraction(1), Fraction(-3, 2), Fraction(0)])
     assert found.axis == -1
-    with pytest.raises(Silent, match="labels"):
+    with pytest.raises(Undocumented, match="labels"):
         expect(pairs, distances, {}, wrt="labels")
 
 

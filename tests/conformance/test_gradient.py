@@ -10,8 +10,8 @@ import pytest
 
 from lossproof import oracle
 from lossproof.conformance.judging.comparison import judge, reach
-from lossproof.conformance.judging.expectation import Silent, expect
-from lossproof.conformance.model.subject import Facts, Key, Subject
+from lossproof.conformance.judging.expectation import Undocumented, expect
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.questions.batches import batches
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session
@@ -45,11 +45,11 @@ APIS = (
 def latest(api: str) -> Subject:
     """The newest edition of a packaged spec."""
     spec = next(s for s in load_specs() if s.api == api)
-    facts = Facts("test", spec.framework, "1", packages={spec.editions[-1].package: "1"})
+    facts = TargetInfo("test", spec.framework, "1", packages={spec.editions[-1].package: "1"})
     return Subject(facts, spec, spec.editions[-1])
 
 
-def definite(subject: Subject) -> Iterator[Key]:
+def definite(subject: Subject) -> Iterator[CellKey]:
     """Gradient cells in which a wrong gradient must be seen."""
     for key in cells(subject, ["gradient"]):
         if key.region in DEFINITE and not subject.is_silent(key):
@@ -69,7 +69,7 @@ def test_no_gradient_cell_accepts_everything(api: str) -> None:
         for batch in batches(subject, key.region, key.dtype, key.variant, 4, 0):
             try:
                 expected = expect(subject, batch.arrays, batch.options, wrt=batch.wrt)
-            except Silent:
+            except Undocumented:
                 continue
             defined = defined or not expected.value.undefined.all()
             exact, bound = np.asarray(expected.value.lower), reach(expected)

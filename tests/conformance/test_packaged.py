@@ -11,7 +11,7 @@ from lossproof.conformance.judging.comparison import explains, judge, measured
 from lossproof.conformance.judging.executor import EXTREME
 from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Facts, Key, Subject, selects
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, selects
 from lossproof.conformance.properties.registry import cells, properties
 from lossproof.conformance.questions.batches import batches
 from lossproof.conformance.workers.protocol import Answer, Array
@@ -28,7 +28,7 @@ def subjects() -> Iterator[Subject]:
     """Every edition of every packaged spec."""
     for spec in SPECS:
         for edition in spec.editions:
-            facts = Facts("test", spec.framework, "1", packages={edition.package: "1"})
+            facts = TargetInfo("test", spec.framework, "1", packages={edition.package: "1"})
             yield Subject(facts, spec, edition)
 
 
@@ -98,7 +98,7 @@ def test_a_ledger_finding_is_about_what_exists(known: KnownFinding) -> None:
 # --- a bound that accepts everything proves nothing (design, section 4) ---
 
 
-def value_cells(subject: Subject) -> Iterator[Key]:
+def value_cells(subject: Subject) -> Iterator[CellKey]:
     for key in properties()["value"].cells(subject):
         if not subject.is_silent(key) and key.region not in ("nonfinite", "empty"):
             yield key

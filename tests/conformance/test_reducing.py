@@ -16,10 +16,10 @@ from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain, to_
 from lossproof.conformance.diagnosis.matching import FEW, explained, few_rows
 from lossproof.conformance.diagnosis.predicates import ordinary
 from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, by_aspect
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
-from lossproof.conformance.model.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
 from lossproof.conformance.properties.registry import judge
 from lossproof.conformance.runs import session as sessions
 from lossproof.conformance.runs.findings import findings
@@ -30,7 +30,7 @@ from .test_expectation import CONTRASTIVE, COSINE, OPTIONS, documented
 
 SUBJECT = documented(arrays=COSINE, options=OPTIONS[:1], broadcasting="expand")
 PAIRS = documented("contrastive", CONTRASTIVE, ())
-KEY = Key("value", "ordinary", "float32", SUBJECT.row_wise)
+KEY = CellKey("value", "ordinary", "float32", SUBJECT.row_wise)
 Arrays = Mapping[str, NDArray[Any]]
 Answers = Callable[[Arrays, str], Answer]
 
@@ -47,10 +47,10 @@ class Computing:
         return self.answers({n: a.numpy() for n, a in question.arrays.items()}, question.wrt)
 
 
-def asker_of(answers: Answers, examples: int = 1) -> Asker:
-    asker = Asker(Computing(answers), examples=examples)
-    asker._dead[SUBJECT.api] = None  # no smoke question
-    return asker
+def executor_of(answers: Answers, examples: int = 1) -> Executor:
+    executor = Executor(Computing(answers), examples=examples)
+    executor._dead[SUBJECT.api] = None  # no smoke question
+    return executor
 
 
 def valued(values: Any, dtype: str = "float32") -> Answer:
@@ -69,7 +69,7 @@ def raising(arrays: Arrays, wrt: str) -> Answer:
     return Answer("error", error=error) if wrt else valued(cosine(arrays))
 
 
-def causes_of(outcome: Outcome, key: Key = KEY, subject: Subject = SUBJECT) -> list[Explained]:
+def causes_of(outcome: Outcome, key: CellKey = KEY, subject: Subject = SUBJECT) -> list[Explained]:
     return explain(subject, key, outcome, (), to_explain(Stop()))
 
 
@@ -92,18 +92,18 @@ def test_the_emergency_stop_ends_everything_and_is_told() -> None:
 
 @pytest.mark.parametrize("wrong", [lambda c: -c, lambda c: c + 1e-5, lambda c: c + 1e-2 * np.sin(1e6 * c)])
 def test_a_witness_costs_no_more_calls_than_it_may(wrong: Callable[[Any], Any]) -> None:
-    asker = asker_of(lambda arrays, wrt: valued(wrong(cosine(arrays))))
-    outcome = by_aspect(SUBJECT, KEY, asker, "formula")
+    executor = executor_of(lambda arrays, wrt: valued(wrong(cosine(arrays))))
+    outcome = by_aspect(SUBJECT, KEY, executor, "formula")
     for item in causes_of(outcome):
-        before = asker.asked
-        shown = Reducing(SUBJECT, KEY, item, asker, (), to_reduce(40, Stop())).witness()
-        assert asker.asked - before <= 40
+        before = executor.asked
+        shown = Reducing(SUBJECT, KEY, item, executor, (), to_reduce(40, Stop())).witness()
+        assert executor.asked - before <= 40
         assert shown.expected["value"] != shown.observed["value"]
 
 
 def test_the_catalogue_stops_where_its_budget_does_and_the_rest_stays_unexplained() -> None:
-    asker = asker_of(lambda arrays, wrt: valued(-cosine(arrays)))
-    outcome = by_aspect(SUBJECT, KEY, asker, "formula")
+    executor = executor_of(lambda arrays, wrt: valued(-cosine(arrays)))
+    outcome = by_aspect(SUBJECT, KEY, executor, "formula")
     (named,) = explain(SUBJECT, KEY, outcome, (), to_explain(Stop()))
     assert json.loads(named.cause.behaves_as) == {"parameters": {"score": "negated"}}
     (bare,) = explain(SUBJECT, KEY, outcome, (), Budget(0, 100))
@@ -111,8 +111,10 @@ def test_the_catalogue_stops_where_its_budget_does_and_the_rest_stays_unexplaine
 
 
 def test_the_few_rows_of_a_failure_are_judged_as_among_all() -> None:
-    asker = asker_of(lambda arrays, wrt: valued(np.where(np.arange(64) % 3, cosine(arrays), -cosine(arrays))))
-    (failure,) = by_aspect(SUBJECT, replace(KEY, region="ordinary"), asker, "formula").failures
+    executor = executor_of(
+        lambda arrays, wrt: valued(np.where(np.arange(64) % 3, cosine(arrays), -cosine(arrays)))
+    )
+    (failure,) = by_aspect(SUBJECT, replace(KEY, region="ordinary"), executor, "formula").failures
     few = few_rows(SUBJECT, failure, failure.wrong)
     assert few is not None
     assert few.wrong.all()
@@ -142,35 +144,35 @@ SHAPES: dict[str, Answers] = {
     "no gradient": lambda arrays, wrt: Answer("value", note="None") if wrt else valued(cosine(arrays)),
 }
 VARIANTS = [
-    Key("value", "ordinary", "float32", SUBJECT.row_wise),
-    Key("value", "zero", "float32", SUBJECT.row_wise),
-    Key("value", "overflow", "float16", SUBJECT.row_wise),
-    Key("axis", "ordinary", "float32", Variant((("axis", 0),))),
-    Key("broadcasting", "ordinary", "float32", replace(SUBJECT.row_wise, broadcast="rows")),
-    Key("shape", "ordinary", "float32", replace(SUBJECT.row_wise, rank=3)),
-    Key("gradient", "ordinary", "float32", replace(SUBJECT.row_wise, wrt="x")),
-    Key("gradient", "ordinary", "float64", Variant((("axis", 0),), wrt="y")),
-    Key("batch", "ordinary", "float32", SUBJECT.row_wise),
+    CellKey("value", "ordinary", "float32", SUBJECT.row_wise),
+    CellKey("value", "zero", "float32", SUBJECT.row_wise),
+    CellKey("value", "overflow", "float16", SUBJECT.row_wise),
+    CellKey("axis", "ordinary", "float32", Variant((("axis", 0),))),
+    CellKey("broadcasting", "ordinary", "float32", replace(SUBJECT.row_wise, broadcast="rows")),
+    CellKey("shape", "ordinary", "float32", replace(SUBJECT.row_wise, rank=3)),
+    CellKey("gradient", "ordinary", "float32", replace(SUBJECT.row_wise, wrt="x")),
+    CellKey("gradient", "ordinary", "float64", Variant((("axis", 0),), wrt="y")),
+    CellKey("batch", "ordinary", "float32", SUBJECT.row_wise),
 ]
 
 
 @pytest.mark.parametrize("key", VARIANTS, ids=str)
 @pytest.mark.parametrize("name", SHAPES)
-def test_no_answer_breaks_explaining_or_reducing(name: str, key: Key) -> None:
-    asker = asker_of(SHAPES[name])
-    outcome = judge(SUBJECT, key, asker)
+def test_no_answer_breaks_explaining_or_reducing(name: str, key: CellKey) -> None:
+    executor = executor_of(SHAPES[name])
+    outcome = judge(SUBJECT, key, executor)
     for item in causes_of(outcome, key) if outcome.verdict == "diverges" else ():
-        shown = Reducing(SUBJECT, key, item, asker, (), to_reduce(20, Stop())).witness()
+        shown = Reducing(SUBJECT, key, item, executor, (), to_reduce(20, Stop())).witness()
         assert shown.question
         assert shown.observed
 
 
 def test_a_backward_that_raises_is_named() -> None:
     key = VARIANTS[6]
-    asker = asker_of(raising)
-    outcome = judge(SUBJECT, key, asker)
+    executor = executor_of(raising)
+    outcome = judge(SUBJECT, key, executor)
     (item,) = causes_of(outcome, key)
-    shown = Reducing(SUBJECT, key, item, asker, (), to_reduce(60, Stop())).witness()
+    shown = Reducing(SUBJECT, key, item, executor, (), to_reduce(60, Stop())).witness()
     assert item.cause.kind == "error"
     assert shown.observed["error"] == "NotImplementedError"
     assert shown.question["wrt"] == "x"
@@ -181,7 +183,7 @@ def test_a_backward_that_raises_is_named() -> None:
 
 
 def session_of(answers: Answers) -> Session:
-    return Session(Facts("p", "p", "1", packages={"p": "1"}), asker_of(answers), [SUBJECT.spec], ())
+    return Session(TargetInfo("p", "p", "1", packages={"p": "1"}), executor_of(answers), [SUBJECT.spec], ())
 
 
 @pytest.mark.parametrize(("broken", "what"), [("explain", "explain"), ("Reducing", "reduce")])
@@ -231,14 +233,14 @@ def lanes(arrays: Arrays, wrt: str) -> Answer:
     return valued(exact * (1 + 2.0**-21 * (np.arange(exact.size) >= exact.size // 4 * 4)))
 
 
-BATCH = Key("batch", "ordinary", "float32", PAIRS.row_wise)
+BATCH = CellKey("batch", "ordinary", "float32", PAIRS.row_wise)
 
 
-def beside(subject: Subject, answers: Answers) -> tuple[Outcome, Asker]:
-    asker = asker_of(answers)
+def beside(subject: Subject, answers: Answers) -> tuple[Outcome, Executor]:
+    executor = executor_of(answers)
     return by_relation(
-        subject, BATCH, asker, "formula", "told", first_half, of_first_half, beside=True
-    ), asker
+        subject, BATCH, executor, "formula", "told", first_half, of_first_half, beside=True
+    ), executor
 
 
 def test_where_no_formula_is_stated_the_answers_own_ulps_are_the_measure() -> None:
@@ -250,11 +252,11 @@ def test_where_no_formula_is_stated_the_answers_own_ulps_are_the_measure() -> No
 
 def test_a_row_that_depends_on_others_is_shown_in_two_batches_and_no_value_is_claimed() -> None:
     subject = silent(PAIRS)
-    outcome, asker = beside(subject, leaky)
+    outcome, executor = beside(subject, leaky)
     assert outcome.verdict == "diverges"
     (item,) = causes_of(outcome, BATCH, subject)
     assert (item.cause.words, item.cause.behaves_as) == ("told", "{}")
-    shown = Reducing(subject, BATCH, item, asker, (), to_reduce(60, Stop())).witness()
+    shown = Reducing(subject, BATCH, item, executor, (), to_reduce(60, Stop())).witness()
     assert shown.question["probe"] == BESIDE
     assert shown.question["arrays"]["distances"]["shape"] == [2]
     assert shown.question["arguments"]["other"]["distances"]["shape"] == [1]
@@ -266,8 +268,8 @@ def test_a_row_that_depends_on_others_is_shown_in_two_batches_and_no_value_is_cl
 
 def test_the_columns_of_a_relation_are_those_of_the_relation() -> None:
     """Both answers are wrong by one half, and equal."""
-    asker = asker_of(lambda arrays, wrt: valued(cosine(arrays) + 0.5))
-    outcome = by_relation(SUBJECT, KEY, asker, "formula", "told", first_half, of_first_half)
+    executor = executor_of(lambda arrays, wrt: valued(cosine(arrays) + 0.5))
+    outcome = by_relation(SUBJECT, KEY, executor, "formula", "told", first_half, of_first_half)
     assert (outcome.verdict, outcome.ratio, outcome.error, outcome.grade) == ("conforms", 0.0, 0.0, "")
     assert outcome.expected == outcome.observed
 
@@ -285,8 +287,8 @@ def test_ordinary_input_has_norms_of_ordinary_size(scale: float, plain: bool) ->
 
 @pytest.mark.parametrize(("wrong", "severity"), [(2.0**-67, "S2"), (1.0, "S1")])
 def test_what_is_wrong_on_no_ordinary_row_is_no_s1(wrong: float, severity: str) -> None:
-    asker = asker_of(lambda arrays, wrt: valued(0.1 + cosine(arrays)))
-    (failure,) = by_aspect(SUBJECT, KEY, asker, "formula").failures
+    executor = executor_of(lambda arrays, wrt: valued(0.1 + cosine(arrays)))
+    (failure,) = by_aspect(SUBJECT, KEY, executor, "formula").failures
     arrays = {
         n: (a.astype(np.float64) * (wrong if n == "x" else 1)) for n, a in failure.reply.batch.arrays.items()
     }

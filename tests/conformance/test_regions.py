@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.questions.batches import LONGEST, batches
 from lossproof.conformance.questions.regions import PAIRS, Shape, exists, pairs
 
@@ -187,7 +187,7 @@ print(fingerprint())
 def fingerprint() -> str:
     """The digest of every bit of some batches of the documented function, layouts included."""
     spec = documented("faulty.cosine_similarity")
-    subject = Subject(Facts("fake", "fake", "1.2.3"), spec, spec.editions[0])
+    subject = Subject(TargetInfo("fake", "fake", "1.2.3"), spec, spec.editions[0])
     digest = hashlib.sha256()
     for region in ("ordinary", "below_eps", "nearly_orthogonal", "overflow", "long", "empty"):
         for dtype in ("float32", "float16"):
@@ -208,7 +208,7 @@ def test_draws_are_the_same_in_a_fresh_process() -> None:
 
 def test_draws_differ_from_seed_to_seed() -> None:
     spec = documented("faulty.cosine_similarity")
-    subject = Subject(Facts("fake", "fake", "1.2.3"), spec, spec.editions[0])
+    subject = Subject(TargetInfo("fake", "fake", "1.2.3"), spec, spec.editions[0])
     first, second = (
         next(iter(batches(subject, "ordinary", "float32", subject.row_wise, 1, s))) for s in (0, 1)
     )

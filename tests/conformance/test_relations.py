@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.judging import relations
 from lossproof.conformance.judging.comparison import reach
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.relations import by_relation
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
@@ -66,11 +66,11 @@ def related(
     region: str = "ordinary",
 ) -> Outcome:
     """The outcome of a relation on rows of a region."""
-    key = Key("symmetry", region, "float32", subject.row_wise)
-    asker = Asker(Computing(answers), examples=examples)
-    asker._dead[subject.api] = None  # no smoke question: every question counts
+    key = CellKey("symmetry", region, "float32", subject.row_wise)
+    executor = Executor(Computing(answers), examples=examples)
+    executor._dead[subject.api] = None  # no smoke question: every question counts
     chosen = getattr(relations, pick) if pick else None
-    return by_relation(subject, key, asker, "batch", "told", getattr(relations, change), chosen)
+    return by_relation(subject, key, executor, "batch", "told", getattr(relations, change), chosen)
 
 
 # --- what becomes of two answers ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossproof.conformance.model.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
 from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.properties.selection import Selection, could_show
 from lossproof.specs import load_ledger, load_specs
@@ -16,7 +16,7 @@ LEDGER = {known.slug: known for known in load_ledger().findings}
 def subject_of(known: KnownFinding) -> Subject:
     """The API of a finding's witness, at the newest edition that has what it names."""
     spec = next(s for s in load_specs() if s.api == known.witness.api)
-    subjects = [Subject(Facts("t", spec.framework, ""), spec, e) for e in reversed(spec.editions)]
+    subjects = [Subject(TargetInfo("t", spec.framework, ""), spec, e) for e in reversed(spec.editions)]
     return next(
         (s for s in subjects if known.witness.case in {c.slug for c in s.cases}),
         subjects[0],
@@ -63,7 +63,7 @@ def test_a_known_finding_is_listed_where_it_was_asked_for(
 
 
 def test_a_selection_takes_what_it_names() -> None:
-    mixed = Key("dtype", "ordinary", "float16", Variant(dtypes=("float16", "float32")))
+    mixed = CellKey("dtype", "ordinary", "float16", Variant(dtypes=("float16", "float32")))
     assert Selection().takes(mixed)
     assert not Selection().partial
     assert Selection(dtypes=("float32",)).takes(mixed)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.properties.registry import cells, judge
 from lossproof.conformance.questions.batches import batches
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
@@ -43,11 +43,11 @@ class Stand:
         return Answer("value", Array.of(np.asarray(value)))
 
 
-def judged(subject: Subject, key: Key, function: Callable[[Question, Arrays], Any]) -> Outcome:
-    return judge(subject, key, Asker(Stand(function), examples=2))
+def judged(subject: Subject, key: CellKey, function: Callable[[Question, Arrays], Any]) -> Outcome:
+    return judge(subject, key, Executor(Stand(function), examples=2))
 
 
-def keys(subject: Subject, property_: str, **having: Any) -> list[Key]:
+def keys(subject: Subject, property_: str, **having: Any) -> list[CellKey]:
     found = [k for k in cells(subject, [property_]) if not k.variant.case]
     return [k for k in found if all(getattr(k.variant, n) == v for n, v in having.items())]
 
@@ -87,7 +87,7 @@ def test_a_label_that_gives_zero_silently_is_recorded() -> None:
             {"values": ["zero"], "dtype": "float32"},
         )
         assert "no other label" in outcome.note
-    plain = Key("value", "ordinary", "float32", EMBEDDED.row_wise)
+    plain = CellKey("value", "ordinary", "float32", EMBEDDED.row_wise)
     assert judged(EMBEDDED, plain, embedding).verdict == "conforms"
 
 
@@ -112,7 +112,7 @@ def test_a_crash_on_another_label_is_no_behaviour() -> None:
             return Answer("crash", note="signal 11")
 
     (key, *_) = keys(EMBEDDED, "error")
-    outcome = judge(EMBEDDED, key, Asker(Crashing(embedding), examples=1))
+    outcome = judge(EMBEDDED, key, Executor(Crashing(embedding), examples=1))
     assert (outcome.verdict, outcome.kind) == ("diverges", "crash")
 
 
@@ -138,7 +138,7 @@ def test_a_gradient_where_the_formula_has_none_is_recorded(element: float, word:
 @pytest.mark.parametrize("region", ["nonfinite", "empty"])
 def test_a_value_that_is_undefined_in_every_row_is_recorded(region: str) -> None:
     silent = replace(EMBEDDED, edition=EMBEDDED.edition.model_copy(update={"silent": ("empty",)}))
-    outcome = judged(silent, Key("value", region, "float32", silent.row_wise), embedding)
+    outcome = judged(silent, CellKey("value", region, "float32", silent.row_wise), embedding)
     assert outcome.verdict == "undocumented"
     assert outcome.observed["dtype"] == "float32"
     assert outcome.observed["values"] == (["nothing"] if region == "empty" else ["nan"])

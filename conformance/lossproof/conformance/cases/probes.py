@@ -20,7 +20,7 @@ from lossproof.conformance.cases.outcomes import (
 )
 from lossproof.conformance.cases.values import last_digit
 from lossproof.conformance.diagnosis.predicates import axis_of
-from lossproof.conformance.judging.executor import Asker, question
+from lossproof.conformance.judging.executor import Executor, question
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import literal, parsed, seen
 from lossproof.conformance.model.dtypes import FORMATS
@@ -45,11 +45,11 @@ def asked(subject: Subject, case: Case, **more: Any) -> Question:
     return question(subject, packed(case), case.options, mode=mode, positional=case.positional, **more)
 
 
-def probed(subject: Subject, case: Case, asker: Asker) -> Outcome:
+def probed(subject: Subject, case: Case, executor: Executor) -> Outcome:
     """A probe whose data is compared with the expected entries."""
     if case.expect.aliases is not None:
-        answer = asker.put(asked(subject, case)) if case.arrays else Answer("value")
-        return aliases(subject, case, asker, answer)
+        answer = executor.put(asked(subject, case)) if case.arrays else Answer("value")
+        return aliases(subject, case, executor, answer)
     base = asked(subject, case)
     about_names = case.ask in ("attribute", "bases", "resolve", "signature")
     init = base.init if base.init else ({} if _constructs(subject, case) else None)
@@ -64,7 +64,7 @@ def probed(subject: Subject, case: Case, asker: Asker) -> Outcome:
         base.mode,
         probe=name,
     )
-    answer = asker.put(put)
+    answer = executor.put(put)
     return _judged(case, answer)
 
 
@@ -133,16 +133,16 @@ def _constructs(subject: Subject, case: Case) -> bool:
     return subject.edition.call.style == "class" and case.ask not in ("bases", "resolve", "signature")
 
 
-def aliases(subject: Subject, case: Case, asker: Asker, answer: Answer) -> Outcome:
+def aliases(subject: Subject, case: Case, executor: Executor, answer: Answer) -> Outcome:
     """Every alias resolves and answers as the API does."""
     base = asked(subject, case)
     missing, others = [], []
     for alias in case.expect.aliases or ():
-        found = asker.put(Question(subject.api, verb="probe", probe="resolve", options={"names": [alias]}))
+        found = executor.put(Question(subject.api, verb="probe", probe="resolve", options={"names": [alias]}))
         if found.data is None or found.data[0]["error"]:
             missing.append(alias)
         elif case.arrays:
-            theirs = asker.put(replace(base, api=alias))
+            theirs = executor.put(replace(base, api=alias))
             if theirs.outcome != answer.outcome or theirs.value != answer.value:
                 others.append(alias)
     observed = {"missing": missing, "answers otherwise": others}
@@ -186,11 +186,11 @@ def matches(wanted: Any, found: Any) -> bool:
     return bool(wanted == found)
 
 
-def descended(subject: Subject, case: Case, asker: Asker) -> Outcome:
+def descended(subject: Subject, case: Case, executor: Executor) -> Outcome:
     """One step of gradient descent on one array, and whether the pair comes closer or moves apart."""
     roles = {a.role: a.name for a in subject.edition.call.arrays}
     moving = str(case.arguments.get("wrt", roles.get("x", roles.get("distances", ""))))
-    answer = asker.put(asked(subject, case, verb="grad", wrt=moving))
+    answer = executor.put(asked(subject, case, verb="grad", wrt=moving))
     if early := no_answer(case, answer):
         return early
     if answer.outcome != "value" or answer.value is None:

@@ -19,7 +19,7 @@ from lossproof.conformance.cases.outcomes import (
 )
 from lossproof.conformance.judging.comparison import judge, measured, reach, ulps
 from lossproof.conformance.judging.executor import Reply
-from lossproof.conformance.judging.expectation import Silent, expect
+from lossproof.conformance.judging.expectation import Undocumented, expect
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.serialize import documented, enclosed, hexed, literal, seen
 from lossproof.conformance.model.dtypes import FORMATS, numpy_dtype
@@ -81,7 +81,7 @@ def _tolerance(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -
     try:
         expected = expect(subject, batch.arrays, batch.options)
         return np.nan_to_num(reach(expected).reshape(wanted.shape), nan=0.0, posinf=0.0)
-    except (Silent, ValueError):
+    except (Undocumented, ValueError):
         size = np.maximum(np.abs(wanted), 1.0)
         return np.asarray(size * (4 * FORMATS[dtype].unit if dtype in FORMATS else 0.0))
 
@@ -107,7 +107,7 @@ def printed_digits(subject: Subject, case: Case, answer: Answer) -> Outcome:
     exact: Any = None
     try:
         expected = expect(subject, batch.arrays, batch.options)
-    except (Silent, ValueError):
+    except (Undocumented, ValueError):
         expected = None
     if expected is not None and int(np.prod(expected.shape, dtype=np.int64)) == printed.size:
         wrong, _ = measured(

@@ -1,6 +1,6 @@
 """Comparing two runs: what changed between two releases, gathered by cause and sorted by class.
 
-Both runs asked the same bytes (same seed), so their samples are compared value by value (see `differences`). A cell
+Both runs asked the same bytes (same seed), so their samples are compared value by value (see `answers`). A cell
 whose answers are the same did not change, whatever either page says of them.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from lossproof.conformance.changes.answers import Difference, difference, refusal
 from lossproof.conformance.changes.evidence import shown
-from lossproof.conformance.changes.model import CellKey, Row, Sample, Seen, Side, same_question
+from lossproof.conformance.changes.model import Row, RowKey, Sample, Seen, Side, same_question
 from lossproof.conformance.diagnosis.hypotheses import EXTREME
 
 CLASSES = (
@@ -84,7 +84,7 @@ def order(change: Change) -> tuple[bool, str, int, int, str]:
     return not relied_on, change.severity if relied_on else f"{class_:02}", -change.cells, class_, change.slug
 
 
-def _seen(old: Side, new: Side, key: CellKey) -> Iterator[Seen]:
+def _seen(old: Side, new: Side, key: RowKey) -> Iterator[Seen]:
     """The changes that a cell shows."""
     before, after = old.rows[key], new.rows[key]
     if "broken" in (before["verdict"], after["verdict"]):
@@ -135,7 +135,7 @@ def _gathered(seen: Sequence[Seen]) -> list[Seen]:
     return found
 
 
-def _kind(moved: Difference, key: CellKey) -> str:
+def _kind(moved: Difference, key: RowKey) -> str:
     """The kind of a difference, by where it shows where it does not say itself."""
     if moved.kind == "range":
         return {"zero": "zero_vector", "overflow": "overflow", "underflow": "underflow"}.get(
@@ -160,7 +160,7 @@ def _class(wrong: tuple[bool, bool], before: Row, after: Row, moved: Difference 
     return "changed but undocumented" if silent else "changed"
 
 
-def _severity(moved: Difference, key: CellKey, before: Row, after: Row) -> str:
+def _severity(moved: Difference, key: RowKey, before: Row, after: Row) -> str:
     """How bad a change is: by the finding where it made one, else by what changed and where."""
     if after["verdict"] == "diverges" != before["verdict"]:
         return str(after["severity"])
@@ -174,7 +174,7 @@ def _severity(moved: Difference, key: CellKey, before: Row, after: Row) -> str:
     return "S2" if key[2] in EDGES or moved.kind in ("dtype", "configuration") else "S1"
 
 
-# --- gathering ---
+# --- one change of each cause ---
 
 
 def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:

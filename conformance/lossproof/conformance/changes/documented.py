@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.changes.compare import Change
 from lossproof.conformance.changes.model import Asking, Side
-from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
 from lossproof.conformance.judging.serialize import SHOWN, enclosed, literal
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs import edition_for
@@ -50,7 +50,7 @@ def _by_formula(asking: Asking, question: Mapping[str, Any], first: int) -> Mapp
         expected = expect(
             Subject(asking.facts, spec, edition), arrays, options, wrt=question.get("wrt") or ""
         )
-    except (Silent, ValueError, KeyError):
+    except (Undocumented, ValueError, KeyError):
         return {}
     return {
         "shape": list(expected.shape),

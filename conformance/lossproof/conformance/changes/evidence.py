@@ -7,9 +7,9 @@ from typing import Any
 
 from lossproof.conformance.changes.answers import Difference, bounded, difference
 from lossproof.conformance.changes.model import Row, Seen, Side, same_question
-from lossproof.conformance.changes.replay import recorded, redrawn
+from lossproof.conformance.changes.replay import recorded, replayed
 from lossproof.conformance.judging.executor import question_of
-from lossproof.conformance.judging.serialize import spelled
+from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.questions.batches import Batch
 from lossproof.reports import stored
 
@@ -99,7 +99,7 @@ def _drawn(old: Side, new: Side, seen: Seen) -> Shown | None:
     if old.asking is None or new.asking is None:
         return None
     pairs = list(zip(a["answers"], b["answers"], strict=False))
-    mine, theirs = (redrawn(side, seen.key, len(pairs)) for side in (old.asking, new.asking))
+    mine, theirs = (replayed(side, seen.key, len(pairs)) for side in (old.asking, new.asking))
     if mine is None or theirs is None:
         return None
     subject, batches = mine
@@ -112,7 +112,7 @@ def _drawn(old: Side, new: Side, seen: Seen) -> Shown | None:
     if not differing:
         return None
     batch, (before, after) = min(differing, key=lambda found: sum(a.size for a in found[0].arrays.values()))
-    return spelled(question_of(subject, batch)), recorded(before, loose), recorded(after, loose)
+    return serialized(question_of(subject, batch)), recorded(before, loose), recorded(after, loose)
 
 
 def _moved(one: Difference | None, cell: Difference) -> bool:

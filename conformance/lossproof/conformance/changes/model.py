@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lossproof.conformance.changes.answers import Difference
-from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.model.subject import TargetInfo
 from lossproof.specs.models import Spec
 
 CELL = ("api", "property", "region", "dtype", "variant")
 
-CellKey = tuple[str, ...]
+RowKey = tuple[str, ...]
 Row = Mapping[str, Any]
 Sample = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ Sample = Mapping[str, Any]
 class Asking:
     """By whom and how a side was asked: enough to draw its batches again."""
 
-    facts: Facts
+    facts: TargetInfo
     seed: int
     specs: Sequence[Spec] = field(repr=False)
 
@@ -33,8 +33,8 @@ class Side:
 
     name: str
     version: str
-    rows: Mapping[CellKey, Row]
-    samples: Mapping[CellKey, Sample]
+    rows: Mapping[RowKey, Row]
+    samples: Mapping[RowKey, Sample]
     editions: Mapping[str, str] = field(default_factory=dict)
     """API -> edition that it was judged by"""
     drifted: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class Side:
 class Seen:
     """One changed cell: its class and severity, the cause it belongs to, and how its answers differ, if sampled."""
 
-    key: CellKey
+    key: RowKey
     kind_of_change: str
     severity: str
     cause: tuple[str, ...]

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from lossproof.conformance.changes.answers import Told, allowed, numbers
-from lossproof.conformance.changes.model import Asking, CellKey
+from lossproof.conformance.changes.model import Asking, RowKey
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.questions.batches import Batch, batches
 from lossproof.specs import edition_for
 
 
-def redrawn(asked: Asking, key: CellKey, count: int) -> tuple[Subject, list[Batch]] | None:
+def replayed(asked: Asking, key: RowKey, count: int) -> tuple[Subject, list[Batch]] | None:
     """The first `count` batches of a cell, drawn again; None for a case, and where no spec has such a cell."""
     api, *rest = key
     spec = next((s for s in asked.specs if s.api == api), None)
@@ -35,11 +35,11 @@ def recorded(answer: Told, loose: bool) -> dict[str, Any]:
     if not values.size or "shape" not in answer:
         return told
     shape = tuple(answer["shape"])
-    spelled_out = [[float(v).hex() for v in part] for part in (values, allowed(answer, loose))]
+    as_hex = [[float(v).hex() for v in part] for part in (values, allowed(answer, loose))]
     if values.size == int(np.prod(shape, dtype=np.int64)):
-        nested = [_nested(part, shape) for part in spelled_out]
+        nested = [_nested(part, shape) for part in as_hex]
         return {**told, "value": nested[0], "tolerance": nested[1]}
-    return {**told, "first": values.size, "value": spelled_out[0], "tolerance": spelled_out[1]}
+    return {**told, "first": values.size, "value": as_hex[0], "tolerance": as_hex[1]}
 
 
 def _kept(answer: Told) -> dict[str, Any]:

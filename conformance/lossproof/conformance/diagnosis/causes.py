@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.diagnosis.disambiguation import rivals, telling
+from lossproof.conformance.diagnosis.disambiguation import alternatives, separating_batch
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain
-from lossproof.conformance.diagnosis.hypotheses import EPS, EXTREME, FLOORS, candidates
+from lossproof.conformance.diagnosis.hypotheses import EPS, EXTREME, FLOORS, hypotheses
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     Mask,
@@ -29,7 +29,7 @@ from lossproof.conformance.judging.comparison import LOW_PRECISION, explains
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.relations import Apart
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.specs import covers
 from lossproof.specs.models import KnownFinding
@@ -71,7 +71,7 @@ class Explained:
     mask: Mask
 
 
-def severity(kind: str, key: Key) -> str:
+def severity(kind: str, key: CellKey) -> str:
     """How much a divergence of this kind matters in this cell (design, section 6)."""
     if kind in ("documentation", "range", "output"):
         return "S4"
@@ -93,7 +93,7 @@ def severity(kind: str, key: Key) -> str:
 
 def explain(
     subject: Subject,
-    key: Key,
+    key: CellKey,
     outcome: Outcome,
     ledger: Sequence[KnownFinding],
     budget: Budget | None = None,
@@ -115,7 +115,7 @@ def explain(
     return _merged(subject, found)
 
 
-def unexplained(subject: Subject, key: Key, outcome: Outcome) -> list[Explained]:
+def unexplained(subject: Subject, key: CellKey, outcome: Outcome) -> list[Explained]:
     """The failures of a cell as what they are, without a search for causes."""
     left = [_Left(f, f.wrong) for f in outcome.failures if f.wrong.any()]
     return _merged(subject, [_unexplained(subject, key, item) for item in left])
@@ -166,7 +166,7 @@ def _tempered(subject: Subject, item: Explained) -> Explained:
 # --- the ledger ---
 
 
-def _applicable(subject: Subject, key: Key, ledger: Sequence[KnownFinding]) -> Iterator[KnownFinding]:
+def _applicable(subject: Subject, key: CellKey, ledger: Sequence[KnownFinding]) -> Iterator[KnownFinding]:
     facts = subject.facts
     dtypes = (key.dtype, *key.variant.dtypes)
     for finding in ledger:
@@ -200,7 +200,7 @@ def _known(subject: Subject, finding: KnownFinding) -> Cause:
     )
 
 
-def _matches(subject: Subject, key: Key, failure: Failure, finding: KnownFinding) -> Mask:
+def _matches(subject: Subject, key: CellKey, failure: Failure, finding: KnownFinding) -> Mask:
     """Which of the failing rows answer as the ledger finding says."""
     behaves = finding.behaves_as
     if key.variant.case:
@@ -229,7 +229,7 @@ WHOLE_CALL = {"compute_dtype", "score"}
 """What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
 
 
-def _diagnose(subject: Subject, key: Key, left: Sequence[_Left], budget: Budget) -> list[Explained]:
+def _diagnose(subject: Subject, key: CellKey, left: Sequence[_Left], budget: Budget) -> list[Explained]:
     """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on.
 
     A walk through the catalogue that finds nothing is the last one of the cell.
@@ -257,7 +257,7 @@ def _diagnose(subject: Subject, key: Key, left: Sequence[_Left], budget: Budget)
     return found
 
 
-def _coarser(subject: Subject, key: Key, left: Sequence[_Left]) -> list[Explained]:
+def _coarser(subject: Subject, key: CellKey, left: Sequence[_Left]) -> list[Explained]:
     """What nothing else explains, and lies on both sides of the documented values no farther from them than arithmetic
     of fewer bits would leave it: a wide bound accepts much, but another formula errs to one side.
     """
@@ -294,7 +294,7 @@ def _signs(item: _Left) -> Any:
 
 
 def _best(
-    subject: Subject, key: Key, item: _Left, budget: Budget
+    subject: Subject, key: CellKey, item: _Left, budget: Budget
 ) -> tuple[Cause, dict[str, Any], str] | None:
     """The candidate, or else the predicate, that explains most of the rows left.
 
@@ -307,7 +307,7 @@ def _best(
     whole, wrong = (int(item.mask.sum()), int(item.mask.size)), item.failure.wrong
     few = few_rows(subject, item.failure, item.mask)
     asked = rows_of(few or item.failure)
-    for kind, parameters in candidates(subject, key, item.failure):
+    for kind, parameters in hypotheses(subject, key, item.failure):
         if not budget.spend(asked):
             break
         if few and set(parameters) <= BY_ROW and not (few.wrong & explained(subject, few, parameters)).any():
@@ -336,9 +336,9 @@ def _best(
 
 
 def settled(
-    subject: Subject, key: Key, found: Sequence[Explained], ask: Callable[[Batch], Reply]
+    subject: Subject, key: CellKey, found: Sequence[Explained], ask: Callable[[Batch], Reply]
 ) -> list[Explained]:
-    """The causes after one more question for each that has rivals which explain its rows as well."""
+    """The causes after one more question for each that has alternatives which explain its rows as well."""
 
     def told(item: Explained) -> Explained:
         parameters = json.loads(item.cause.behaves_as).get("parameters")
@@ -349,12 +349,12 @@ def settled(
             value = ask(replace(batch, wrt="")).judged
             return item if value.expected is None or value.wrong.any() else _of_gradient(subject, key, item)
         others = [
-            rival
-            for rival in rivals(parameters, bool(key.variant.weights), FLOORS, EPS)
-            if explained(subject, item.failure, rival)[item.mask].all()
+            alternative
+            for alternative in alternatives(parameters, bool(key.variant.weights), FLOORS, EPS)
+            if explained(subject, item.failure, alternative)[item.mask].all()
         ]
         left = [parameters, *others]
-        for batch in telling(subject, item.failure.reply.batch, parameters) if others else ():
+        for batch in separating_batch(subject, item.failure.reply.batch, parameters) if others else ():
             judged = ask(batch).judged
             found = [explains(subject, batch.arrays, batch.options, judged, chosen) for chosen in left]
             left = [chosen for chosen, m in zip(left, found, strict=True) if m.size and m.all()] or left
@@ -371,7 +371,7 @@ def settled(
     return _merged(subject, [told(item) for item in found])
 
 
-def _of_gradient(subject: Subject, key: Key, item: Explained) -> Explained:
+def _of_gradient(subject: Subject, key: CellKey, item: Explained) -> Explained:
     """The cause where the value is right: no other rule, but a gradient that is that of one."""
     cause = item.cause
     slug = _slug(subject.facts.framework, "gradient", cause.slug.partition(cause.kind.replace("_", "-"))[2])
@@ -381,7 +381,7 @@ def _of_gradient(subject: Subject, key: Key, item: Explained) -> Explained:
 
 
 def _cause(
-    subject: Subject, key: Key, kind: str, parameters: Mapping[str, Any], predicate: str = ""
+    subject: Subject, key: CellKey, kind: str, parameters: Mapping[str, Any], predicate: str = ""
 ) -> Cause:
     behaves: dict[str, Any] = {"parameters": dict(parameters)} if parameters else {"predicate": predicate}
     words = ", ".join(f"{k}={v}" for k, v in parameters.items()) or predicate.replace("_", " ")
@@ -391,7 +391,7 @@ def _cause(
     return Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), title, slug=slug)
 
 
-def _unexplained(subject: Subject, key: Key, item: _Left) -> Explained:
+def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
     """What nothing explains is grouped by API, property and what went wrong; where no value came, by API alone."""
     failure = item.failure
     kind = failure.kind or "formula"

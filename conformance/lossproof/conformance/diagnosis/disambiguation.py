@@ -1,7 +1,7 @@
 """Causes that agree on the rows of a cell, told apart by one more question.
 
 Under a scalar weight, a mean over the sum of weights and a mean that ignores them are one number; where every norm
-lies below them, or none does, two floors are. A cause is named after a question on which its rivals differ.
+lies below them, or none does, two floors are. A cause is named after a question on which its alternatives differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.diagnosis.predicates import axis_of
-from lossproof.conformance.judging.expectation import Silent, expect
+from lossproof.conformance.judging.expectation import Undocumented, expect
 from lossproof.conformance.model.dtypes import FORMATS, cast
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.questions.batches import Batch
@@ -24,7 +24,7 @@ SMALLEST = 60
 WEIGHTED = ("reduction", "ignore_weights")
 
 
-def rivals(
+def alternatives(
     parameters: Mapping[str, Any], weighted: bool, floors: Sequence[str], values: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Other parameters that may agree with these on some rows; `floors` and their `values` simplest first."""
@@ -43,15 +43,15 @@ def rivals(
     return [other for other in found if other != dict(parameters)]
 
 
-def telling(subject: Subject, batch: Batch, parameters: Mapping[str, Any]) -> Iterator[Batch]:
-    """The batch on which rivals of these parameters differ, where one can be made of this batch; at most one."""
+def separating_batch(subject: Subject, batch: Batch, parameters: Mapping[str, Any]) -> Iterator[Batch]:
+    """The batch on which alternatives of these parameters differ, where one can be made of this batch; at most one."""
     roles = {a.role: a.name for a in subject.edition.call.arrays}
     if batch.wrt:
         return
     if set(parameters) <= set(WEIGHTED):
         try:
             shape = expect(subject, batch.arrays, batch.options, {"reduction": "none"}).shape
-        except (Silent, ValueError):
+        except (Undocumented, ValueError):
             return
         name, quarters = roles["weights"], np.arange(int(np.prod(shape, dtype=np.int64))) % 7 / 4.0
         if quarters.size > 1:

@@ -8,7 +8,7 @@ from typing import Any
 from lossproof.conformance.diagnosis.matching import holding
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 EXTREME = ("underflow", "overflow", "subnormal")
 PLAIN = ("ordinary", "parallel", "opposite")
@@ -26,7 +26,7 @@ FLOORS = (
 )
 
 
-def candidates(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
+def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
     semantics, judged = subject.semantics, failure.reply.judged
     assert judged.expected is not None
@@ -87,7 +87,7 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
 
 
-def _rules(subject: Subject, key: Key, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rules(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     kind = "zero_vector" if key.region == "zero" else "eps"
     if subject.eps() is not None:  # another rule with whatever eps is given
         assert failure.reply.judged.expected is not None

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof import oracle
-from lossproof.conformance.diagnosis import predicates as conditions
+from lossproof.conformance.diagnosis import predicates
 from lossproof.conformance.judging.comparison import explains, reach
-from lossproof.conformance.judging.expectation import Silent, expect
+from lossproof.conformance.judging.expectation import Undocumented, expect
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.subject import Subject
 
@@ -47,9 +47,9 @@ def holding(subject: Subject, failure: Failure, predicate: str) -> Mask:
     """Which values of a failure come of inputs of which a condition holds."""
     batch, expected = failure.reply.batch, failure.reply.judged.expected
     compute = expected.compute if expected else "float32"
-    mask = conditions.holds(predicate, subject, batch.arrays, batch.options, compute)
+    mask = predicates.holds(predicate, subject, batch.arrays, batch.options, compute)
     if batch.wrt:
-        mask = conditions.of_elements(mask, subject, batch, failure.wrong.shape)
+        mask = predicates.of_elements(mask, subject, batch, failure.wrong.shape)
     if mask.size == failure.wrong.size:
         return mask.reshape(failure.wrong.shape)
     return np.full_like(failure.wrong, bool(mask.any()))  # a reduced value: one such input is enough
@@ -59,11 +59,11 @@ def on_ordinary_input(subject: Subject, failure: Failure, mask: Mask) -> bool:
     """Whether one of these wrong values comes of inputs of ordinary size; of a reduced value, all of its inputs."""
     batch = failure.reply.batch
     try:
-        ordinary = conditions.ordinary(subject, batch.arrays, batch.options)
+        ordinary = predicates.ordinary(subject, batch.arrays, batch.options)
     except (ValueError, IndexError, TypeError):  # inputs that no formula takes: their size is not the point
         return True
     if batch.wrt:
-        ordinary = conditions.of_elements(ordinary, subject, batch, mask.shape)
+        ordinary = predicates.of_elements(ordinary, subject, batch, mask.shape)
     if ordinary.size != mask.size:
         return bool(ordinary.all())
     return bool((mask & ordinary.reshape(mask.shape)).any())
@@ -74,7 +74,7 @@ def no_farther(subject: Subject, failure: Failure, parameters: Mapping[str, Any]
     batch, judged = failure.reply.batch, failure.reply.judged
     try:
         other = expect(subject, batch.arrays, batch.options, parameters, judged.wrt)
-    except (Silent, ValueError):
+    except (Undocumented, ValueError):
         return False
     if judged.observed is None or judged.size_differs:
         return False
@@ -99,7 +99,7 @@ def few_rows(subject: Subject, failure: Failure, mask: Mask) -> Failure | None:
     if expected is None or observed is None or judged.size_differs or mask.shape != expected.shape:
         return None
     rank = max((a.ndim for a in batch.arrays.values()), default=0)
-    lead = 1 if subject.has("x") and rank and conditions.axis_of(subject, batch.options) % rank == 0 else 0
+    lead = 1 if subject.has("x") and rank and predicates.axis_of(subject, batch.options) % rank == 0 else 0
     along = lead if batch.wrt or subject.semantics.keepdims else 0
     if mask.ndim <= along or not subject.reduces_not(batch.options):
         return None
@@ -121,7 +121,7 @@ def few_rows(subject: Subject, failure: Failure, mask: Mask) -> Failure | None:
         arrays[name] = np.take(values, rows, axis=at)
     try:
         fewer = expect(subject, arrays, batch.options, wrt=batch.wrt)
-    except (Silent, ValueError):
+    except (Undocumented, ValueError):
         return None
     taken = {n: np.take(getattr(judged, n), rows, axis=along) for n in ("wrong", "undefined", "ratio")}
     if fewer.shape != taken["wrong"].shape:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.diagnosis import shrinker as witnesses
+from lossproof.conformance.diagnosis import shrinker
 from lossproof.conformance.diagnosis.causes import Explained, explain
 from lossproof.conformance.diagnosis.effort import Budget, to_explain
 from lossproof.conformance.diagnosis.matching import accounts_for, no_farther
 from lossproof.conformance.diagnosis.shrinker import Witness
-from lossproof.conformance.judging.executor import Asker, Reply, question_of
+from lossproof.conformance.judging.executor import Executor, Reply, question_of
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.relations import Apart, allowed, differs, of_sample, samples
-from lossproof.conformance.judging.serialize import documented, hexed, seen, spelled
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.judging.serialize import documented, hexed, seen, serialized
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Answer
 from lossproof.specs.models import KnownFinding
@@ -58,9 +58,9 @@ class Reducing:
     """One cause of a cell, and what its witness may cost."""
 
     subject: Subject
-    key: Key
+    key: CellKey
     item: Explained
-    asker: Asker
+    executor: Executor
     ledger: Sequence[KnownFinding]
     budget: Budget
 
@@ -105,7 +105,7 @@ class Reducing:
         """The answer about some samples; None where the budget is spent or no values come."""
         if not self.budget.spend(len(rows)):
             return None
-        found = self.asker.judged(self.subject, samples(self.subject, reply.batch, rows), self.key.region)
+        found = self.executor.judged(self.subject, samples(self.subject, reply.batch, rows), self.key.region)
         judged = found.judged
         return None if judged.observed is None or judged.expected is None or judged.size_differs else found
 
@@ -118,9 +118,9 @@ class Reducing:
         twice = allowed(self.subject, expected, one.reshape(expected.shape))
         return bool(differs(value, one.reshape(value.shape), twice.reshape(value.shape)).any())
 
-    def _steps(self, same: witnesses.Same) -> tuple[Witness, ...]:
-        return witnesses.reduce(
-            self.subject, self.key, self.item.failure, self.item.mask, same, self.asker, self.budget
+    def _steps(self, same: shrinker.Same) -> tuple[Witness, ...]:
+        return shrinker.reduce(
+            self.subject, self.key, self.item.failure, self.item.mask, same, self.executor, self.budget
         )
 
     def _smaller(self, told: Callable[[Answer], Any]) -> Failure:
@@ -171,7 +171,7 @@ class Reducing:
 
 def pair(subject: Subject, failure: Apart, first: Reply, second: Reply, place: int | None = None) -> Shown:
     """Two questions that should have one answer, and both answers; no value is called the right one."""
-    put, other = (spelled(question_of(subject, r.batch)) for r in (first, second))
+    put, other = (serialized(question_of(subject, r.batch)) for r in (first, second))
     small = _small(first.batch.arrays) and _small(second.batch.arrays)
     put = {**put, "probe": BESIDE, "arguments": {"other": other["arrays"]}} if small else _label(first.batch)
     answers = seen(second.answer), seen(first.answer)
@@ -203,11 +203,11 @@ def shown(subject: Subject, failure: Failure) -> Shown:
     """A failure as its own question shows it."""
     batch, judged = failure.reply.batch, failure.reply.judged
     if not failure.says and judged.expected is not None:
-        return Shown(spelled(question_of(subject, batch)), documented(judged), seen(failure.reply.answer))
+        return Shown(serialized(question_of(subject, batch)), documented(judged), seen(failure.reply.answer))
     stated = documented(judged) if subject.states_values else {}
     expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **stated}
     observed = {**seen(failure.reply.answer), "says": failure.says}
-    put = spelled(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
+    put = serialized(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
     return Shown(put, expected, observed)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.diagnosis import predicates as conditions
+from lossproof.conformance.diagnosis import predicates
 from lossproof.conformance.diagnosis.effort import Budget
-from lossproof.conformance.judging.executor import Asker, Reply, twice
+from lossproof.conformance.judging.executor import Executor, Reply, twice
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Unrepeated
 
@@ -37,11 +37,11 @@ class Witness:
 
 def reduce(
     subject: Subject,
-    key: Key,
+    key: CellKey,
     failure: Failure,
     mask: NDArray[np.bool_],
     same: Same,
-    asker: Asker,
+    executor: Executor,
     budget: Budget,
 ) -> tuple[Witness, ...]:
     """The questions found within the budget that fail in the same way, each smaller than the one before.
@@ -57,7 +57,7 @@ def reduce(
             return False
         batch = replace(best.batch, arrays=arrays, order="C", axis=-1)
         try:
-            reply = twice(lambda: asker.judged(subject, batch, key.region))
+            reply = twice(lambda: executor.judged(subject, batch, key.region))
         except (ValueError, Unrepeated):
             return (
                 False  # the documented formula does not accept these shapes, or workers die here now and then
@@ -293,8 +293,8 @@ def stays(
         return False
     if region == "subnormal":
         return any(((np.abs(a) < format_.smallest_normal) & (a != 0)).any() for a in wide)
-    axis = conditions.axis_of(subject, options)
-    norms = np.concatenate([np.ravel(conditions.log2_squared_norms(a, axis)) / 2 for a in pair])
+    axis = predicates.axis_of(subject, options)
+    norms = np.concatenate([np.ravel(predicates.log2_squared_norms(a, axis)) / 2 for a in pair])
     if region == "zero":
         return bool(np.isneginf(norms).any())
     if np.isneginf(norms).any():

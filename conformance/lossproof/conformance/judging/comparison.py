@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof import oracle
-from lossproof.conformance.judging.expectation import Expected, Silent, expect
+from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.workers.protocol import Answer
@@ -98,7 +98,7 @@ def judge(
         return Judged(answer, None, None, NONE, NONE, NOTHING)
     try:
         expected = expect(subject, arrays, options, override, wrt)
-    except Silent as silence:
+    except Undocumented as silence:
         return Judged(answer, None, observed, NONE, NONE, NOTHING, silent=str(silence))
     shape_differs = tuple(observed.shape) != expected.shape
     dtype_differs = expected.dtype is not None and str(observed.dtype) != expected.dtype
@@ -276,7 +276,7 @@ def _explains(
     observed = judged.observed
     try:
         other = expect(subject, arrays, options, parameters, judged.wrt)
-    except (Silent, ValueError):
+    except (Undocumented, ValueError):
         return np.zeros_like(judged.wrong)
     if int(np.prod(other.shape, dtype=np.int64)) != observed.size or str(observed.dtype) not in FORMATS:
         return np.zeros_like(judged.wrong)

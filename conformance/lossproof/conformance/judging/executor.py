@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from numpy.typing import NDArray
 
 from lossproof.conformance.judging.comparison import Judged, judge
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch, batches
 from lossproof.conformance.questions.regions import possible
 from lossproof.conformance.workers.protocol import ENDS, Answer, Array, Question, Unrepeated
@@ -81,7 +81,7 @@ def _packed(values: NDArray[Any], order: str) -> Array:
 
 
 @dataclass
-class Asker:
+class Executor:
     """One target's answers. `asked` counts questions; a crash or hang is asked once more before it is believed.
 
     An API that crashes or hangs on the plainest question (`smoke`) is asked no other: each would cost two workers.
@@ -95,7 +95,7 @@ class Asker:
     asked: int = 0
     seconds: float = 0.0
     samples: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
-    """what is kept of each group of cells, see `sampling`"""
+    """what is kept of each group of cells, see `samples`"""
     _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
     _dead: dict[str, Reply | None] = field(default_factory=dict)
     _met: set[tuple[object, ...]] = field(default_factory=set)
@@ -160,7 +160,7 @@ class Asker:
         judged = judge(subject, batch.arrays, batch.options, answer, override, flush, batch.wrt)
         return Reply(batch, answer, judged)
 
-    def replies(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
+    def replies(self, subject: Subject, key: CellKey) -> tuple[Reply, ...]:
         """The judged batches of a cell's group (API, region, dtype, variant), asked once.
 
         After a crash or hang the batches left are not asked.
@@ -171,12 +171,12 @@ class Asker:
     def smoke(self, subject: Subject) -> Reply | None:
         """The reply to ordinary rows in float32 where it is a crash or hang that repeats, else None; asked once."""
         if subject.api not in self._dead:
-            plain = Key("value", "ordinary", "float32", subject.row_wise)
+            plain = CellKey("value", "ordinary", "float32", subject.row_wise)
             last = self._group(subject, plain)[-1] if possible("ordinary", subject, "float32") else None
             self._dead[subject.api] = last if last is not None and _ended(last) else None
         return self._dead[subject.api]
 
-    def _group(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
+    def _group(self, subject: Subject, key: CellKey) -> tuple[Reply, ...]:
         group = (subject.facts.target, subject.api, key.region, key.dtype, key.variant.slug)
         if group in self._groups:
             self._groups.move_to_end(group)
@@ -191,7 +191,7 @@ class Asker:
             self._groups.popitem(last=False)
         return tuple(replies)
 
-    def count(self, key: Key) -> int:
+    def count(self, key: CellKey) -> int:
         """How many batches a cell asks: `examples`; two where a layout repeats itself, and of gradients.
 
         A row has one value and a gradient of d elements; a batch without batch axes has but one value.

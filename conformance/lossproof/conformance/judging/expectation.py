@@ -22,7 +22,7 @@ NARROWEST = "narrowest"
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class Silent(Exception):  # noqa: N818 - not a fault: the documentation gives no answer to this question
+class Undocumented(Exception):  # noqa: N818 - not a fault: the documentation gives no answer to this question
     """The documentation does not say what this call gives; the message says which statement is missing."""
 
 
@@ -53,7 +53,7 @@ def expect(
     and reduction.
 
     `override` puts other semantic parameters in the place of the documented ones: what the call would give if it
-    behaved otherwise. Raises `Silent` where the documentation fixes no value, ValueError for arrays that the
+    behaved otherwise. Raises `Undocumented` where the documentation fixes no value, ValueError for arrays that the
     documented formula does not accept.
     """
     override = dict(override or {})
@@ -68,7 +68,9 @@ def expect(
     by_role, compute = _computing(subject, semantics, given)
     named = LABELS.get(subject.spec.family, ())
     if named and "labels" in by_role and not np.isin(by_role["labels"].astype(np.float64), named).all():
-        raise Silent(f"the documentation says what {named[0]:g} and {named[1]:g} give, and no other label")
+        raise Undocumented(
+            f"the documentation says what {named[0]:g} and {named[1]:g} give, and no other label"
+        )
     formula = _formula(subject, semantics, chosen, by_role)
     value = formula.value()
     weights = by_role.get("weights")
@@ -76,11 +78,11 @@ def expect(
         weights = None
     if weights is not None:
         if semantics.weights is None:
-            raise Silent("the documentation does not say how weights apply")
+            raise Undocumented("the documentation does not say how weights apply")
         weights = expanded(weights, value.shape, semantics.weights)
         documented = "reduction" not in override  # of a behaviour it is what was seen: expanded weights
         if documented and chosen.reduction() == "mean_by_weight" and weights.shape != tuple(value.shape):
-            raise Silent(
+            raise Undocumented(
                 "the documentation does not say whether weights are summed before or after they are expanded"
             )
     dtype = compute if semantics.result_dtype == "input" else semantics.result_dtype
@@ -141,11 +143,11 @@ def _computing(
     core = [str(by_role[r].dtype) for r in ("x", "y", "distances") if r in by_role]
     if any(name not in FORMATS for name in core):
         if semantics.integers is None:
-            raise Silent("the documentation does not say what integer inputs give")
+            raise Undocumented("the documentation does not say what integer inputs give")
         if semantics.integers == "refused":
-            raise Silent("the documentation refuses integer inputs")
+            raise Undocumented("the documentation refuses integer inputs")
         if semantics.integers == "promote" and not any(name in FORMATS for name in core):
-            raise Silent(
+            raise Undocumented(
                 "the documentation promotes integers to the other input's dtype, and both are integers"
             )
     # of integers alone, the frameworks' default floating dtype
@@ -190,15 +192,15 @@ class _Formula:
     ) -> oracle.Enclosure:
         """The gradient of the sum of the weighted and reduced values, which have this shape."""
         if role not in self.roles:
-            raise Silent(f"the formula has no derivative with respect to {role}")
+            raise Undocumented(f"the formula has no derivative with respect to {role}")
         x, y = self.arrays[:2]
         if self.shaping.get("broadcast") == "normalise" and x.shape[self.axis] != y.shape[self.axis]:
-            raise Silent("no gradient is derived for norms that are taken before the axis is broadcast")
+            raise Undocumented("no gradient is derived for norms that are taken before the axis is broadcast")
         if weights is not None:
             try:
                 weights = np.broadcast_to(weights, shape)
             except ValueError:
-                raise Silent("the weights have more values than there are to weight") from None
+                raise Undocumented("the weights have more values than there are to weight") from None
             if self.shaping.get("keepdims"):
                 weights = np.squeeze(weights, axis=self.axis)
         name = self.roles[role]
@@ -223,7 +225,7 @@ def _formula(
             -1,
         )
     if semantics.norm_rule is None:
-        raise Silent("the documentation gives no formula")
+        raise Undocumented("the documentation gives no formula")
     rule: dict[str, Any] = {"norm_rule": semantics.norm_rule}
     if semantics.norm_rule not in ("raw", "plain"):
         rule["eps"] = chosen.eps()
@@ -238,10 +240,10 @@ def _formula(
             -1,
         )
     if semantics.score is None:
-        raise Silent("the documentation gives no sign")
+        raise Undocumented("the documentation gives no sign")
     x, y = by_role["x"], by_role["y"]
     if x.shape != y.shape and semantics.broadcasting in (None, "refused"):
-        raise Silent("the documentation does not say what inputs of different shapes give")
+        raise Undocumented("the documentation does not say what inputs of different shapes give")
     broadcast = "normalise" if semantics.broadcasting == "normalise" else "expand"
     axis = chosen.of("axis", -1)
     return _Formula(

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.judging.comparison import Judged, grade, ulps
-from lossproof.conformance.judging.executor import Asker, Reply
+from lossproof.conformance.judging.executor import Executor, Reply
 from lossproof.conformance.judging.expectation import Expected
 from lossproof.conformance.model.results import Verdict
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 Mask = NDArray[np.bool_]
@@ -52,8 +52,8 @@ class Outcome:
     sample: Any = None
 
 
-Cells = Callable[[Subject], Iterable[Key]]
-Judge = Callable[[Subject, Key, Asker], Outcome]
+Cells = Callable[[Subject], Iterable[CellKey]]
+Judge = Callable[[Subject, CellKey, Executor], Outcome]
 Aspect = Callable[[Judged], Mask]
 
 
@@ -73,9 +73,11 @@ def wrong_values(judged: Judged) -> Mask:
     return judged.wrong
 
 
-def by_aspect(subject: Subject, key: Key, asker: Asker, kind: str, aspect: Aspect = wrong_values) -> Outcome:
+def by_aspect(
+    subject: Subject, key: CellKey, executor: Executor, kind: str, aspect: Aspect = wrong_values
+) -> Outcome:
     """Judge a cell by one aspect of the answers to its batches."""
-    replies = asker.replies(subject, key)
+    replies = executor.replies(subject, key)
     if early := _no_values(subject, key, replies):
         return early
     failures = []
@@ -88,7 +90,7 @@ def by_aspect(subject: Subject, key: Key, asker: Asker, kind: str, aspect: Aspec
 
 
 def conclude(
-    subject: Subject, key: Key, replies: Sequence[Reply], failures: tuple[Failure, ...], kind: str
+    subject: Subject, key: CellKey, replies: Sequence[Reply], failures: tuple[Failure, ...], kind: str
 ) -> Outcome:
     """The outcome of a cell from its replies and failures."""
     judged = [r.judged for r in replies if r.judged.expected is not None]
@@ -116,7 +118,7 @@ def conclude(
     )
 
 
-def _no_values(subject: Subject, key: Key, replies: Sequence[Reply]) -> Outcome | None:
+def _no_values(subject: Subject, key: CellKey, replies: Sequence[Reply]) -> Outcome | None:
     """The outcome where no reply holds a value: every dtype refused."""
     if not all(r.judged.refused for r in replies):
         return None

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.judging.comparison import reach
-from lossproof.conformance.judging.executor import Asker, Reply
+from lossproof.conformance.judging.executor import Executor, Reply
 from lossproof.conformance.judging.expectation import Expected
 from lossproof.conformance.judging.outcome import Failure, Mask, Outcome, conclude, refusal
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -49,8 +49,8 @@ class Apart(Failure):
 
 def by_relation(
     subject: Subject,
-    key: Key,
-    asker: Asker,
+    key: CellKey,
+    executor: Executor,
     kind: str,
     says: str,
     change: Change,
@@ -64,7 +64,7 @@ def by_relation(
     Two answers that differ by more than 2 E cannot both be within E of the exact value: the failure is that of the
     wrong one. What the outcome shows is the distance of the two answers, not that from the documented value.
     """
-    replies = asker.replies(subject, key)
+    replies = executor.replies(subject, key)
     failures: list[Failure] = []
     farthest: _Pair | None = None
     compared = False
@@ -73,7 +73,7 @@ def by_relation(
         changed = change(subject, reply.batch)
         if first is None or expected is None or changed is None or reply.judged.size_differs:
             continue
-        second = asker.judged(subject, changed, key.region)
+        second = executor.judged(subject, changed, key.region)
         compared = True
         if second.judged.observed is None or second.judged.size_differs:
             note = second.answer.error.type if second.answer.error else "another number of values"
@@ -159,7 +159,7 @@ def _of_pair(outcome: Outcome, pair: _Pair | None, replies: tuple[Reply, ...]) -
     )
 
 
-def _nothing(subject: Subject, key: Key, replies: tuple[Reply, ...]) -> Outcome:
+def _nothing(subject: Subject, key: CellKey, replies: tuple[Reply, ...]) -> Outcome:
     for reply in replies:
         if reply.judged.broken_off:
             failure = refusal(reply)

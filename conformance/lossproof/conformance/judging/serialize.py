@@ -85,19 +85,21 @@ def enclosed(expected: Expected) -> Any:
     return hexed(np.asarray(lower + (upper - lower) / 2), np.asarray(expected.value.undefined))
 
 
-def spelled(put: Question, ask: str = "call", arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def serialized(
+    put: Question, ask: str = "call", arguments: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """A question as JSON, exact, as witnesses and reproducers have it."""
     arrays = {
         name: {"values": hexed(a.numpy()), "dtype": a.dtype, "shape": list(a.shape), "form": a.form}
         for name, a in put.arrays.items()
     }
-    spelled_out: dict[str, Any] = {
+    document: dict[str, Any] = {
         "api": put.api, "init": None if put.init is None else dict(put.init), "arrays": arrays,
         "options": dict(put.options), "mode": put.mode,
     }  # fmt: skip
     if ask != "call":
-        spelled_out["probe"] = ask
-        spelled_out["arguments"] = dict(arguments or {})
+        document["probe"] = ask
+        document["arguments"] = dict(arguments or {})
     if put.wrt:
-        spelled_out["wrt"] = put.wrt
-    return spelled_out
+        document["wrt"] = put.wrt
+    return document

@@ -13,7 +13,7 @@ from lossproof.specs.models import Case, Citation, Claim, Edition, Option, Seman
 
 
 @dataclass(frozen=True)
-class Facts:
+class TargetInfo:
     """What a running target says of itself: the columns of a result row that belong to the target."""
 
     target: str
@@ -24,7 +24,7 @@ class Facts:
     backend: str = ""
     mode: str = "eager"
     packages: Mapping[str, str] = field(default_factory=dict, hash=False)
-    own: bool = False
+    usercode: bool = False
     """whether a user's own code is judged, in the place of a framework's"""
 
 
@@ -64,7 +64,7 @@ def _shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Key:
+class CellKey:
     """A cell of one API, before the target is named: property x region x dtype x variant."""
 
     property: str
@@ -85,7 +85,7 @@ class Key:
 class Subject:
     """An API of a target, at the edition whose versions hold the target's version."""
 
-    facts: Facts
+    facts: TargetInfo
     spec: Spec
     edition: Edition
 
@@ -158,7 +158,7 @@ class Subject:
         value = (options or {}).get(option.name, option.default)
         return None if value is None else float(value)
 
-    def is_silent(self, key: Key) -> bool:
+    def is_silent(self, key: CellKey) -> bool:
         """Whether the documentation says nothing on the cell's property or region."""
         return key.property in self.edition.silent or key.region in self.edition.silent
 
@@ -172,17 +172,17 @@ class Subject:
         fixed = self.semantics.compute_dtype
         return promoted(inputs) if fixed == "input" else fixed
 
-    def claims_of(self, key: Key) -> Iterator[Claim]:
+    def claims_of(self, key: CellKey) -> Iterator[Claim]:
         """The claims that the cell decides, in the spec's order."""
         return (claim for claim in self.claims if any(selects(d, key) for d in claim.decided_by))
 
-    def citation(self, key: Key) -> tuple[str, Citation]:
+    def citation(self, key: CellKey) -> tuple[str, Citation]:
         """The claim (slug, or "") that the cell decides first, and where it is documented."""
         claim = next(self.claims_of(key), None)
         return (claim.slug, claim.citation(self.edition)) if claim else ("", self.edition.source)
 
 
-def selects(decides: Any, key: Key) -> bool:
+def selects(decides: Any, key: CellKey) -> bool:
     """Whether a claim's `decided_by` entry selects a cell."""
     from fnmatch import fnmatchcase
 

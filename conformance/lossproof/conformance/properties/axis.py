@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker, default_variant
+from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """The default and each documented axis, in every rank that has it."""
     option = subject.option("axis")
     if option is None:
@@ -18,12 +18,12 @@ def cells(subject: Subject) -> Iterator[Key]:
     variants = [subject.row_wise] if not option.required else []
     variants += [default_variant(subject, **{option.name: value}) for value in values]
     for variant in variants:
-        yield Key("axis", "ordinary", "float32", variant)
+        yield CellKey("axis", "ordinary", "float32", variant)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
-    return by_aspect(subject, key, asker, "axis")
+    return by_aspect(subject, key, executor, "axis")
 
 
 PROPERTY = Property("axis", "axis", "the documented axis", cells, judge)

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half, one_each
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 REGIONS = ("ordinary", "mixed_scale")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a value each, in every dtype."""
     if not one_each(subject):
         return
     for dtype in FLOATS:
         for region in REGIONS:
             if possible(region, subject, dtype):
-                yield Key("batch", region, dtype, subject.row_wise)
+                yield CellKey("batch", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The first samples alone, and as part of the whole batch, within twice the bound."""
 
     says = "a row's value depends on the rows beside it"
-    return by_relation(subject, key, asker, "formula", says, first_half, of_first_half, beside=True)
+    return by_relation(subject, key, executor, "formula", says, first_half, of_first_half, beside=True)
 
 
 PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, judge)

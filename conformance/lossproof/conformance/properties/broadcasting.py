@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 KINDS = ("left", "right", "both", "axis")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """A batch axis of length 1 on either side or both, and an embedding axis of length 1."""
     if subject.spec.family != "cosine" or subject.semantics.broadcasting == "refused":
         return
     for kind in KINDS:
         rank = 3 if kind == "both" else None
         if rank is None or rank in subject.semantics.ranks:
-            yield Key(
+            yield CellKey(
                 "broadcasting", "ordinary", "float32", replace(subject.row_wise, broadcast=kind, rank=rank)
             )
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
-    return by_aspect(subject, key, asker, "broadcasting")
+    return by_aspect(subject, key, executor, "broadcasting")
 
 
 PROPERTY = Property(

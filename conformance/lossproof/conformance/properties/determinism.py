@@ -6,29 +6,29 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
 from lossproof.conformance.judging.outcome import conclude as concluded
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary rows in every dtype, zero and long rows."""
     for dtype in FLOATS:
         if possible("ordinary", subject, dtype):
-            yield Key("determinism", "ordinary", dtype, subject.row_wise)
+            yield CellKey("determinism", "ordinary", dtype, subject.row_wise)
     for region in ("zero", "long"):
         if possible(region, subject, "float32"):
-            yield Key("determinism", region, "float32", subject.row_wise)
+            yield CellKey("determinism", region, "float32", subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Every batch once more, after all the others; the bytes are compared."""
-    replies = asker.replies(subject, key)
+    replies = executor.replies(subject, key)
     failures = []
     for reply in replies:
-        again = asker.call(subject, reply.batch.arrays, reply.batch.options, reply.batch.order)
+        again = executor.call(subject, reply.batch.arrays, reply.batch.options, reply.batch.order)
         first = reply.answer
         if first.outcome != again.outcome or first.value != again.value:
             failures.append(

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from lossproof.conformance.judging.comparison import Judged
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 
 MIXED = (("float32", "float64"), ("float64", "float32"), ("float16", "float32"), ("bfloat16", "float32"))
 WITH_INTEGERS = (("int8", "float32"), ("float32", "int8"), ("uint8", "float32"), ("int8", "float64"))
@@ -20,21 +20,21 @@ WITH_INTEGERS = (("int8", "float32"), ("float32", "int8"), ("uint8", "float32"),
 INTEGERS = ("int32", "int64", "int8", "uint8")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Every floating dtype, pairs of them, integers beside floats, and integers alone."""
     for dtype in FLOATS:
         if dtype in subject.semantics.dtypes:
-            yield Key("dtype", "ordinary", dtype, subject.row_wise)
+            yield CellKey("dtype", "ordinary", dtype, subject.row_wise)
     if subject.spec.family == "contrastive" or subject.semantics.inputs == "unit_norm":
         return
     for pair in (*MIXED, *WITH_INTEGERS):
         options = subject.row_wise.options
-        yield Key("dtype", "ordinary", pair[0], Variant(options, dtypes=pair))
+        yield CellKey("dtype", "ordinary", pair[0], Variant(options, dtypes=pair))
     for name in INTEGERS:
-        yield Key("dtype", "ordinary", name, subject.row_wise)
+        yield CellKey("dtype", "ordinary", name, subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The dtype; of mixed and integer inputs the values too."""
     plain = key.dtype in FLOATS and not key.variant.dtypes
 
@@ -42,7 +42,7 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
         marks = np.full(judged.wrong.shape or (1,), judged.dtype_differs)
         return marks if plain else marks | judged.wrong
 
-    return by_aspect(subject, key, asker, "dtype", differs)
+    return by_aspect(subject, key, executor, "dtype", differs)
 
 
 PROPERTY = Property("dtype", "dtype", "the documented dtype of the result", cells, judge)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker, default_variant
+from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """The region below eps in every dtype, with the default and with each documented value worth asking for."""
     if not subject.eps():
         return
@@ -17,15 +17,15 @@ def cells(subject: Subject) -> Iterator[Key]:
     for dtype in FLOATS:
         if dtype not in subject.semantics.dtypes:
             continue
-        yield Key("eps", "below_eps", dtype, subject.row_wise)
+        yield CellKey("eps", "below_eps", dtype, subject.row_wise)
         for value in option.ask if option else ():
             if option and value:
-                yield Key("eps", "below_eps", dtype, default_variant(subject, **{option.name: value}))
+                yield CellKey("eps", "below_eps", dtype, default_variant(subject, **{option.name: value}))
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
-    return by_aspect(subject, key, asker, "eps")
+    return by_aspect(subject, key, executor, "eps")
 
 
 PROPERTY = Property("eps", "eps", "the documented eps, applied to the documented quantity", cells, judge)

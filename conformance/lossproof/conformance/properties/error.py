@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 LABELS = {"cosine_embedding": ("-5", "0", "0.5", "4"), "contrastive": ("-1", "2", "5")}
 """Labels that the family's formula has no term for, on both sides of those that it has and between them."""
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary rows with one label each that the documentation does not name, besides the cases of the spec."""
     if not possible("ordinary", subject, "float32"):
         return
     for label in LABELS.get(subject.spec.family, ()):
-        yield Key("error", "ordinary", "float32", replace(subject.row_wise, label=label))
+        yield CellKey("error", "ordinary", "float32", replace(subject.row_wise, label=label))
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """What comes back, an exception or values: the documentation fixes neither."""
-    return by_aspect(subject, key, asker, "error")
+    return by_aspect(subject, key, executor, "error")
 
 
 PROPERTY = Property("error", "error", "the documented error for bad input", cells, judge)

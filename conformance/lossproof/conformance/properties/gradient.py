@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.properties.reduction import documented
 from lossproof.conformance.properties.value import REGIONS, UNDOCUMENTED
 from lossproof.conformance.questions.regions import possible
@@ -21,7 +21,7 @@ WEIGHTS = ("per_sample", "full")
 BROADCASTS = ("left", "right")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Every input, region and dtype; in float32 on ordinary rows each reduction, weights, axes, margins, broadcasting.
 
     Where the documentation has nothing to differentiate, one cell for each input records what comes back.
@@ -31,14 +31,14 @@ def cells(subject: Subject) -> Iterator[Key]:
             continue
         row_wise = replace(subject.row_wise, wrt=array.name)
         if "gradient" in subject.edition.silent:
-            yield Key("gradient", "ordinary", "float32", row_wise)
+            yield CellKey("gradient", "ordinary", "float32", row_wise)
             continue
         for dtype in FLOATS:
             for region in _regions(subject, dtype):
-                yield Key("gradient", region, dtype, row_wise)
+                yield CellKey("gradient", region, dtype, row_wise)
         for variant in _variants(subject):
             if possible("ordinary", subject, "float32"):
-                yield Key("gradient", "ordinary", "float32", replace(variant, wrt=array.name))
+                yield CellKey("gradient", "ordinary", "float32", replace(variant, wrt=array.name))
 
 
 def _regions(subject: Subject, dtype: str) -> Iterator[str]:
@@ -67,9 +67,9 @@ def _variants(subject: Subject) -> Iterator[Variant]:
             yield replace(subject.row_wise, broadcast=kind)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each element within its bound, each row at one point between the sides of a kink."""
-    return by_aspect(subject, key, asker, "gradient")
+    return by_aspect(subject, key, executor, "gradient")
 
 
 PROPERTY = Property(

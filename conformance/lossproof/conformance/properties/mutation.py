@@ -6,25 +6,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
 from lossproof.conformance.judging.outcome import conclude as concluded
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary rows in every dtype, zero rows in float32."""
     for dtype in FLOATS:
         if possible("ordinary", subject, dtype):
-            yield Key("mutation", "ordinary", dtype, subject.row_wise)
+            yield CellKey("mutation", "ordinary", dtype, subject.row_wise)
     if possible("zero", subject, "float32"):
-        yield Key("mutation", "zero", "float32", subject.row_wise)
+        yield CellKey("mutation", "zero", "float32", subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The bytes of every input array, read back after the call."""
-    replies = asker.replies(subject, key)
+    replies = executor.replies(subject, key)
     failures = tuple(
         Failure(r, np.ones(1, dtype=np.bool_), "mutation", "changes " + ", ".join(r.answer.changed))
         for r in replies

@@ -6,25 +6,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Failure, Outcome, Property
 from lossproof.conformance.judging.outcome import conclude as concluded
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 SHOWN = 40
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary and zero rows; of a framework's API, whose documentation does not speak of it, none."""
-    for region in ("ordinary", "zero") if subject.facts.own else ():
+    for region in ("ordinary", "zero") if subject.facts.usercode else ():
         if possible(region, subject, "float32"):
-            yield Key("output", region, "float32", subject.row_wise)
+            yield CellKey("output", region, "float32", subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """What came on standard output; standard error is for warnings."""
-    replies = asker.replies(subject, key)
+    replies = executor.replies(subject, key)
     failures = tuple(
         Failure(r, np.ones(1, dtype=np.bool_), "output", f"prints: {_first_line(r.answer.printed)}")
         for r in replies

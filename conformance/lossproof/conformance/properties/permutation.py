@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, of_turned, one_each, permuted, turned
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 REGIONS = ("ordinary", "nearly_orthogonal", "long")
 PAIRS = ("ordinary", "mixed_scale")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, or pairs with a loss each, in every dtype."""
     if not subject.has("x") and not one_each(subject):
         return
     for dtype in FLOATS:
         for region in REGIONS if subject.has("x") else PAIRS:
             if possible(region, subject, dtype):
-                yield Key("permutation", region, dtype, subject.row_wise)
+                yield CellKey("permutation", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
     if subject.has("x"):
         says = "reversing the elements of both rows changes the value"
-        return by_relation(subject, key, asker, "formula", says, permuted)
+        return by_relation(subject, key, executor, "formula", says, permuted)
     says = "reversing the order of the pairs changes the loss of one"
-    return by_relation(subject, key, asker, "formula", says, turned, of_turned)
+    return by_relation(subject, key, executor, "formula", says, turned, of_turned)
 
 
 PROPERTY = Property("permutation", "formula", "the same value for permuted elements or pairs", cells, judge)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from lossproof.conformance.judging.comparison import Judged, reach
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 REGIONS = ("ordinary", "parallel", "opposite", "long", "mixed_scale")
@@ -24,15 +24,15 @@ def interval(subject: Subject) -> tuple[float, float]:
     return -1.0, 1.0
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows whose value lies at the ends of the interval, in every dtype."""
     for dtype in FLOATS:
         for region in REGIONS:
             if possible(region, subject, dtype):
-                yield Key("range", region, dtype, subject.row_wise)
+                yield CellKey("range", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Values outside the interval by more than their bound."""
     low, high = interval(subject)
 
@@ -45,7 +45,7 @@ def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
         # Where rounded inputs leave the documented precondition, the exact value itself may lie outside.
         return np.asarray(~inside & judged.wrong)
 
-    return by_aspect(subject, key, asker, "range", outside)
+    return by_aspect(subject, key, executor, "range", outside)
 
 
 PROPERTY = Property("range", "range", "the documented range of the result", cells, judge)

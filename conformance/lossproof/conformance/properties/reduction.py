@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.regions import possible
 
 
@@ -22,7 +22,7 @@ def documented(subject: Subject) -> Iterator[Variant]:
         yield subject.base.having(**{option.name: None if value == "null" else value})
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Every documented reduction in every dtype, of parallel rows and of none; and reduced with another margin.
 
     Where the value is undocumented, a margin that is given and not used shows in the reduced value alone.
@@ -31,21 +31,21 @@ def cells(subject: Subject) -> Iterator[Key]:
     for variant in reduced:
         for dtype in FLOATS:
             if possible("ordinary", subject, dtype):
-                yield Key("reduction", "ordinary", dtype, variant)
+                yield CellKey("reduction", "ordinary", dtype, variant)
         if possible("parallel", subject, "float32"):
-            yield Key("reduction", "parallel", "float32", variant)
-        yield Key("reduction", "empty", "float32", variant)
+            yield CellKey("reduction", "parallel", "float32", variant)
+        yield CellKey("reduction", "empty", "float32", variant)
     margin = subject.option("margin")
     if reduced and margin is not None and possible("ordinary", subject, "float32"):
         for value in margin.ask:
-            yield Key("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
+            yield CellKey("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The reduced value within its bound; with another margin it is the loss that is judged, not the divisor."""
     margin = subject.option("margin")
     given = margin is not None and margin.name in dict(key.variant.options)
-    return by_aspect(subject, key, asker, "formula" if given else "reduction")
+    return by_aspect(subject, key, executor, "formula" if given else "reduction")
 
 
 PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, judge)

@@ -9,9 +9,9 @@ from functools import cache
 
 from lossproof.conformance import properties as room
 from lossproof.conformance.cases.judge import case_keys, judge_case
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 BESIDES = ("registry", "selection")
 """Modules of the room that define no property."""
@@ -28,17 +28,17 @@ def properties() -> dict[str, Property]:
     return found
 
 
-def cells(subject: Subject, names: Iterable[str] | None = None) -> list[Key]:
-    """The cells of an API, those of the spec's cases among them, in the order of `Key.sort`."""
-    keys: dict[tuple[str, ...], Key] = {}
+def cells(subject: Subject, names: Iterable[str] | None = None) -> list[CellKey]:
+    """The cells of an API, those of the spec's cases among them, in the order of `CellKey.sort`."""
+    keys: dict[tuple[str, ...], CellKey] = {}
     for name in names if names is not None else properties():
         for key in (*properties()[name].cells(subject), *case_keys(subject, name)):
             keys.setdefault(key.sort, key)
     return [keys[k] for k in sorted(keys)]
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The verdict on one cell."""
     if key.variant.case:
-        return judge_case(subject, key, asker)
-    return properties()[key.property].judge(subject, key, asker)
+        return judge_case(subject, key, executor)
+    return properties()[key.property].judge(subject, key, executor)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, scaled
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 REGIONS = ("ordinary", "parallel", "nearly_orthogonal")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
     if (
         not subject.has("x")
@@ -24,13 +24,13 @@ def cells(subject: Subject) -> Iterator[Key]:
     for dtype in FLOATS:
         for region in REGIONS:
             if possible(region, subject, dtype):
-                yield Key("scale", region, dtype, subject.row_wise)
+                yield CellKey("scale", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
     return by_relation(
-        subject, key, asker, "formula", "scaling the inputs by powers of two changes the value", scaled
+        subject, key, executor, "formula", "scaling the inputs by powers of two changes the value", scaled
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, get_args
 
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.conformance.properties.registry import cells, properties
 from lossproof.conformance.targets.model import UsageError
@@ -38,7 +38,7 @@ class Selection:
         """Whether anything of an API is asked."""
         return not self.apis or any(fnmatchcase(api, glob) for glob in self.apis)
 
-    def takes(self, key: Key) -> bool:
+    def takes(self, key: CellKey) -> bool:
         """Whether a cell is asked. A case belongs to no region."""
         return (
             (not self.properties or key.property in self.properties)
@@ -86,7 +86,7 @@ def _known(what: str, names: Sequence[str], known: Iterable[str]) -> tuple[str, 
     return tuple(dict.fromkeys(names))
 
 
-def could_show(known: KnownFinding, subject: Subject, keys: Iterable[Key]) -> bool:
+def could_show(known: KnownFinding, subject: Subject, keys: Iterable[CellKey]) -> bool:
     """Whether these cells of the API of its witness ask for what a known finding is about.
 
     One that shows in other cells, too, is found there; this says which are missed where they do not show it.

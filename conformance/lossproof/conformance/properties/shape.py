@@ -8,20 +8,20 @@ from dataclasses import replace
 import numpy as np
 
 from lossproof.conformance.judging.comparison import Judged
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Mask, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.properties.reduction import documented
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Every documented rank that has the axis, under every reduction."""
     option = subject.option("axis")
     axis = option.default if option and isinstance(option.default, int) else -1
     for variant in tuple(documented(subject)) or (subject.base,):
         for rank in subject.semantics.ranks:
             if subject.spec.family == "contrastive" or -rank <= axis < rank:
-                yield Key("shape", "ordinary", "float32", replace(variant, rank=rank))
+                yield CellKey("shape", "ordinary", "float32", replace(variant, rank=rank))
 
 
 def differs(judged: Judged) -> Mask:
@@ -29,9 +29,9 @@ def differs(judged: Judged) -> Mask:
     return np.full(judged.wrong.shape or (1,), judged.shape_differs)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Only the shape."""
-    return by_aspect(subject, key, asker, "shape", differs)
+    return by_aspect(subject, key, executor, "shape", differs)
 
 
 PROPERTY = Property("shape", "shape", "the documented shape of the result", cells, judge)

@@ -8,20 +8,20 @@ import numpy as np
 
 from lossproof import oracle
 from lossproof.conformance.judging.comparison import Judged, reach
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Where the documentation fixes a score: rows with a direction, in every dtype."""
     if subject.spec.family != "cosine" or subject.semantics.score is None:
         return
     for dtype in FLOATS:
         for region in ("ordinary", "parallel", "opposite"):
             if possible(region, subject, dtype):
-                yield Key("sign", region, dtype, subject.row_wise)
+                yield CellKey("sign", region, dtype, subject.row_wise)
 
 
 def differs(judged: Judged) -> Mask:
@@ -37,9 +37,9 @@ def differs(judged: Judged) -> Mask:
     return np.asarray((positive & ~(observed > 0)) | (negative & ~(observed < 0)))
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Only the sign."""
-    return by_aspect(subject, key, asker, "sign", differs)
+    return by_aspect(subject, key, executor, "sign", differs)
 
 
 PROPERTY = Property("sign", "sign", "the documented sign of the result", cells, judge)

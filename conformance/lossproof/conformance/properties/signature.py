@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lossproof.conformance.cases.judge import judge_case
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Only the cases of the spec, which every property has besides its own cells."""
     return iter(())
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The case, by what it expects."""
-    return judge_case(subject, key, asker)
+    return judge_case(subject, key, executor)
 
 
 PROPERTY = Property("signature", "configuration", "the documented signature", cells, judge)

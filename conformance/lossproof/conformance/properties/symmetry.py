@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, swapped
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 REGIONS = ("ordinary", "nearly_orthogonal", "mixed_scale")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
     if not subject.has("x"):
         return
     for dtype in FLOATS:
         for region in REGIONS:
             if possible(region, subject, dtype):
-                yield Key("symmetry", region, dtype, subject.row_wise)
+                yield CellKey("symmetry", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
-    return by_relation(subject, key, asker, "formula", "exchanging the inputs changes the value", swapped)
+    return by_relation(subject, key, executor, "formula", "exchanging the inputs changes the value", swapped)
 
 
 PROPERTY = Property("symmetry", "formula", "the same value for exchanged inputs", cells, judge)

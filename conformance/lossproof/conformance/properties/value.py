@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lossproof.conformance.judging.executor import Asker, default_variant
+from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.regions import possible
 
 REGIONS = (
@@ -29,21 +29,21 @@ REGIONS = (
 UNDOCUMENTED = ("nonfinite", "empty")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Every region and dtype; margins on ordinary and parallel rows; two vectors without a batch."""
     for dtype in FLOATS:
         for region in REGIONS:
             if region in UNDOCUMENTED and dtype != "float32":
                 continue
             if possible(region, subject, dtype):
-                yield Key("value", region, dtype, subject.row_wise)
+                yield CellKey("value", region, dtype, subject.row_wise)
     if lone := single(subject):
-        yield Key("value", "ordinary", "float32", lone)
+        yield CellKey("value", "ordinary", "float32", lone)
     margin = subject.option("margin")
     for value in margin.ask if margin else ():
         for region in ("ordinary", "parallel"):
             if margin and possible(region, subject, "float32"):
-                yield Key("value", region, "float32", default_variant(subject, **{margin.name: value}))
+                yield CellKey("value", region, "float32", default_variant(subject, **{margin.name: value}))
 
 
 def single(subject: Subject) -> Variant | None:
@@ -58,9 +58,9 @@ def single(subject: Subject) -> Variant | None:
     return replace(subject.row_wise, rank=1) if possible("ordinary", subject, "float32") else None
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
-    return by_aspect(subject, key, asker, "formula")
+    return by_aspect(subject, key, executor, "formula")
 
 
 PROPERTY = Property("value", "formula", "the value of the documented formula", cells, judge)

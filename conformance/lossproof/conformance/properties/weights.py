@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.properties.reduction import documented
 from lossproof.conformance.questions.regions import possible
 
 KINDS = ("scalar", "per_sample", "full", "broadcast", "zeros")
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """Every kind of weights under every reduction in float32; per-sample weights in every dtype."""
     if not subject.has("weights"):
         return
     for variant in tuple(documented(subject)) or (subject.base,):
         for kind in KINDS:
-            yield Key("weights", "ordinary", "float32", replace(variant, weights=kind))
+            yield CellKey("weights", "ordinary", "float32", replace(variant, weights=kind))
     for dtype in FLOATS[1:]:
         if possible("ordinary", subject, dtype):
-            yield Key("weights", "ordinary", dtype, replace(subject.row_wise, weights="per_sample"))
+            yield CellKey("weights", "ordinary", dtype, replace(subject.row_wise, weights="per_sample"))
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The weighted value within its bound."""
-    return by_aspect(subject, key, asker, "weights")
+    return by_aspect(subject, key, executor, "weights")
 
 
 PROPERTY = Property("weights", "weights", "the documented effect of weights", cells, judge)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.judging.executor import Asker, default_variant
+from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.regions import possible
 
 
-def cells(subject: Subject) -> Iterator[Key]:
+def cells(subject: Subject) -> Iterator[CellKey]:
     """The region zero in every dtype, and with each documented eps."""
     for dtype in FLOATS:
         if possible("zero", subject, dtype):
-            yield Key("zero_vector", "zero", dtype, subject.row_wise)
+            yield CellKey("zero_vector", "zero", dtype, subject.row_wise)
     eps = subject.option("eps")
     for value in eps.ask if eps else ():
-        yield Key(
+        yield CellKey(
             "zero_vector", "zero", "float32", default_variant(subject, **{eps.name: value} if eps else {})
         )
 
 
-def judge(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound; where no value is documented the behaviour is recorded."""
-    return by_aspect(subject, key, asker, "zero_vector")
+    return by_aspect(subject, key, executor, "zero_vector")
 
 
 PROPERTY = Property("zero_vector", "zero_vector", "the documented value of a zero vector", cells, judge)

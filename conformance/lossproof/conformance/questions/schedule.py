@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lossproof.conformance.model.subject import Key
+from lossproof.conformance.model.subject import CellKey
 
 REGIONS = (
     "underflow", "zero", "below_eps", "length_1", "overflow", "ordinary", "long", "subnormal", "mixed_scale",
@@ -22,12 +22,12 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 Place = tuple[bool | int | str, ...]
 
 
-def asking_order(keys: Iterable[Key]) -> list[Key]:
+def asking_order(keys: Iterable[CellKey]) -> list[CellKey]:
     """Cells in the order in which they are asked; those of one group stand together, so that it is asked once."""
     return sorted(keys, key=lambda k: asked_at(k.property, k.region, k.dtype, k.variant.slug))
 
 
-def reporting_order(key: Key) -> Place:
+def reporting_order(key: CellKey) -> Place:
     """Where a cell stands among those of its API when findings and claims are made of them."""
     return reported_at(key.property, key.region, key.dtype, key.variant.slug)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Drift
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.targets.model import Target
@@ -17,22 +17,22 @@ from lossproof.specs.digests import Recording, by_age, record_digest
 from lossproof.specs.models import Edition
 
 
-def drift(subject: Subject, asker: Asker) -> Drift | None:
+def drift(subject: Subject, executor: Executor) -> Drift | None:
     """What is to be said where the API's docstring differs from every one that its edition records, else None.
 
     One question; none where the edition records no docstring. Where the target gives no answer, nothing is said.
     """
     recorded = subject.edition.docstrings
-    digest = docstring_digest(subject.api, asker) if recorded else None
+    digest = docstring_digest(subject.api, executor) if recorded else None
     if digest is None or digest in recorded.values():
         return None
     version = version_of(subject.edition, subject.facts.packages)
     return Drift(subject.api, subject.edition.slug, max(recorded, key=by_age), version)
 
 
-def docstring_digest(api: str, asker: Asker) -> str | None:
+def docstring_digest(api: str, executor: Executor) -> str | None:
     """The digest of the docstring that a target has for an API, None where it does not have the API."""
-    answer = asker.put(Question(api, verb="probe", probe="docstring"))
+    answer = executor.put(Question(api, verb="probe", probe="docstring"))
     return None if answer.data is None else str(answer.data["sha256"])
 
 
@@ -53,11 +53,11 @@ def record_target(target: Target, specs: Path | None, files: Mapping[str, Path])
         Scratch("log") as folder,
         Worker.start(target, folder / "log.txt") as worker,
     ):
-        asker, info = Asker(worker), worker.info
+        executor, info = Executor(worker), worker.info
         packages = {info.framework: info.version, **info.companions}
         # What else can be imported beside the framework is none of this target's.
         mine = [s for s in load_specs(specs) if any(e.package in packages for e in s.editions)]
-        digests = {spec.api: docstring_digest(spec.api, asker) for spec in mine}
+        digests = {spec.api: docstring_digest(spec.api, executor) for spec in mine}
     done = []
     for spec in mine:
         digest, edition = digests[spec.api], edition_for(spec, packages)

@@ -11,9 +11,9 @@ from typing import Any
 
 from lossproof.conformance.diagnosis.causes import Explained
 from lossproof.conformance.model.results import ClaimRow, Finding, Row, Status, Verdict
-from lossproof.conformance.model.subject import Key, Subject, selects
+from lossproof.conformance.model.subject import CellKey, Subject, selects
 from lossproof.conformance.properties.selection import could_show
-from lossproof.conformance.runs.session import FINDING_CALLS, Judgement, Session, Standing
+from lossproof.conformance.runs.session import FINDING_CALLS, Judgement, Session
 from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
 
@@ -39,7 +39,7 @@ def findings(session: Session, judged: Sequence[Judgement], partial: bool = Fals
         if known.slug in groups or not mine or not session.applies(known):
             continue
         if not partial or could_show(known, mine[0].subject, [j.key for j in mine]):
-            found.append(_standing(session, known))
+            found.append(_of_ledger(session, known))
     return sorted(found, key=lambda f: f.slug)
 
 
@@ -98,7 +98,7 @@ def _known_title(known: KnownFinding, status: Status) -> str:
     return f"{known.title} (as pinned; the answer is another now)" if status == "changed" else known.title
 
 
-def _plainness(key: Key, item: Explained) -> tuple[Any, ...]:
+def _plainness(key: CellKey, item: Explained) -> tuple[Any, ...]:
     """The cell that shows a cause best: plain regions, float32 and defaults first."""
     dtypes = ("float32", "float64", "float16", "bfloat16")
     return (
@@ -110,21 +110,21 @@ def _plainness(key: Key, item: Explained) -> tuple[Any, ...]:
     )
 
 
-def _standing(session: Session, known: KnownFinding) -> Finding:
+def _of_ledger(session: Session, known: KnownFinding) -> Finding:
     """A ledger finding that no cell shows: its witness decides how it stands."""
-    standing: Standing = session.standing(known)
+    now = session.ledger_status(known)
     facts = session.facts
     behaves = {k: v for k, v in known.behaves_as.model_dump(mode="json").items() if v}
     return Finding(
         slug=known.slug, title=known.title, target=facts.target, framework=facts.framework, version=facts.version,
-        apis=known.apis, kind=known.kind, severity=known.severity, status=standing.status, behaves_as=behaves,
-        reason=known.reason, upstream=known.upstream or "", citation="", witness=standing.question,
-        expected=standing.expected, observed=standing.observed, error_ulp=None, error_over_bound=None, cells=0,
+        apis=known.apis, kind=known.kind, severity=known.severity, status=now.status, behaves_as=behaves,
+        reason=known.reason, upstream=known.upstream or "", citation="", witness=now.question,
+        expected=now.expected, observed=now.observed, error_ulp=None, error_over_bound=None, cells=0,
     )  # fmt: skip
 
 
 def claims(
-    subject: Subject, rows: Sequence[tuple[Key, Row]], older: bool = False, partial: bool = False
+    subject: Subject, rows: Sequence[tuple[CellKey, Row]], older: bool = False, partial: bool = False
 ) -> list[ClaimRow]:
     """A row for each claim of the edition: the worst verdict of the cells that decide it.
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from lossproof.conformance.judging.executor import Asker
-from lossproof.conformance.runs.run import facts
+from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.runs.run import target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.parse import parse
 from lossproof.conformance.workers.client import Worker
@@ -50,16 +50,18 @@ def pin(path: Path, slugs: Sequence[str]) -> list[str]:
     for framework in sorted({f.framework for f in known.values()}):
         target = parse(framework)[0]
         with tempfile.TemporaryDirectory() as folder, Worker.start(target, Path(folder) / "log") as worker:
-            session = Session(facts(target, worker.info), Asker(worker), load_specs(), tuple(known.values()))
+            session = Session(
+                target_info(target, worker.info), Executor(worker), load_specs(), tuple(known.values())
+            )
             for entry in content["findings"]:
                 finding = known[entry["slug"]]
                 if finding.framework != framework or (
                     finding.slug not in slugs if slugs else finding.witness.answer
                 ):
                     continue
-                standing = session.standing(finding)
-                entry["witness"]["answer"] = kept(standing.observed)
-                lines.append(f"{finding.slug}: {standing.outcome.verdict}: {kept(standing.observed)}")
+                now = session.ledger_status(finding)
+                entry["witness"]["answer"] = kept(now.observed)
+                lines.append(f"{finding.slug}: {now.outcome.verdict}: {kept(now.observed)}")
     yaml.dump(content, path)
     return lines
 

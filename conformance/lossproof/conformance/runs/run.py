@@ -18,9 +18,9 @@ from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import ClaimRow, Drift, Finding, Row
-from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.model.subject import TargetInfo
 from lossproof.conformance.properties.selection import Selection
 from lossproof.conformance.questions.schedule import asking_order, reporting_order
 from lossproof.conformance.runs.findings import claims, findings, with_scripts
@@ -59,7 +59,7 @@ class TargetResult:
     """What came of one target; `failed` says why it could not be started or went down."""
 
     target: str
-    facts: Facts | None = None
+    facts: TargetInfo | None = None
     rows: tuple[Row, ...] = ()
     claims: tuple[ClaimRow, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -100,12 +100,12 @@ class RunResult:
         return [f for t in self.targets for f in t.findings]
 
 
-def facts(target: Target, info: WorkerInfo) -> Facts:
+def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
     """The columns of a target's rows, from what its worker says."""
     packages = {info.framework: info.version, **dict(info.companions)}
     companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
     mode = target.mode or info.modes[0]
-    return Facts(
+    return TargetInfo(
         target.name,
         target.framework,
         info.version,
@@ -129,8 +129,8 @@ def judge_target(
             progress(target.name, 0, 0, "starting")
             with Worker.start(target, log) as worker:
                 session = kind(
-                    facts(target, worker.info),
-                    Asker(worker, plan.seed, plan.examples),
+                    target_info(target, worker.info),
+                    Executor(worker, plan.seed, plan.examples),
                     load_specs(plan.specs),
                     load_ledger(plan.ledger).findings,
                 )
@@ -179,8 +179,8 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         tuple(claim_rows),
         tuple(found),
         tuple(j.sample for j in judged),
-        session.asker.asked,
-        session.asker.seconds,
+        session.executor.asked,
+        session.executor.seconds,
         faults=tuple(session.faults),
         documentation=tuple(drifted),
     )

@@ -18,11 +18,11 @@ from lossproof.conformance.cases.probes import asked
 from lossproof.conformance.diagnosis.predicates import axis_of
 from lossproof.conformance.diagnosis.shrinker import first_value, stays
 from lossproof.conformance.judging.comparison import Judged, reach
-from lossproof.conformance.judging.executor import Asker, Reply, question_of
+from lossproof.conformance.judging.executor import Executor, Reply, question_of
 from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.judging.serialize import hexed, seen, spelled
+from lossproof.conformance.judging.serialize import hexed, seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 
 ANSWERS = 8
@@ -37,16 +37,16 @@ BITS = 3
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:
+def sample(subject: Subject, key: CellKey, executor: Executor) -> dict[str, Any]:
     """What a cell's batches gave; computed once for the cells that share them.
 
     `answers`: outcome, dtype, shape, the first values and the reach of each, of each of the first batches. `question`
     and `answer`: one small question, with its whole answer and the `tolerance` of each value.
     """
     group = (subject.facts.target, subject.api, key.region, key.dtype, key.variant.slug)
-    if group not in asker.samples:
-        asker.samples[group] = _sample(subject, key, asker)
-    return asker.samples[group]
+    if group not in executor.samples:
+        executor.samples[group] = _sample(subject, key, executor)
+    return executor.samples[group]
 
 
 def sample_of_case(subject: Subject, outcome: Outcome) -> dict[str, Any]:
@@ -55,12 +55,12 @@ def sample_of_case(subject: Subject, outcome: Outcome) -> dict[str, Any]:
     if case is None or observed is None:
         return {}
     answer = dict(observed) if isinstance(observed, Mapping) else {"data": observed}
-    put = spelled(asked(subject, case), case.ask, dict(case.arguments))
+    put = serialized(asked(subject, case), case.ask, dict(case.arguments))
     return {"answers": [answer], "question": put, "answer": answer}
 
 
-def _sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:
-    replies = asker.replies(subject, key)
+def _sample(subject: Subject, key: CellKey, executor: Executor) -> dict[str, Any]:
+    replies = executor.replies(subject, key)
     kept: dict[str, Any] = {"answers": [_answer(reply) for reply in replies[:ANSWERS]]}
     if not replies or replies[0].answer.outcome not in ("value", "error"):
         return kept  # one more question would cost one more worker
@@ -68,15 +68,15 @@ def _sample(subject: Subject, key: Key, asker: Asker) -> dict[str, Any]:
     if batch is None:
         return kept
     try:
-        reply = asker.judged(subject, batch, key.region)
+        reply = executor.judged(subject, batch, key.region)
     except ValueError:
         return kept  # the documented formula does not take what is left
-    kept["question"] = spelled(question_of(subject, batch))
+    kept["question"] = serialized(question_of(subject, batch))
     kept["answer"] = {**seen(reply.answer), **_tolerance(reply.judged)}
     return kept
 
 
-def _small(subject: Subject, key: Key, replies: Sequence[Reply]) -> Batch | None:
+def _small(subject: Subject, key: CellKey, replies: Sequence[Reply]) -> Batch | None:
     """The question about one value of a batch, as short and round as its region allows; None if that is large."""
     batch = first_value(subject, replies[0].batch)
     for change in (_shorter, _rounder):

@@ -17,11 +17,11 @@ from lossproof.conformance.cases.probes import asked
 from lossproof.conformance.diagnosis.causes import Cause, Explained, explain, in_range, settled, unexplained
 from lossproof.conformance.diagnosis.effort import Stop, to_explain, to_reduce
 from lossproof.conformance.diagnosis.reducing import Reducing, shown
-from lossproof.conformance.judging.executor import Asker, Reply, question_of, twice
+from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Failure, Outcome
-from lossproof.conformance.judging.serialize import documented, literal, seen, spelled
+from lossproof.conformance.judging.serialize import documented, literal, seen, serialized
 from lossproof.conformance.model.results import Drift, Row, Status
-from lossproof.conformance.model.subject import Facts, Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
 from lossproof.conformance.properties.registry import cells, judge
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.runs.drift import drift
@@ -42,14 +42,14 @@ class Judgement:
     """The verdict on one cell with the causes of its failures, worst first."""
 
     subject: Subject
-    key: Key
+    key: CellKey
     outcome: Outcome
     causes: tuple[Explained, ...]
     row: Row
 
     @property
     def sample(self) -> dict[str, Any]:
-        """What the run keeps of the cell's answers, see `sampling`."""
+        """What the run keeps of the cell's answers, see `samples`."""
         sampled = self.outcome.sample or {"answers": [_mapping(self.outcome.observed)]}
         row = self.row
         cell = {n: getattr(row, n) for n in ("target", "api", "property", "region", "dtype", "variant")}
@@ -57,7 +57,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Standing:
+class LedgerStatus:
     """How a ledger finding stands on this target: its status, and its witness with the answer of today."""
 
     status: Status
@@ -73,13 +73,13 @@ class Session:
     """A target that answers, the specs that document it and the ledger."""
 
     def __init__(
-        self, facts: Facts, asker: Asker, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
+        self, facts: TargetInfo, executor: Executor, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
     ) -> None:
         self.facts = facts
-        self.asker = asker
+        self.executor = executor
         self.ledger = tuple(f for f in ledger if f.package in facts.packages)
         self._specs = tuple(specs)
-        self._standings: dict[str, Standing] = {}
+        self._ledger_statuses: dict[str, LedgerStatus] = {}
         self.stop = Stop()
         self.faults: list[str] = []
         """exceptions of lossproof itself, each of which cost a detail of one finding"""
@@ -94,7 +94,7 @@ class Session:
                 found.append(Subject(self.facts, spec, edition))
         return tuple(sorted(found, key=lambda s: s.api))
 
-    def cells(self, subject: Subject) -> list[Key]:
+    def cells(self, subject: Subject) -> list[CellKey]:
         """The cells of an API."""
         return cells(subject)
 
@@ -105,7 +105,7 @@ class Session:
         """
         put = Question(subject.api, verb="probe", probe="resolve", options={"names": [subject.api]})
         try:
-            answer = twice(lambda: self.asker.put(put))
+            answer = twice(lambda: self.executor.put(put))
         except Unrepeated:
             return ""
         if answer.data is None:
@@ -113,13 +113,13 @@ class Session:
         return str(answer.data[0]["error"] or "")
 
     def drift(self, subject: Subject) -> Drift | None:
-        """How the API's docstring differs from those that its spec was written from, see `documentation`."""
+        """How the API's docstring differs from those that its spec was written from, see `drift`."""
         try:
-            return twice(lambda: drift(subject, self.asker))
+            return twice(lambda: drift(subject, self.executor))
         except Unrepeated:
             return None
 
-    def judge(self, subject: Subject, key: Key) -> Judgement:
+    def judge(self, subject: Subject, key: CellKey) -> Judgement:
         """The verdict on one cell; asked anew where a worker died on the way, broken where one does so again."""
         begun = time.perf_counter()
         try:
@@ -131,9 +131,9 @@ class Session:
             subject, key, outcome, causes, replace(row, seconds=round(time.perf_counter() - begun, 4))
         )
 
-    def _judged(self, subject: Subject, key: Key) -> tuple[Outcome, tuple[Explained, ...], Row]:
+    def _judged(self, subject: Subject, key: CellKey) -> tuple[Outcome, tuple[Explained, ...], Row]:
         try:
-            self.asker.smoke(subject)
+            self.executor.smoke(subject)
             outcome = self.outcome(subject, key)
         except (WorkerError, Unrepeated):
             raise
@@ -142,17 +142,17 @@ class Session:
         causes = self.causes(subject, key, outcome) if outcome.verdict == "diverges" else ()
         return outcome, causes, self._row(subject, key, outcome, causes)
 
-    def outcome(self, subject: Subject, key: Key) -> Outcome:
+    def outcome(self, subject: Subject, key: CellKey) -> Outcome:
         """What a cell's property says of it."""
-        outcome = judge(subject, key, self.asker)
-        kept = sample_of_case(subject, outcome) if key.variant.case else sample(subject, key, self.asker)
+        outcome = judge(subject, key, self.executor)
+        kept = sample_of_case(subject, outcome) if key.variant.case else sample(subject, key, self.executor)
         return replace(outcome, sample=kept)
 
-    def causes(self, subject: Subject, key: Key, outcome: Outcome) -> tuple[Explained, ...]:
+    def causes(self, subject: Subject, key: CellKey, outcome: Outcome) -> tuple[Explained, ...]:
         """Why a cell diverges: its causes, new ones first, worst first."""
 
         def ask(batch: Batch) -> Reply:
-            return twice(lambda: self.asker.judged(subject, batch, key.region))
+            return twice(lambda: self.executor.judged(subject, batch, key.region))
 
         try:
             with self.stop.within():
@@ -167,7 +167,7 @@ class Session:
 
     def absent(self, subject: Subject, why: str) -> Judgement:
         """The verdict where the documentation names an API that the target does not have."""
-        key = Key("signature", "-", "-", Variant())
+        key = CellKey("signature", "-", "-", Variant())
         nothing = Reply(Batch({}, {}), Answer("value", note=why), _nothing(why))
         failure = Failure(nothing, np.ones(1, dtype=np.bool_), "error", f"no such API: {why}")
         outcome = Outcome(
@@ -182,18 +182,20 @@ class Session:
             return "new"
         if cause.carried:
             return "carried"
-        status = self.standing(cause.known).status
+        status = self.ledger_status(cause.known).status
         return "changed" if status == "fixed" else status
 
-    def standing(self, known: KnownFinding) -> Standing:
+    def ledger_status(self, known: KnownFinding) -> LedgerStatus:
         """A ledger finding's witness, asked once."""
-        if known.slug not in self._standings:
+        if known.slug not in self._ledger_statuses:
             try:
-                self._standings[known.slug] = twice(lambda: self._ask_pinned(known))
+                self._ledger_statuses[known.slug] = twice(lambda: self._ask_pinned(known))
             except Unrepeated as error:  # nothing is known of it today; what it explains stays explained
                 outcome = Outcome("broken", note=str(error))
-                self._standings[known.slug] = Standing("known", {}, {}, {"note": str(error)}, outcome)
-        return self._standings[known.slug]
+                self._ledger_statuses[known.slug] = LedgerStatus(
+                    "known", {}, {}, {"note": str(error)}, outcome
+                )
+        return self._ledger_statuses[known.slug]
 
     def applies(self, known: KnownFinding) -> bool:
         """Whether a ledger finding is about this version, an API of this target, and this backend."""
@@ -204,16 +206,18 @@ class Session:
             and (not known.backends or self.facts.backend in known.backends)
         )
 
-    def _ask_pinned(self, known: KnownFinding) -> Standing:
+    def _ask_pinned(self, known: KnownFinding) -> LedgerStatus:
         pinned = known.witness
         subject = next((s for s in self.subjects if s.api == pinned.api), None)
         if subject is None:
-            return Standing("carried", {}, {}, {}, Outcome("unsupported"))
+            return LedgerStatus("carried", {}, {}, {}, Outcome("unsupported"))
         if pinned.case is not None:
             case = subject.case(pinned.case)
-            outcome = judge_case(subject, Key(case.property, "-", "-", Variant(case=case.slug)), self.asker)
+            outcome = judge_case(
+                subject, CellKey(case.property, "-", "-", Variant(case=case.slug)), self.executor
+            )
             put, observed = (
-                spelled(asked(subject, case), case.ask, dict(case.arguments)),
+                serialized(asked(subject, case), case.ask, dict(case.arguments)),
                 _mapping(outcome.observed),
             )
             expected = _mapping(outcome.expected)
@@ -221,20 +225,20 @@ class Session:
             arrays = {n: literal(a) for n, a in pinned.arrays.items()}
             batch = Batch(arrays, dict(pinned.options), wrt=pinned.wrt)
             region = "underflow" if known.kind == "underflow" else "ordinary"
-            reply = self.asker.judged(subject, batch, region)
+            reply = self.executor.judged(subject, batch, region)
             outcome = _outcome_of(reply)
-            put, observed = spelled(question_of(subject, batch)), seen(reply.answer)
+            put, observed = serialized(question_of(subject, batch)), seen(reply.answer)
             expected = documented(reply.judged)
         status: Status
         if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
             status = "fixed"
         else:
             status = "known" if _as_pinned(pinned, observed) else "changed"
-        return Standing(status, put, expected, observed, outcome)
+        return LedgerStatus(status, put, expected, observed, outcome)
 
     # --- rows ---
 
-    def _row(self, subject: Subject, key: Key, outcome: Outcome, causes: Sequence[Explained]) -> Row:
+    def _row(self, subject: Subject, key: CellKey, outcome: Outcome, causes: Sequence[Explained]) -> Row:
         facts = self.facts
         claim, citation = subject.citation(key)
         row = Row(
@@ -263,19 +267,21 @@ class Session:
             upstream=(worst.known.upstream or "") if worst.known else "",
         )
 
-    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+    def show(
+        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
+    ) -> LedgerStatus:
         """The witness of a cause in a cell: the ledger's where it has one for this API, else one reduced here."""
         known = item.cause.known
         if known is not None and not item.cause.carried:
-            return self.standing(known)
+            return self.ledger_status(known)
         if outcome.case is not None:
             case = outcome.case
-            put = spelled(asked(subject, case), case.ask, dict(case.arguments))
-            return Standing("new", put, _mapping(outcome.expected), _mapping(outcome.observed), outcome)
+            put = serialized(asked(subject, case), case.ask, dict(case.arguments))
+            return LedgerStatus("new", put, _mapping(outcome.expected), _mapping(outcome.observed), outcome)
         try:
             with self.stop.within():
                 found = Reducing(
-                    subject, key, item, self.asker, self.ledger, to_reduce(calls, self.stop)
+                    subject, key, item, self.executor, self.ledger, to_reduce(calls, self.stop)
                 ).witness()
         except (WorkerError, Unrepeated):
             raise
@@ -283,8 +289,8 @@ class Session:
             self._fault(f"{subject.api} {key}", "reduce the witness", error)
             found = shown(subject, item.failure)
             note = f"the witness could not be reduced: {type(error).__name__} inside lossproof"
-            return Standing("new", found.question, found.expected, found.observed, outcome, note)
-        return Standing("new", found.question, found.expected, found.observed, outcome)
+            return LedgerStatus("new", found.question, found.expected, found.observed, outcome, note)
+        return LedgerStatus("new", found.question, found.expected, found.observed, outcome)
 
     def _fault(self, where: str, what: str, error: Exception) -> None:
         """Keep an exception of our own, which costs a detail of one finding, where the run and its log tell it."""

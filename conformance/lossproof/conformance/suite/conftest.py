@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lossproof.conformance.judging.executor import Asker
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.properties.selection import Selection, known_dtypes, known_regions
-from lossproof.conformance.runs.run import facts
+from lossproof.conformance.runs.run import target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.suite.options import pytest_addoption
 from lossproof.conformance.targets.model import UsageError
@@ -49,10 +49,10 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
         for target in chosen(config.getoption("--target")).targets:
             log = config.stash[LOGS].path / f"{len(config.stash[SESSIONS])}.log"
             worker = Worker.start(target, log)
-            asker = Asker(worker, config.getoption("--run-seed"), config.getoption("--examples"))
+            executor = Executor(worker, config.getoption("--run-seed"), config.getoption("--examples"))
             config.stash[SESSIONS][target.name] = (
                 worker,
-                Session(facts(target, worker.info), asker, specs, ledger),
+                Session(target_info(target, worker.info), executor, specs, ledger),
             )
     return config.stash[SESSIONS]
 
@@ -95,9 +95,9 @@ def _cells(config: pytest.Config) -> Iterator[object]:
 
 
 @pytest.fixture
-def cell(request: pytest.FixtureRequest) -> tuple[str, Subject, Key]:
+def cell(request: pytest.FixtureRequest) -> tuple[str, Subject, CellKey]:
     """A cell: target, API at its edition, and key."""
-    parameter: tuple[str, Subject, Key] = request.param
+    parameter: tuple[str, Subject, CellKey] = request.param
     return parameter
 
 
@@ -105,18 +105,18 @@ def cell(request: pytest.FixtureRequest) -> tuple[str, Subject, Key]:
 def conclude(request: pytest.FixtureRequest) -> Conclude:
     """Judge a cell and turn its verdict into the outcome of the test."""
 
-    def concluding(cell: tuple[str, Subject, Key], /) -> None:
+    def concluded(cell: tuple[str, Subject, CellKey], /) -> None:
         target, subject, key = cell
         _, session = sessions(request.config)[target]
         judgement = session.judge(subject, key)
         request.node.user_properties.append(("verdict", judgement.outcome.verdict))
         settle(judgement.row, judgement.outcome.note)
 
-    return concluding
+    return concluded
 
 
 @pytest.fixture
-def standing(request: pytest.FixtureRequest, known: tuple[str, KnownFinding]) -> str:
+def status(request: pytest.FixtureRequest, known: tuple[str, KnownFinding]) -> str:
     """How a ledger finding stands on a target: its pinned witness, asked now."""
     target, finding = known
-    return sessions(request.config)[target][1].standing(finding).status
+    return sessions(request.config)[target][1].ledger_status(finding).status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossproof.specs.models import KnownFinding
 
 
-def test_known_finding(known: tuple[str, KnownFinding], standing: str) -> None:
+def test_known_finding(known: tuple[str, KnownFinding], status: str) -> None:
     """The witness answers as pinned; `fixed`: it leaves the ledger; `changed`: it is pinned anew."""
     _, finding = known
-    assert standing == "known", f"{finding.slug} is {standing}"
+    assert status == "known", f"{finding.slug} is {status}"

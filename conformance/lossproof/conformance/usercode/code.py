@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from lossproof.conformance.model.subject import Facts, Subject
+from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.model.suggestions import nearest, unknown_api
 from lossproof.conformance.targets.interpreters import packages_of
 from lossproof.conformance.targets.model import ADAPTERS, NotInstalled, Target, UsageError, facts_of
@@ -22,7 +22,7 @@ from lossproof.specs.models import Case, Edition, Spec
 
 Arrays = Literal["auto", "framework", "numpy"]
 """Which arrays the code is given; auto: NumPy's where it imports NumPy and not the framework, or there is none."""
-OWN_ADAPTER = ADAPTERS / "own_adapter.py"
+USERCODE_ADAPTER = ADAPTERS / "usercode_adapter.py"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Place:
             name=str(self.code),
             framework=theirs.framework if theirs else "numpy",
             python=self.python,
-            adapter=OWN_ADAPTER,
+            adapter=USERCODE_ADAPTER,
             backend=theirs.backend if theirs else "",
             env={**(theirs.env if theirs else {}), "LOSSPROOF_OWN": json.dumps(given)},
         )
@@ -88,7 +88,9 @@ class Place:
     def subject(self) -> Subject:
         """The API in whose place the code is, before anything runs."""
         spec = self.judged_by("framework")
-        return Subject(Facts(str(self.code), self.target.framework, "", own=True), spec, spec.editions[0])
+        return Subject(
+            TargetInfo(str(self.code), self.target.framework, "", usercode=True), spec, spec.editions[0]
+        )
 
     def judged_by(self, arrays: str) -> Spec:
         """The spec that the code is judged by: one edition, without the docstrings that it was written from.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.workers.protocol import ENDS, Answer, ErrorInfo, Question
 
 PATIENCE = 5
@@ -16,7 +16,7 @@ ASIDE = 2
 
 
 @dataclass
-class OwnAsker(Asker):
+class UserExecutor(Executor):
     """Asks a user's code until it has crashed or hung too often; what is left is refused with that reason.
 
     `ends` are the questions at which it did, with the answers, in order; those put `aside`, to reduce a witness, are
@@ -42,7 +42,7 @@ class OwnAsker(Asker):
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Questions within do not tire the asker of those that decide cells."""
+        """Questions within do not tire the executor of those that decide cells."""
         before, self._aside = self._aside, True
         try:
             yield

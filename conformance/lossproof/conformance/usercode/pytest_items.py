@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from lossproof.conformance.judging.serialize import spelled
-from lossproof.conformance.model.subject import Key
+from lossproof.conformance.judging.serialize import serialized
+from lossproof.conformance.model.subject import CellKey
 from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.properties.selection import (
     Selection,
@@ -27,7 +27,7 @@ from lossproof.conformance.usercode.code import Code, Place, parse_code, place
 from lossproof.conformance.usercode.ledger import entry
 from lossproof.conformance.usercode.pytest_outcome import settle
 from lossproof.conformance.usercode.run import TIMEOUT, asked
-from lossproof.conformance.usercode.session import ENDS, OwnSession
+from lossproof.conformance.usercode.session import ENDS, UserSession
 from lossproof.conformance.workers.protocol import Answer, Question
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.reports.columns import SEVERITIES
@@ -60,11 +60,11 @@ class Parameter:
     """One test: a cell, or a finding of the ledger."""
 
     wanted: Wanted
-    key: Key | None = None
+    key: CellKey | None = None
     known: KnownFinding | None = None
 
 
-SESSIONS = pytest.StashKey[dict[tuple[object, ...], OwnSession | str]]()
+SESSIONS = pytest.StashKey[dict[tuple[object, ...], UserSession | str]]()
 """Running sessions, or why there is none."""
 OPEN = pytest.StashKey[ExitStack]()
 
@@ -74,7 +74,7 @@ class Conformance:
 
     def __init__(self, request: pytest.FixtureRequest, parameter: Parameter) -> None:
         self._request, self._parameter = request, parameter
-        key = parameter.key or Key("ledger")
+        key = parameter.key or CellKey("ledger")
         self.property, self.region, self.dtype = key.property, key.region, key.dtype
         self.variant = key.variant.slug
 
@@ -87,12 +87,12 @@ class Conformance:
         wanted, known = self._parameter.wanted, self._parameter.known
         session = session_of(self._request.config, wanted)
         if known is not None:
-            status = session.standing(known).status
+            status = session.ledger_status(known).status
             assert status == "known", f"{known.slug} is {status}: {STANDS[status]}"
             return
         assert self._parameter.key is not None
         (subject,) = session.subjects
-        session.asker.smoke(
+        session.executor.smoke(
             subject
         )  # what the plainest question comes to is none of a cell that asks another
         before = len(session.met)
@@ -110,7 +110,7 @@ class Conformance:
 
 
 def _ended(put: Question, answer: Answer) -> NoReturn:
-    lines = (f"the code {ENDS[answer.outcome]}: {answer.note}", f"asked     {json.dumps(spelled(put))}")
+    lines = (f"the code {ENDS[answer.outcome]}: {answer.note}", f"asked     {json.dumps(serialized(put))}")
     pytest.fail("\n".join(lines), pytrace=False)
 
 
@@ -142,7 +142,7 @@ def parameters(config: pytest.Config, definition: pytest.Item, marks: Sequence[p
     return found
 
 
-def session_of(config: pytest.Config, wanted: Wanted) -> OwnSession:
+def session_of(config: pytest.Config, wanted: Wanted) -> UserSession:
     """The running session of a marker's code, started at its first test.
 
     Where the code cannot be had, or called as the API is, the first test fails with the reason, and the
@@ -261,7 +261,7 @@ def _marker(
 _signature = inspect.signature(_marker)
 
 
-def _keys(wanted: Wanted) -> list[Key]:
+def _keys(wanted: Wanted) -> list[CellKey]:
     """The cells of a marker, from the documentation alone."""
     subject = wanted.place.subject
     found = [k for k in cells(subject) if wanted.selection.takes(k)]

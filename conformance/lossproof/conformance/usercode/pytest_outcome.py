@@ -7,9 +7,9 @@ from typing import NoReturn, Protocol
 import pytest
 
 from lossproof.conformance.model.results import Row
-from lossproof.conformance.model.subject import Key, Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 
-Cell = tuple[str, Subject, Key]
+Cell = tuple[str, Subject, CellKey]
 """Target, API at its edition, and cell."""
 
 

@@ -13,17 +13,17 @@ from lossproof.conformance.runs.run import (
     Plan,
     RunResult,
     TargetResult,
-    facts,
     in_framework_words,
     judge_session,
     log_tail,
     scripted,
+    target_info,
 )
 from lossproof.conformance.targets.model import UsageError
 from lossproof.conformance.usercode.code import Place
-from lossproof.conformance.usercode.executor import OwnAsker
+from lossproof.conformance.usercode.executor import UserExecutor
 from lossproof.conformance.usercode.fit import Takes, misfit
-from lossproof.conformance.usercode.session import OwnSession
+from lossproof.conformance.usercode.session import UserSession
 from lossproof.conformance.workers.client import Worker, WorkerError
 from lossproof.conformance.workers.protocol import Question
 from lossproof.conformance.workers.scratch import Scratch
@@ -55,7 +55,7 @@ def asked(
     seed: int = 0,
     timeout: float = TIMEOUT,
     ledger: Sequence[KnownFinding] = (),
-) -> Iterator[OwnSession]:
+) -> Iterator[UserSession]:
     """A session with the user's code in its place, in a worker that ends with it.
 
     Raises UsageError where the code cannot be had (no such name, a syntax error, a failing import), is a function
@@ -71,11 +71,11 @@ def asked(
         if why := misfit(place.subject, takes, str(place.code), place.code.name, place.code.imported_as):
             raise UsageError(why)
         info, arrays = worker.info, str(loaded.data["arrays"])
-        known = facts(replace(target, framework=info.framework), info)
+        known = target_info(replace(target, framework=info.framework), info)
         packages = {**known.packages, "numpy": info.numpy}
-        yield OwnSession(
-            replace(known, packages=packages, own=True),
-            OwnAsker(worker, seed, examples),
+        yield UserSession(
+            replace(known, packages=packages, usercode=True),
+            UserExecutor(worker, seed, examples),
             place.judged_by(arrays),
             ledger,
             arrays,
@@ -83,9 +83,7 @@ def asked(
         )
 
 
-def judge_own(
-    place: Place, plan: Plan, progress: Progress, timeout: float = TIMEOUT
-) -> tuple[RunResult, str]:
+def try_code(place: Place, plan: Plan, progress: Progress, timeout: float = TIMEOUT) -> tuple[RunResult, str]:
     """Judge a user's code by every cell of the plan's properties; the run, and which arrays the code was given.
 
     Raises UsageError where the code cannot be had. Whatever it does when it is called is a finding.
@@ -96,7 +94,7 @@ def judge_own(
             progress(str(place.code), 0, 0, "starting")
             with asked(place, log, examples=plan.examples, seed=plan.seed, timeout=timeout) as session:
                 arrays = session.arrays
-                worker = session.asker.worker
+                worker = session.executor.worker
                 result = judge_session(session, plan, progress)
                 result = replace(result, findings=(*result.findings, *session.ends(result.findings)))
                 if isinstance(worker, Worker):

@@ -16,12 +16,12 @@ from lossproof.conformance.cases.probes import matches
 from lossproof.conformance.diagnosis.causes import Explained
 from lossproof.conformance.diagnosis.reducing import PROPERTY_WORDS, SAME
 from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.judging.serialize import seen, spelled
+from lossproof.conformance.judging.serialize import seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.results import Finding
-from lossproof.conformance.model.subject import Facts, Key, Subject
-from lossproof.conformance.runs.session import Session, Standing
-from lossproof.conformance.usercode.executor import OwnAsker
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
+from lossproof.conformance.runs.session import LedgerStatus, Session
+from lossproof.conformance.usercode.executor import UserExecutor
 from lossproof.conformance.usercode.fit import Takes
 from lossproof.conformance.workers.protocol import Answer, Question
 from lossproof.specs.models import Case, KnownFinding, Spec
@@ -44,37 +44,39 @@ OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
 ENDS = {"crash": "crashes", "hang": "hangs"}
 
 
-class OwnSession(Session):
+class UserSession(Session):
     """A session that asks a user's code what means something for it.
 
     `arrays` is framework or numpy. What the code does not take (`takes`) is not given to it: that it lacks a documented
     parameter is told once, by the cell about the signature.
     """
 
+    executor: UserExecutor
+
     def __init__(
         self,
-        facts: Facts,
-        asker: OwnAsker,
+        facts: TargetInfo,
+        executor: UserExecutor,
         spec: Spec,
         ledger: Sequence[KnownFinding],
         arrays: str,
         takes: Takes = Takes(),  # noqa: B008 - frozen
     ) -> None:
-        super().__init__(facts, asker, [spec], ledger)
-        self.own, self.spec, self.arrays, self.takes = asker, spec, arrays, takes
+        super().__init__(facts, executor, [spec], ledger)
+        self.spec, self.arrays, self.takes = spec, arrays, takes
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
         """The API in whose place the code is, by the one edition of its spec, whatever is installed."""
         return (Subject(self.facts, self.spec, self.spec.editions[0]),)
 
-    def outcome(self, subject: Subject, key: Key) -> Outcome:
+    def outcome(self, subject: Subject, key: CellKey) -> Outcome:
         """The verdict on one cell, `unsupported` where the cell is not about the code."""
         case = subject.case(key.variant.case) if key.variant.case else None
         why = self.left_out(subject, key, case)
         if why:
             return Outcome("unsupported", note=why)
-        dead = self.asker.smoke(subject)
+        dead = self.executor.smoke(subject)
         if dead is not None and case is not None and case.ask == "call":
             return Outcome(
                 "unsupported", note=f"not asked: your code {ENDS[dead.answer.outcome]} on plain input"
@@ -82,12 +84,16 @@ class OwnSession(Session):
         name = self.facts.target.rpartition(":")[2].rpartition(".")[2]
         return excused(case, super().outcome(subject, key), name)
 
-    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+    def show(
+        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
+    ) -> LedgerStatus:
         """The witness of a cause in a cell; of an exception, a print or a mutation the smallest question, too."""
-        with self.own.aside():
+        with self.executor.aside():
             return self._shown(subject, key, outcome, item, calls)
 
-    def _shown(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+    def _shown(
+        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
+    ) -> LedgerStatus:
         failure, known = item.failure, item.cause.known
         shown = super().show(subject, key, outcome, item, calls)
         plain = known is not None or outcome.case is not None or failure.kind not in SAME
@@ -102,7 +108,7 @@ class OwnSession(Session):
     @property
     def met(self) -> list[tuple[Question, Answer]]:
         """The questions at which the code crashed or hung, every time, with the answers."""
-        return self.own.ends
+        return self.executor.ends
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
@@ -116,12 +122,12 @@ class OwnSession(Session):
             title=f"{name}: {ENDS[answer.outcome]} on some input", target=self.facts.target,
             framework=self.facts.framework, version=self.facts.version, apis=(subject.api,),
             kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
-            citation=str(subject.edition.source), witness=spelled(put), expected={"says": "an answer"},
+            citation=str(subject.edition.source), witness=serialized(put), expected={"says": "an answer"},
             observed=seen(answer), error_ulp=None, error_over_bound=None, cells=0,
         )  # fmt: skip
         return (finding,)
 
-    def left_out(self, subject: Subject, key: Key, case: Case | None) -> str:
+    def left_out(self, subject: Subject, key: CellKey, case: Case | None) -> str:
         """Why a cell is not asked, or ""."""
         if case is not None:
             if case.contradicts:
@@ -133,7 +139,7 @@ class OwnSession(Session):
             return f"your code has no parameter {lacking}"
         return self._not_numpy(subject, key, case) if self.arrays == "numpy" else ""
 
-    def _not_numpy(self, subject: Subject, key: Key, case: Case | None) -> str:
+    def _not_numpy(self, subject: Subject, key: CellKey, case: Case | None) -> str:
         """Why a cell means nothing with NumPy's arrays, or ""."""
         dtypes = {key.dtype, *key.variant.dtypes}
         if case is not None:
@@ -157,7 +163,7 @@ class OwnSession(Session):
         return ""
 
 
-def _names(key: Key, subject: Subject, case: Case | None) -> list[str]:
+def _names(key: CellKey, subject: Subject, case: Case | None) -> list[str]:
     """The options and arrays that a cell asks with."""
     if case is not None:
         return [*case.options, *case.arrays] if case.ask not in ("signature", "attribute") else []

@@ -265,7 +265,7 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     from importlib import metadata
 
     from lossproof.conformance.changes.model import Asking
-    from lossproof.conformance.model.subject import Facts
+    from lossproof.conformance.model.subject import TargetInfo
     from lossproof.specs import load_specs, specs_digest
 
     if run.get("lossproof") != metadata.version("lossproof") or run["specs_digest"] != specs_digest():
@@ -273,7 +273,7 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     said = [str(target.get(name) or "") for name in ("framework", "version", "companions", "python")]
     framework, version, companions, python = said
     packages = {framework: version, **dict(word.split("=", 1) for word in companions.split())}
-    facts = Facts(
+    facts = TargetInfo(
         target["name"], framework, version, companions, python, str(target.get("backend") or ""),
         str(target.get("mode") or "eager"), packages,
     )  # fmt: skip

@@ -85,14 +85,14 @@ def _case(spec: Spec, edition: Edition, slug: str) -> dict[str, Any]:
 
 def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
     """Enclosure and correctly rounded values of the documented formula on the case's inputs."""
-    from lossproof.conformance.judging.expectation import Silent, expect
+    from lossproof.conformance.judging.expectation import Undocumented, expect
     from lossproof.conformance.judging.serialize import literal
-    from lossproof.conformance.model.subject import Facts, Subject
+    from lossproof.conformance.model.subject import Subject, TargetInfo
 
-    subject = Subject(Facts("explain", spec.framework, ""), spec, edition)
+    subject = Subject(TargetInfo("explain", spec.framework, ""), spec, edition)
     try:
         expected = expect(subject, {n: literal(a) for n, a in case.arrays.items()}, case.options)
-    except (Silent, ValueError) as reason:
+    except (Undocumented, ValueError) as reason:
         return f"none: {reason}"
     value = expected.value
     exact: dict[str, Any] = {

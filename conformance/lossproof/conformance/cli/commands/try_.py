@@ -81,7 +81,7 @@ def command(
     from lossproof.conformance.cli.commands.check import exit_code, show
     from lossproof.conformance.runs.run import Plan
     from lossproof.conformance.usercode.code import described, parse_code, place
-    from lossproof.conformance.usercode.run import judge_own
+    from lossproof.conformance.usercode.run import try_code
 
     chosen = place(parse_code(code), api, python=python, arrays=arrays, edition=edition)
     plan = Plan(
@@ -92,7 +92,7 @@ def command(
     if chosen.note:
         click.echo(f"lossproof: {chosen.note}", err=True)
     with judging(quiet=asked.as_json) as progress:
-        result, given = judge_own(chosen, plan, progress, timeout)
+        result, given = try_code(chosen, plan, progress, timeout)
     if not result.rows and not any(target.failed for target in result.targets):
         raise none_selected(plan)
     own = described(chosen, given)

@@ -15,17 +15,17 @@ from lossproof.conformance.cases.outcomes import (
 )
 from lossproof.conformance.cases.probes import aliases, asked, descended, probed
 from lossproof.conformance.cases.values import by_oracle, printed_digits, valued
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import seen
 from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.specs.models import Case
 
 
-def case_keys(subject: Subject, name: str) -> list[Key]:
+def case_keys(subject: Subject, name: str) -> list[CellKey]:
     """The cells of a property that come from the spec's cases."""
-    return [Key(name, "-", _dtype(c), Variant(case=c.slug)) for c in subject.cases if c.property == name]
+    return [CellKey(name, "-", _dtype(c), Variant(case=c.slug)) for c in subject.cases if c.property == name]
 
 
 def _dtype(case: Case) -> str:
@@ -33,10 +33,10 @@ def _dtype(case: Case) -> str:
     return floats[0] if floats and case.ask == "call" else "-"
 
 
-def judge_case(subject: Subject, key: Key, asker: Asker) -> Outcome:
+def judge_case(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Ask a case and judge what came back by the one thing that it expects."""
     case = subject.case(key.variant.case)
-    outcome = ASKS.get(case.ask, probed)(subject, case, asker)
+    outcome = ASKS.get(case.ask, probed)(subject, case, executor)
     if subject.is_silent(key) and outcome.verdict == "diverges":
         return Outcome(
             "undocumented", observed=outcome.observed, expected=outcome.expected, rows=outcome.rows, case=case
@@ -44,15 +44,15 @@ def judge_case(subject: Subject, key: Key, asker: Asker) -> Outcome:
     return outcome
 
 
-def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
-    answer = asker.put(asked(subject, case))
+def _called(subject: Subject, case: Case, executor: Executor) -> Outcome:
+    answer = executor.put(asked(subject, case))
     expected = case.expect
     if early := no_answer(case, answer):
         return early
     if expected.raises is not None:
         return raised(case, answer)
     if expected.aliases is not None:
-        return aliases(subject, case, asker, answer)
+        return aliases(subject, case, executor, answer)
     if answer.outcome != "value":
         kind = case.kind or ("error" if answer.outcome == "error" else answer.outcome)
         return diverges(case, kind, answer, wanted_of(case), seen(answer), "no value comes back")
@@ -91,4 +91,4 @@ def _called(subject: Subject, case: Case, asker: Asker) -> Outcome:
     return by_oracle(subject, case, answer)
 
 
-ASKS: dict[str, Callable[[Subject, Case, Asker], Outcome]] = {"call": _called, "descend": descended}
+ASKS: dict[str, Callable[[Subject, Case, Executor], Outcome]] = {"call": _called, "descend": descended}

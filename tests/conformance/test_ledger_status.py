@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Finding
-from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.model.subject import TargetInfo
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.workers.client import Worker
@@ -146,8 +146,8 @@ def judged_on(
     worker: Worker, backend: str, ledger: list[KnownFinding], name: str = "wrong_sign"
 ) -> TargetResult:
     """The fakes as if they ran on a backend."""
-    facts = Facts("fake", "fake", "1.2.3", backend=backend, packages={"fake": "1.2.3"})
-    session = Session(facts, Asker(worker, 0, 1), [in_place_of(FUNCTION, name)], ledger)
+    facts = TargetInfo("fake", "fake", "1.2.3", backend=backend, packages={"fake": "1.2.3"})
+    session = Session(facts, Executor(worker, 0, 1), [in_place_of(FUNCTION, name)], ledger)
     return judge_session(session, Plan(properties=("sign",), examples=1), lambda *_: None)
 
 

@@ -19,8 +19,8 @@ from lossproof.conformance.changes.compare import Change, compare
 from lossproof.conformance.changes.model import CELL, Side
 from lossproof.conformance.cli import main as cli
 from lossproof.conformance.cli.commands.judging import write
-from lossproof.conformance.judging.executor import Asker
-from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, facts, judge_session
+from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
@@ -49,7 +49,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
             env={"COMPARED_AS": name},
         )
         with Worker.start(target, folder / "target.log", timeout=20.0) as worker:
-            session = Session(facts(target, worker.info), Asker(worker, 0, 1), [documented(API)], ())
+            session = Session(target_info(target, worker.info), Executor(worker, 0, 1), [documented(API)], ())
             return judge_session(session, PLAN, lambda *_: None)
 
     return judge

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lossproof.conformance.changes.bisect import trace
 from lossproof.conformance.model.results import Row
-from lossproof.conformance.model.subject import Facts
+from lossproof.conformance.model.subject import TargetInfo
 from lossproof.conformance.runs.run import Plan, TargetResult
 
 RELEASES = [f"1.{n}" for n in range(9)]
@@ -27,7 +27,7 @@ def answering(release: str, value: float) -> TargetResult:
     }
     cell = {"target": release, "api": "fake.loss", "property": "value", "region": "ordinary"}
     sample = {**cell, "dtype": "float32", "variant": "-", "answers": [answer]}
-    return TargetResult(release, Facts(release, "fake", release), (row,), samples=(sample,))
+    return TargetResult(release, TargetInfo(release, "fake", release), (row,), samples=(sample,))
 
 
 def changing_in(release: str, asked: list[str], broken: Sequence[str] = ()):  # type: ignore[no-untyped-def]

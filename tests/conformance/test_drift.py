@@ -12,10 +12,10 @@ import pytest
 from lossproof import reports
 from lossproof.conformance.cli.commands.judging import write
 from lossproof.conformance.cli.main import run
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Drift
 from lossproof.conformance.runs.drift import record_target
-from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, facts, judge_session
+from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import CannotStart, Worker
@@ -77,9 +77,9 @@ def fakes() -> Target:
 
 
 @pytest.fixture(scope="module")
-def asker(fakes: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+def executor(fakes: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
     with Worker.start(fakes, tmp_path_factory.mktemp("documentation") / "log.txt") as worker:
-        yield Asker(worker)
+        yield Executor(worker)
 
 
 @pytest.fixture
@@ -91,16 +91,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def judge(fakes: Target, asker: Asker, folder: Path) -> Judge:
+def judge(fakes: Target, executor: Executor, folder: Path) -> Judge:
     """Judges the API by the spec with these digests recorded."""
 
     def judging(digests: dict[str, str]) -> TargetResult:
         (spec,) = load_specs(folder)
         edition = spec.editions[0].model_copy(update={"docstrings": digests})
-        worker = asker.worker
+        worker = executor.worker
         assert isinstance(worker, Worker)
         changed = spec.model_copy(update={"editions": (edition,)})
-        session = Session(facts(fakes, worker.info), asker, [changed], [])
+        session = Session(target_info(fakes, worker.info), executor, [changed], [])
         return judge_session(session, Plan(properties=("example",), examples=1), lambda *_: None)
 
     return judging
@@ -131,11 +131,11 @@ def test_a_docstring_like_any_recorded_one_is_not(judge: Judge, digest: str) -> 
     assert not [c for c in result.claims if "older" in c.citation]
 
 
-def test_an_edition_without_digests_says_nothing_and_asks_nothing(judge: Judge, asker: Asker) -> None:
+def test_an_edition_without_digests_says_nothing_and_asks_nothing(judge: Judge, executor: Executor) -> None:
     def questions(digests: dict[str, str]) -> int:
-        before = asker.asked
+        before = executor.asked
         assert (judge(digests).documentation == ()) == (not digests)
-        return asker.asked - before
+        return executor.asked - before
 
     questions({})  # whatever is asked but once in a session
     assert questions({"1.0.0": OTHER}) == questions({}) + 1

@@ -18,12 +18,12 @@ from lossproof.conformance.changes.compare import Change, compare
 from lossproof.conformance.changes.model import Side
 from lossproof.conformance.changes.scripts import scripts_of
 from lossproof.conformance.diagnosis.causes import Explained
-from lossproof.conformance.judging.executor import Asker
+from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import literal, seen
-from lossproof.conformance.model.subject import Key, Subject
-from lossproof.conformance.runs.run import Plan, facts, judge_session
-from lossproof.conformance.runs.session import Session, Standing
+from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.conformance.runs.run import Plan, judge_session, target_info
+from lossproof.conformance.runs.session import LedgerStatus, Session
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.protocol import Array, Question
@@ -39,9 +39,11 @@ Release = tuple[Side, Worker]
 class Unreduced(Session):
     """A session that reduces no witness: what shows a change is kept, or drawn again."""
 
-    def show(self, subject: Subject, key: Key, outcome: Outcome, item: Explained, calls: int) -> Standing:
+    def show(
+        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
+    ) -> LedgerStatus:
         """Nothing."""
-        return Standing("new", {}, {}, {}, outcome)
+        return LedgerStatus("new", {}, {}, {}, outcome)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +59,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
                 adapter, env = FAKES / "compared_adapter.py", {"COMPARED_AS": name}
                 target = Target(f"fake=={name}", "fake", Path(sys.executable), adapter, env=env)
                 worker = running.enter_context(Worker.start(target, folder / "log", timeout=20.0))
-                asker = Asker(worker, PLAN.seed, PLAN.examples)
+                executor = Executor(worker, PLAN.seed, PLAN.examples)
                 kind, specs = Unreduced if style == "class" else Session, [documented(DOCUMENTED[style])]
-                session = kind(facts(target, worker.info), asker, specs, ())
+                session = kind(target_info(target, worker.info), executor, specs, ())
                 judged[name] = side(name, judge_session(session, plan, lambda *_: None), plan), worker
             return judged[name]
 

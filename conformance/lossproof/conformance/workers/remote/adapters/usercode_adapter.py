@@ -60,7 +60,7 @@ def import_it():
                 raise
     name = os.path.splitext(os.path.basename(GIVEN["file"]))[0]
     if not name.isidentifier() or name in sys.modules:
-        name = "lossproof_own_code"
+        name = "lossproof_user_code"
     return worker.load(GIVEN["file"], name)
 
 

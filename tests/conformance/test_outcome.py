@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.judging.comparison import judge
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Outcome, behaviour, bounds_at, by_aspect, conclude, refusal
-from lossproof.conformance.model.subject import Key, Subject, Variant
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo
 
@@ -20,7 +20,7 @@ from .test_expectation import COSINE, OPTIONS, documented
 
 SUBJECT = documented(arrays=COSINE, options=OPTIONS[:1])
 SILENT = documented(arrays=COSINE, options=(), score=None)
-KEY = Key("value", "ordinary", "float32")
+KEY = CellKey("value", "ordinary", "float32")
 X = np.array([[3, 4], [5, 12], [8, 15]], np.float32)
 Y = np.array([[4, 3], [3, 4], [3, 4]], np.float32)
 C = np.array([24 / 25, 63 / 65, 84 / 85], np.float32)
@@ -46,17 +46,17 @@ def reply(
 
 @dataclass
 class Given:
-    """Stands for the asker: the replies to every cell."""
+    """Stands for the executor: the replies to every cell."""
 
     given: tuple[Reply, ...]
 
-    def replies(self, subject: Subject, key: Key) -> tuple[Reply, ...]:
+    def replies(self, subject: Subject, key: CellKey) -> tuple[Reply, ...]:
         return self.given
 
 
-def of(*replies: Reply, subject: Subject = SUBJECT, key: Key = KEY, **more: Any) -> Outcome:
-    asker: Any = Given(replies)
-    return by_aspect(subject, key, asker, "formula", **more)
+def of(*replies: Reply, subject: Subject = SUBJECT, key: CellKey = KEY, **more: Any) -> Outcome:
+    executor: Any = Given(replies)
+    return by_aspect(subject, key, executor, "formula", **more)
 
 
 # --- verdicts ---
@@ -164,8 +164,8 @@ def test_an_aspect_is_judged_in_the_place_of_the_values() -> None:
 
 
 def test_refusals_of_every_question() -> None:
-    wide = Key("value", "ordinary", "float16")
-    mixed = Key("value", "ordinary", "float32", Variant(dtypes=("float32", "float16")))
+    wide = CellKey("value", "ordinary", "float16")
+    mixed = CellKey("value", "ordinary", "float32", Variant(dtypes=("float32", "float16")))
     for key in (KEY, replace(KEY, dtype="float64"), replace(KEY, dtype="-")):
         outcome = of(reply(refused()), reply(refused()), key=key)
         assert (outcome.verdict, outcome.kind, len(outcome.failures)) == ("diverges", "error", 1)

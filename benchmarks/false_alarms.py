@@ -40,7 +40,7 @@ BRIEF = {"float": "f", "gradient ": "grad\n", "value ": "value\n"}
 """How a terminal of 80 columns heads the margins."""
 
 
-def judge(
+def judge_rows(
     asked_of: Sequence[Cell], rows: int, seed: int, tally: Tally, more: Sequence[Way] = ()
 ) -> Iterator[int]:
     """Judge until so many rows are, every cell at least once; gives the total after each batch's answers.
@@ -81,7 +81,7 @@ def run(
         )
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rows", total=rows, visible=sys.stderr.isatty())
-        for total in judge(chosen, rows, seed, tally, more):
+        for total in judge_rows(chosen, rows, seed, tally, more):
             progress.update(task, completed=total)
             if time.monotonic() > until:
                 break

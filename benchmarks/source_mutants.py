@@ -1,4 +1,4 @@
-"""Do the tests notice small changes to the oracle's and the judge's own source?
+"""Do the tests notice small changes to the source of the oracle and of what decides a verdict?
 
     python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FOLDER] [--json FILE]
 
@@ -28,7 +28,7 @@ from benchmarks.mutation import covering, operators, trying
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGE = (
-    "questions.batches", "cases.values", "cases.judge", "diagnosis.predicates",
+    "questions.batches", "cases.values", "cases.cases", "diagnosis.predicates",
     "judging.expectation", "judging.comparison", "cases.outcomes", "judging.outcome",
     "judging.relations",
 )  # fmt: skip
@@ -40,13 +40,13 @@ TESTS = {
             "batches",
             "case_values",
             "cases",
-            "conditions",
+            "predicates",
             "expectation",
             "expected_dtypes",
             "expected_gradients",
             "gradient",
-            "judge",
-            "property",
+            "comparison",
+            "outcome",
             "regions",
             "relations",
             "training_cases",

@@ -1,7 +1,7 @@
 """Asks right implementations what real frameworks are asked, and judges them by the same bounds.
 
 The documents are those of the packaged specs, the cells those of the suite's properties, the rows those that the suite
-draws for them. Each batch's expectation is asked for once and every answer to it measured as `judge` measures one.
+draws for them. Each batch's expectation is asked for once, and every answer to it is measured as `judge_answer` does.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def judge_file(
         begun = time.process_time()
         for number, key in enumerate(keys):
             tell(number, len(keys), str(key))
-            judged = session.judge(subject, key)
+            judged = session.judge_cell(subject, key)
             row = judged.row
             causes = tuple((e.cause.severity, e.cause.kind) for e in judged.causes)
             found.append(

@@ -1,7 +1,7 @@
 """Mutants of one base, and releases of one package, are asked the same questions: what the oracle says of them is
 worked out once.
 
-Only functions of their arguments are remembered, so no verdict changes; see test_remembering.
+Only functions of their arguments are remembered, so no verdict changes.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Memory:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within, the functions of the judge look here first."""
+        """Within, the functions that judge an answer look here first."""
         by_identity = ((comparison, "_allowed"), (properties, "grade"), (properties, "ulps"))
         by_value = (
             (executor, "batches", self._batches),
-            (executor, "judge", self._judge),
+            (executor, "judge_answer", self._judge_answer),
             (comparison, "expect", self._expect),
         )
         with ExitStack() as stack:
@@ -76,13 +76,13 @@ class Memory:
 
         return expected
 
-    def _judge(self, judged_by: Callable[..., Judged]) -> Callable[..., Judged]:
+    def _judge_answer(self, judged_by: Callable[..., Judged]) -> Callable[..., Judged]:
         def judged(
             subject: Subject, arrays: Any, options: Any, answer: Answer, override: Any, flush: bool, wrt: str
         ) -> Judged:
             question = (*_page(subject), self._digest(arrays), _words(options), _words(override), flush, wrt)
             said = (answer.outcome, answer.value, answer.type, answer.note, answer.error)
-            key = ("judge", question, said)
+            key = ("judge_answer", question, said)
             if key not in self._found:
                 self._found[key] = judged_by(subject, arrays, options, answer, override, flush, wrt)
             found: Judged = self._found[key]
@@ -115,7 +115,7 @@ def digest(arrays: Mapping[str, Any]) -> bytes:
 
 
 def _page(subject: Subject) -> tuple[str, str]:
-    """What the judge knows of a subject: nothing of its target enters a verdict on an answer."""
+    """What judging an answer knows of a subject: nothing of its target enters a verdict on an answer."""
     return subject.api, subject.edition.slug
 
 

@@ -22,7 +22,7 @@ from benchmarks.allowed.worker import InProcess
 from lossproof.conformance.judging.comparison import accepted
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.subject import CellKey
-from lossproof.conformance.properties.registry import judge
+from lossproof.conformance.properties.registry import judge_cell
 
 SIMILARITY = "torch.nn.functional.cosine_similarity"
 EMBEDDING = "torch.nn.functional.cosine_embedding_loss"
@@ -81,12 +81,12 @@ def test_a_session_gives_the_same_verdict_as_the_batches() -> None:
         for prop in ("value", "range", "symmetry", "permutation", "batch", "determinism", "gradient"):
             wrt = "x1" if prop == "gradient" else ""
             key = CellKey(prop, "ordinary", "float16", replace(subject.row_wise, wrt=wrt))
-            outcome = judge(subject, key, executor)
+            outcome = judge_cell(subject, key, executor)
             assert outcome.verdict == "conforms", (name, prop, outcome)
         assert accepted("float16") == "G3"
     executor = Executor(InProcess(WRONG, subject), 0, 1)
     assert (
-        judge(subject, CellKey("value", "ordinary", "float32", subject.row_wise), executor).verdict
+        judge_cell(subject, CellKey("value", "ordinary", "float32", subject.row_wise), executor).verdict
         == "diverges"
     )
 
@@ -153,7 +153,7 @@ def test_an_interrupted_run_says_what_it_had_judged(monkeypatch: pytest.MonkeyPa
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(false_alarms, "judge", stop)
+    monkeypatch.setattr(false_alarms, "judge_rows", stop)
     result = command("--rows", "100")
     assert result.exit_code == 130
     assert "interrupted after 0 rows" in result.output

@@ -132,7 +132,7 @@ print(json.dumps([same.fate, wrong.fate, wrong.killer]))
         (
             "lossproof.conformance.diagnosis.predicates",
             "sign dropped",
-            "tests/conformance/test_conditions.py",
+            "tests/conformance/test_predicates.py",
         ),
     ],
 )

@@ -25,7 +25,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def judging(worker: Worker) -> Judging:
     """Judges a fake: judging("wrong_sign", "value", "sign", api=..., ledger=..., seed=..., examples=...)."""
 
-    def judge(name: str, *properties: str, **more: object) -> TargetResult:
+    def judge_fakes(name: str, *properties: str, **more: object) -> TargetResult:
         return judged_by(worker, name, *properties, **more)  # type: ignore[arg-type]
 
-    return judge
+    return judge_fakes

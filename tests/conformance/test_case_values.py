@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.conformance.cases.judge import case_keys
+from lossproof.conformance.cases.cases import case_keys
 from lossproof.conformance.cases.outcomes import batch_of
 from lossproof.conformance.cases.values import last_digit
 from lossproof.conformance.judging.executor import Executor

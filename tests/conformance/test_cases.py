@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.cases.judge import case_keys, judge_case
+from lossproof.conformance.cases.cases import case_keys, judge_case
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.model.subject import Subject, TargetInfo

@@ -40,7 +40,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     folder = tmp_path_factory.mktemp("compared")
 
     @cache
-    def judge(name: str) -> TargetResult:
+    def judge_release(name: str) -> TargetResult:
         target = Target(
             name=f"fake=={name or 'none'}",
             framework="fake",
@@ -52,7 +52,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
             session = Session(target_info(target, worker.info), Executor(worker, 0, 1), [documented(API)], ())
             return judge_session(session, PLAN, lambda *_: None)
 
-    return judge
+    return judge_release
 
 
 def side(result: TargetResult) -> Side:
@@ -371,13 +371,13 @@ def test_a_target_compared_with_itself_is_judged_twice(
     target = Target("fake==careful", "fake", Path(sys.executable), FAKES / "compared_adapter.py")
     put: list[Target] = []
 
-    def judge(targets: list[Target], *_: Any) -> RunResult:
+    def judge_targets(targets: list[Target], *_: Any) -> RunResult:
         put.extend(targets)
         return RunResult(tuple(results))
 
     monkeypatch.setattr("lossproof.conformance.cli.commands.compare.find_targets", lambda *_: ([target], {}))
     monkeypatch.setattr("lossproof.conformance.cli.commands.compare._in_common", lambda *_: None)
-    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", judge)
+    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", judge_targets)
     assert cli.run(["compare", "fake==careful", "fake==careful"]) == 1
     assert put == [target, target]
     assert "API removed" not in (shown := capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""The judge: what is wrong, by how much, which grade it reaches, and which other rule explains it."""
+"""Comparing an answer: what is wrong, by how much, which grade it reaches, and which other rule explains it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lossproof.conformance.judging.comparison import (
     accepted,
     explains,
     grade,
-    judge,
+    judge_answer,
     measured,
     reach,
     ulps,
@@ -39,7 +39,7 @@ def valued(values: Any, dtype: Any = "float32") -> Answer:
 
 
 def judged(answer: Answer, x: Any = X, y: Any = Y, subject: Subject = SUBJECT, **more: Any) -> Judged:
-    return judge(subject, {"x": np.asarray(x), "y": np.asarray(y)}, {}, answer, **more)
+    return judge_answer(subject, {"x": np.asarray(x), "y": np.asarray(y)}, {}, answer, **more)
 
 
 def wanted(x: Any, y: Any, subject: Subject = SUBJECT, wrt: str = "", dtype: Any = np.float32) -> Expected:
@@ -144,8 +144,8 @@ def test_products_flushed_to_zero_excuse_a_quarter_of_a_value(share: float, excu
     assert measured(off, expected, flush=False)[0].any() != excused
     answer = valued(off)
     arrays = {"x": np.array([[2.0**-62 / share]], np.float32), "y": np.array([[2.0**-64]], np.float32)}
-    assert not judge(SUBJECT, arrays, {}, answer).wrong.any()
-    found = judge(SUBJECT, arrays, {}, answer, flush=False)
+    assert not judge_answer(SUBJECT, arrays, {}, answer).wrong.any()
+    found = judge_answer(SUBJECT, arrays, {}, answer, flush=False)
     assert (found.flush, bool(found.wrong.any())) == (False, not excused)
 
 
@@ -356,6 +356,6 @@ def test_a_label_is_no_input_of_a_rule() -> None:
         "cosine_embedding", EMBEDDING, ({"name": "margin", "role": "margin", "default": 0.0},)
     )
     arrays: dict[str, NDArray[Any]] = {"x": X, "y": Y, "labels": np.array([1, -1, -1], np.float32)}
-    found = judge(subject, arrays, {}, valued([1 - C[0], C[1] - 0.5, C[2]]))
+    found = judge_answer(subject, arrays, {}, valued([1 - C[0], C[1] - 0.5, C[2]]))
     assert found.wrong.tolist() == [False, True, False]
     assert explains(subject, arrays, {}, found, {"margin": 0.5}).tolist() == [True, True, False]

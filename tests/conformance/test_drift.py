@@ -67,7 +67,7 @@ cases:
     expect: {value: [0]}
 """
 
-Judge = Callable[[dict[str, str]], TargetResult]
+JudgeDrift = Callable[[dict[str, str]], TargetResult]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def judge(fakes: Target, executor: Executor, folder: Path) -> Judge:
+def judge_drift(fakes: Target, executor: Executor, folder: Path) -> JudgeDrift:
     """Judges the API by the spec with these digests recorded."""
 
     def judging(digests: dict[str, str]) -> TargetResult:
@@ -120,43 +120,45 @@ def commanded(fakes: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lossproof.conformance.targets.parse.parse", lambda text: [fakes])
 
 
-def test_a_docstring_unlike_all_recorded_ones_is_told_with_both_versions(judge: Judge) -> None:
-    result = judge({"1.0.0": OTHER, "1.10.0": OTHER, "1.9.0": OTHER})
+def test_a_docstring_unlike_all_recorded_ones_is_told_with_both_versions(judge_drift: JudgeDrift) -> None:
+    result = judge_drift({"1.0.0": OTHER, "1.10.0": OTHER, "1.9.0": OTHER})
     assert result.documentation == (Drift(API, "fake-1", "1.10.0", TODAY),)
 
 
-def test_a_docstring_like_any_recorded_one_is_not(judge: Judge, digest: str) -> None:
-    result = judge({"1.0.0": digest, "1.1.0": OTHER})
+def test_a_docstring_like_any_recorded_one_is_not(judge_drift: JudgeDrift, digest: str) -> None:
+    result = judge_drift({"1.0.0": digest, "1.1.0": OTHER})
     assert result.documentation == ()
     assert not [c for c in result.claims if "older" in c.citation]
 
 
-def test_an_edition_without_digests_says_nothing_and_asks_nothing(judge: Judge, executor: Executor) -> None:
+def test_an_edition_without_digests_says_nothing_and_asks_nothing(
+    judge_drift: JudgeDrift, executor: Executor
+) -> None:
     def questions(digests: dict[str, str]) -> int:
         before = executor.asked
-        assert (judge(digests).documentation == ()) == (not digests)
+        assert (judge_drift(digests).documentation == ()) == (not digests)
         return executor.asked - before
 
     questions({})  # whatever is asked but once in a session
     assert questions({"1.0.0": OTHER}) == questions({}) + 1
 
 
-def test_only_claims_of_the_docstring_are_judged_by_an_older_page(judge: Judge) -> None:
-    result = judge({"1.0.0": OTHER})
+def test_only_claims_of_the_docstring_are_judged_by_an_older_page(judge_drift: JudgeDrift) -> None:
+    result = judge_drift({"1.0.0": OTHER})
     cited = {c.claim: c.citation for c in result.claims}
-    before = {c.claim: c.citation for c in judge({}).claims}
+    before = {c.claim: c.citation for c in judge_drift({}).claims}
     assert cited["in-the-docstring"] == before["in-the-docstring"] + " (judged by an older page)"
     assert cited["on-a-page"] == before["on-a-page"]
 
 
-def test_an_api_that_is_gone_has_no_page_to_compare(judge: Judge, folder: Path) -> None:
+def test_an_api_that_is_gone_has_no_page_to_compare(judge_drift: JudgeDrift, folder: Path) -> None:
     file = folder / f"{API}.yaml"
     file.write_text(SPEC.replace(API, "fake.gone"))
-    assert judge({"1.0.0": OTHER}).documentation == ()
+    assert judge_drift({"1.0.0": OTHER}).documentation == ()
 
 
-def test_every_report_has_a_line_for_it(judge: Judge, tmp_path: Path) -> None:
-    result, plan = judge({"1.0.0": OTHER}), Plan()
+def test_every_report_has_a_line_for_it(judge_drift: JudgeDrift, tmp_path: Path) -> None:
+    result, plan = judge_drift({"1.0.0": OTHER}), Plan()
     out = write(tmp_path / "run", RunResult((result,)), plan, "check")
     (target,) = json.loads((out / "run.json").read_text())["targets"]
     drift = {"api": API, "edition": "fake-1", "written_from": "1.0.0", "version": TODAY}
@@ -172,11 +174,14 @@ def test_every_report_has_a_line_for_it(judge: Judge, tmp_path: Path) -> None:
 
 
 def test_the_terminal_has_a_line_for_it(
-    judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    judge_drift: JudgeDrift,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for digests, lines in (({"1.0.0": OTHER}, 1), ({}, 0)):
-        out = write(tmp_path / "run", RunResult((judge(digests),)), Plan(), "check")
+        out = write(tmp_path / "run", RunResult((judge_drift(digests),)), Plan(), "check")
         reports.terminal.show(reports.read_run(out))
         found = [line for line in capsys.readouterr().out.splitlines() if line.startswith("page ")]
         assert len(found) == lines
@@ -203,8 +208,8 @@ def test_record_names_apis_that_no_edition_covers(folder: Path, capsys: pytest.C
     assert (folder / f"{API}.yaml").read_text() == text
 
 
-def test_a_recorded_docstring_has_not_changed(judge: Judge, digest: str) -> None:
-    assert judge({TODAY: digest}).documentation == ()
+def test_a_recorded_docstring_has_not_changed(judge_drift: JudgeDrift, digest: str) -> None:
+    assert judge_drift({TODAY: digest}).documentation == ()
 
 
 def test_a_target_that_does_not_start_leaves_the_files_alone(

@@ -147,13 +147,13 @@ def test_a_comparison_of_nothing_replaces_none_and_is_exit_3(tmp_path: Path, cap
 def test_a_history_of_nothing_replaces_none_and_is_exit_3(
     failed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def judge(targets: list[str], *_: Any) -> RunResult:
+    def judge_targets(targets: list[str], *_: Any) -> RunResult:
         return RunResult(tuple(TargetResult(str(t), facts=FACTS, failed=failed) for t in targets))
 
     names = ["mlx==0.20.0", "mlx==0.21.0"]
     parsed = SimpleNamespace(targets=names, unavailable={})
     monkeypatch.setattr("lossproof.conformance.targets.parse.parse_all", lambda *_: parsed)
-    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", judge)
+    monkeypatch.setattr("lossproof.conformance.runs.run.judge_targets", judge_targets)
     monkeypatch.setattr("lossproof.conformance.cli.commands.history.chosen", lambda *_: ["0.20.0", "0.21.0"])
     out = tmp_path / "out"
     out.mkdir()

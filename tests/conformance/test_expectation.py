@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.judging.comparison import explains, judge
+from lossproof.conformance.judging.comparison import explains, judge_answer
 from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.workers.protocol import Answer, Array
@@ -274,7 +274,7 @@ def test_nan_is_no_sign_of_another_axis() -> None:
     subject = documented(options=[OPTIONS[0], {**OPTIONS[1], "default": "none"}])
     arrays = {"x": np.array([[0, 1], [0, 2]], np.float32), "y": np.array([[0, 3], [0, 1]], np.float32)}
     answer = Answer("value", Array.of(np.array([np.nan, 1], np.float32)))
-    judged = judge(subject, arrays, {}, answer)
+    judged = judge_answer(subject, arrays, {}, answer)
     assert judged.wrong.tolist() == [True, False]
     assert not explains(subject, arrays, {}, judged, {"axis": 0})[0]
     assert not explains(subject, arrays, {}, judged, {"score": "negated"})[0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.conformance.judging.comparison import judge, reach
+from lossproof.conformance.judging.comparison import judge_answer, reach
 from lossproof.conformance.judging.expectation import Undocumented, expect
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.properties.registry import cells
@@ -91,7 +91,7 @@ def test_the_rounded_gradient_is_right(api: str) -> None:
         (batch,) = batches(subject, key.region, key.dtype, key.variant, 1, 0)
         expected = expect(subject, batch.arrays, batch.options, wrt=batch.wrt)
         answer = Answer("value", Array.of(expected.value.rounded("float32")))
-        judged = judge(subject, batch.arrays, batch.options, answer, wrt=batch.wrt)
+        judged = judge_answer(subject, batch.arrays, batch.options, answer, wrt=batch.wrt)
         assert not judged.wrong.any(), str(key)
         assert expected.shape == batch.arrays[batch.wrt].shape
 
@@ -102,7 +102,7 @@ def test_an_infinity_is_right_where_the_gradient_leaves_the_range() -> None:
     arrays = {"x1": np.zeros((1, 2), np.float16), "x2": np.array([[1, -1]], np.float16)}
     for signs, right in (([1, -1], True), ([-1, -1], False), ([1, 1], False)):
         answer = Answer("value", Array.of(np.array([signs], np.float16) * np.float16(np.inf)))
-        judged = judge(subject, arrays, {}, answer, wrt="x1")
+        judged = judge_answer(subject, arrays, {}, answer, wrt="x1")
         assert judged.wrong.any() != right
 
 

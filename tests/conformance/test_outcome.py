@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.judging.comparison import judge
+from lossproof.conformance.judging.comparison import judge_answer
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Outcome, behaviour, bounds_at, by_aspect, conclude, refusal
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
@@ -41,7 +41,7 @@ def reply(
     answer: Answer, x: NDArray[Any] = X, y: NDArray[Any] = Y, subject: Subject = SUBJECT, wrt: str = ""
 ) -> Reply:
     batch = Batch({"x": x, "y": y}, {}, wrt=wrt)
-    return Reply(batch, answer, judge(subject, batch.arrays, {}, answer, wrt=wrt))
+    return Reply(batch, answer, judge_answer(subject, batch.arrays, {}, answer, wrt=wrt))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lossproof.conformance.judging.comparison import explains, judge, measured
+from lossproof.conformance.judging.comparison import explains, judge_answer, measured
 from lossproof.conformance.judging.executor import EXTREME
 from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.model.dtypes import FORMATS
@@ -155,7 +155,7 @@ def test_the_documented_rule_explains_itself() -> None:
     (batch,) = batches(subject, "parallel", "float32", subject.row_wise, 1, 0)
     expected = expect(subject, batch.arrays, batch.options)
     answer = Answer("value", Array.of(expected.value.rounded("float32")))
-    judged = judge(subject, batch.arrays, batch.options, answer)
+    judged = judge_answer(subject, batch.arrays, batch.options, answer)
     assert not judged.wrong.any()
     assert explains(subject, batch.arrays, batch.options, judged, {"score": "similarity"}).all()
     assert not explains(subject, batch.arrays, batch.options, judged, {"score": "negated"}).any()

@@ -20,7 +20,7 @@ from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, by_aspect
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
-from lossproof.conformance.properties.registry import judge
+from lossproof.conformance.properties.registry import judge_cell
 from lossproof.conformance.runs import session as sessions
 from lossproof.conformance.runs.findings import findings
 from lossproof.conformance.runs.session import Session
@@ -160,7 +160,7 @@ VARIANTS = [
 @pytest.mark.parametrize("name", SHAPES)
 def test_no_answer_breaks_explaining_or_reducing(name: str, key: CellKey) -> None:
     executor = executor_of(SHAPES[name])
-    outcome = judge(SUBJECT, key, executor)
+    outcome = judge_cell(SUBJECT, key, executor)
     for item in causes_of(outcome, key) if outcome.verdict == "diverges" else ():
         shown = Reducing(SUBJECT, key, item, executor, (), to_reduce(20, Stop())).witness()
         assert shown.question
@@ -170,7 +170,7 @@ def test_no_answer_breaks_explaining_or_reducing(name: str, key: CellKey) -> Non
 def test_a_backward_that_raises_is_named() -> None:
     key = VARIANTS[6]
     executor = executor_of(raising)
-    outcome = judge(SUBJECT, key, executor)
+    outcome = judge_cell(SUBJECT, key, executor)
     (item,) = causes_of(outcome, key)
     shown = Reducing(SUBJECT, key, item, executor, (), to_reduce(60, Stop())).witness()
     assert item.cause.kind == "error"
@@ -195,7 +195,7 @@ def test_a_fault_inside_costs_one_findings_detail(
 
     monkeypatch.setattr(sessions, broken, breaks)
     session = session_of(lambda arrays, wrt: valued(-cosine(arrays)))
-    judgement = session.judge(SUBJECT, KEY)
+    judgement = session.judge_cell(SUBJECT, KEY)
     (finding,) = findings(session, [judgement])
     assert judgement.outcome.verdict == "diverges"
     assert finding.observed["outcome"] == "value"
@@ -209,7 +209,7 @@ def test_a_fault_inside_costs_one_findings_detail(
 def test_a_finding_that_the_emergency_stop_cut_short_says_so() -> None:
     session = session_of(lambda arrays, wrt: valued(-cosine(arrays)))
     session.stop = Stop(seconds=0.0)
-    (finding,) = findings(session, [session.judge(SUBJECT, KEY)])
+    (finding,) = findings(session, [session.judge_cell(SUBJECT, KEY)])
     assert finding.cut_short
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
-from lossproof.conformance.properties.registry import cells, judge
+from lossproof.conformance.properties.registry import cells, judge_cell
 from lossproof.conformance.questions.batches import batches
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
@@ -44,7 +44,7 @@ class Stand:
 
 
 def judged(subject: Subject, key: CellKey, function: Callable[[Question, Arrays], Any]) -> Outcome:
-    return judge(subject, key, Executor(Stand(function), examples=2))
+    return judge_cell(subject, key, Executor(Stand(function), examples=2))
 
 
 def keys(subject: Subject, property_: str, **having: Any) -> list[CellKey]:
@@ -112,7 +112,7 @@ def test_a_crash_on_another_label_is_no_behaviour() -> None:
             return Answer("crash", note="signal 11")
 
     (key, *_) = keys(EMBEDDED, "error")
-    outcome = judge(EMBEDDED, key, Executor(Crashing(embedding), examples=1))
+    outcome = judge_cell(EMBEDDED, key, Executor(Crashing(embedding), examples=1))
     assert (outcome.verdict, outcome.kind) == ("diverges", "crash")
 
 

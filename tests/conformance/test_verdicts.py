@@ -212,7 +212,7 @@ def test_another_score_is_that_of_a_whole_call(worker: Any) -> None:
     """Rows that happen to answer as 1 - c would are no other score, where most of the wrong rows deny it."""
     session = session_of(worker, [in_place_of("faulty.cosine_similarity", "partly_distance")])
     (subject,) = session.subjects
-    judgement = session.judge(subject, CellKey("value", "ordinary", "float32", subject.row_wise))
+    judgement = session.judge_cell(subject, CellKey("value", "ordinary", "float32", subject.row_wise))
     causes = [item.cause for item in judgement.causes]
     assert {cause.kind for cause in causes} == {"formula"}
     assert not [cause.behaves_as for cause in causes if "score" in cause.behaves_as]
@@ -232,7 +232,9 @@ def causes_of(worker: Any, name: str, region: str, dtype: str = "float32") -> li
     """The causes that one cell of a fake is put down to."""
     session = session_of(worker, [in_place_of("faulty.cosine_similarity", name)])
     (subject,) = session.subjects
-    return [e.cause for e in session.judge(subject, CellKey("value", region, dtype, subject.row_wise)).causes]
+    return [
+        e.cause for e in session.judge_cell(subject, CellKey("value", region, dtype, subject.row_wise)).causes
+    ]
 
 
 def test_fewer_bits_inside_err_to_both_sides(worker: Any) -> None:

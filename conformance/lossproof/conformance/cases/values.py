@@ -17,7 +17,7 @@ from lossproof.conformance.cases.outcomes import (
     kind_of_value,
     wanted_of,
 )
-from lossproof.conformance.judging.comparison import judge, measured, reach, ulps
+from lossproof.conformance.judging.comparison import judge_answer, measured, reach, ulps
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.expectation import Undocumented, expect
 from lossproof.conformance.judging.outcome import Failure, Outcome
@@ -31,7 +31,7 @@ from lossproof.specs.models import ArrayValues, Case
 def by_oracle(subject: Subject, case: Case, answer: Answer) -> Outcome:
     """The documented formula's value, within its bound."""
     batch = batch_of(case)
-    judged = judge(subject, batch.arrays, batch.options, answer)
+    judged = judge_answer(subject, batch.arrays, batch.options, answer)
     if judged.expected is None:
         return Outcome("undocumented", observed=seen(answer), note=judged.silent, rows=1, case=case)
     wanted = documented(judged)

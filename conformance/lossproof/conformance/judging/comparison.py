@@ -1,4 +1,4 @@
-"""The judge: an answer against the documented value, row by row, by the proven bounds of the oracle."""
+"""Compares an answer with the documented value, row by row, by the proven bounds of the oracle."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ NONE = np.zeros(0, dtype=np.bool_)
 NOTHING = np.zeros(0, dtype=np.float64)
 
 
-def judge(
+def judge_answer(
     subject: Subject,
     arrays: Mapping[str, NDArray[Any]],
     options: Mapping[str, Any],

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
-from lossproof.conformance.judging.comparison import Judged, judge
+from lossproof.conformance.judging.comparison import Judged, judge_answer
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch, batches
 from lossproof.conformance.questions.regions import possible
@@ -46,7 +46,7 @@ def twice(asking: Callable[[], T]) -> T:
 
 @dataclass(frozen=True)
 class Reply:
-    """A batch, what the target answered, and what the judge says of it."""
+    """A batch, what the target answered, and how it compares with the documentation."""
 
     batch: Batch
     answer: Answer
@@ -157,7 +157,7 @@ class Executor:
         """Ask one batch and judge the answer."""
         answer = self.put(question_of(subject, batch))
         flush = region not in EXTREME
-        judged = judge(subject, batch.arrays, batch.options, answer, override, flush, batch.wrt)
+        judged = judge_answer(subject, batch.arrays, batch.options, answer, override, flush, batch.wrt)
         return Reply(batch, answer, judged)
 
     def replies(self, subject: Subject, key: CellKey) -> tuple[Reply, ...]:

@@ -1,6 +1,6 @@
 """What a property is: which cells it means something in, and how a cell is judged.
 
-A property is defined in one file of `suite`, which is also its pytest file. The verdict on a cell is a function of
+A property is defined in one file of `properties`. The verdict on a cell is a function of
 the target, the seed and the cell alone.
 """
 
@@ -53,19 +53,19 @@ class Outcome:
 
 
 Cells = Callable[[Subject], Iterable[CellKey]]
-Judge = Callable[[Subject, CellKey, Executor], Outcome]
+VerdictOn = Callable[[Subject, CellKey, Executor], Outcome]
 Aspect = Callable[[Judged], Mask]
 
 
 @dataclass(frozen=True)
 class Property:
-    """A name of the design's list, what it asserts, the kind of its divergences, its cells and its judge."""
+    """A property: its name, the kind of its divergences, what it asserts, its cells, and the verdict on one of them."""
 
     name: str
     kind: str
     asserts: str
     cells: Cells
-    judge: Judge
+    verdict_on: VerdictOn
 
 
 def wrong_values(judged: Judged) -> Mask:

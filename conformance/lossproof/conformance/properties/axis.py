@@ -21,9 +21,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         yield CellKey("axis", "ordinary", "float32", variant)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
     return by_aspect(subject, key, executor, "axis")
 
 
-PROPERTY = Property("axis", "axis", "the documented axis", cells, judge)
+PROPERTY = Property("axis", "axis", "the documented axis", cells, verdict_on)

@@ -23,11 +23,11 @@ def cells(subject: Subject) -> Iterator[CellKey]:
                 yield CellKey("batch", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The first samples alone, and as part of the whole batch, within twice the bound."""
 
     says = "a row's value depends on the rows beside it"
     return by_relation(subject, key, executor, "formula", says, first_half, of_first_half, beside=True)
 
 
-PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, judge)
+PROPERTY = Property("batch", "formula", "a row's value whatever stands beside it", cells, verdict_on)

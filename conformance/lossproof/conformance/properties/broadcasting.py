@@ -24,11 +24,11 @@ def cells(subject: Subject) -> Iterator[CellKey]:
             )
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
     return by_aspect(subject, key, executor, "broadcasting")
 
 
 PROPERTY = Property(
-    "broadcasting", "broadcasting", "the documented result of inputs of different shapes", cells, judge
+    "broadcasting", "broadcasting", "the documented result of inputs of different shapes", cells, verdict_on
 )

@@ -23,7 +23,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
             yield CellKey("determinism", region, "float32", subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Every batch once more, after all the others; the bytes are compared."""
     replies = executor.replies(subject, key)
     failures = []
@@ -44,4 +44,4 @@ def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return Outcome("conforms", rows=outcome.rows)
 
 
-PROPERTY = Property("determinism", "nondeterminism", "the same bits for the same question", cells, judge)
+PROPERTY = Property("determinism", "nondeterminism", "the same bits for the same question", cells, verdict_on)

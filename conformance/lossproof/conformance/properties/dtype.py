@@ -34,7 +34,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         yield CellKey("dtype", "ordinary", name, subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The dtype; of mixed and integer inputs the values too."""
     plain = key.dtype in FLOATS and not key.variant.dtypes
 
@@ -45,4 +45,4 @@ def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return by_aspect(subject, key, executor, "dtype", differs)
 
 
-PROPERTY = Property("dtype", "dtype", "the documented dtype of the result", cells, judge)
+PROPERTY = Property("dtype", "dtype", "the documented dtype of the result", cells, verdict_on)

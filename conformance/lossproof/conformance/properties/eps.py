@@ -23,9 +23,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
                 yield CellKey("eps", "below_eps", dtype, default_variant(subject, **{option.name: value}))
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
     return by_aspect(subject, key, executor, "eps")
 
 
-PROPERTY = Property("eps", "eps", "the documented eps, applied to the documented quantity", cells, judge)
+PROPERTY = Property("eps", "eps", "the documented eps, applied to the documented quantity", cells, verdict_on)

@@ -25,9 +25,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         yield CellKey("error", "ordinary", "float32", replace(subject.row_wise, label=label))
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """What comes back, an exception or values: the documentation fixes neither."""
     return by_aspect(subject, key, executor, "error")
 
 
-PROPERTY = Property("error", "error", "the documented error for bad input", cells, judge)
+PROPERTY = Property("error", "error", "the documented error for bad input", cells, verdict_on)

@@ -67,7 +67,7 @@ def _variants(subject: Subject) -> Iterator[Variant]:
             yield replace(subject.row_wise, broadcast=kind)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each element within its bound, each row at one point between the sides of a kink."""
     return by_aspect(subject, key, executor, "gradient")
 
@@ -77,5 +77,5 @@ PROPERTY = Property(
     "gradient",
     "the derivative of the documented formula with respect to every input",
     cells,
-    judge,
+    verdict_on,
 )

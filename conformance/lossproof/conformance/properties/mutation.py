@@ -22,7 +22,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         yield CellKey("mutation", "zero", "float32", subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The bytes of every input array, read back after the call."""
     replies = executor.replies(subject, key)
     failures = tuple(
@@ -38,4 +38,4 @@ def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return Outcome("unsupported", note="no call of this cell returned a value", rows=outcome.rows)
 
 
-PROPERTY = Property("mutation", "mutation", "inputs unchanged by the call", cells, judge)
+PROPERTY = Property("mutation", "mutation", "inputs unchanged by the call", cells, verdict_on)

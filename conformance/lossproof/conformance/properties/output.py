@@ -22,7 +22,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
             yield CellKey("output", region, "float32", subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """What came on standard output; standard error is for warnings."""
     replies = executor.replies(subject, key)
     failures = tuple(
@@ -43,4 +43,4 @@ def _first_line(text: str) -> str:
     return line if len(line) <= SHOWN else line[:SHOWN] + "..."
 
 
-PROPERTY = Property("output", "output", "nothing printed by the call", cells, judge)
+PROPERTY = Property("output", "output", "nothing printed by the call", cells, verdict_on)

@@ -24,7 +24,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
                 yield CellKey("permutation", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
     if subject.has("x"):
         says = "reversing the elements of both rows changes the value"
@@ -33,4 +33,6 @@ def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return by_relation(subject, key, executor, "formula", says, turned, of_turned)
 
 
-PROPERTY = Property("permutation", "formula", "the same value for permuted elements or pairs", cells, judge)
+PROPERTY = Property(
+    "permutation", "formula", "the same value for permuted elements or pairs", cells, verdict_on
+)

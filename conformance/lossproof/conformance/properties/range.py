@@ -32,7 +32,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
                 yield CellKey("range", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Values outside the interval by more than their bound."""
     low, high = interval(subject)
 
@@ -48,4 +48,4 @@ def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return by_aspect(subject, key, executor, "range", outside)
 
 
-PROPERTY = Property("range", "range", "the documented range of the result", cells, judge)
+PROPERTY = Property("range", "range", "the documented range of the result", cells, verdict_on)

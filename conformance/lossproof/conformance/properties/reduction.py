@@ -41,11 +41,11 @@ def cells(subject: Subject) -> Iterator[CellKey]:
             yield CellKey("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The reduced value within its bound; with another margin it is the loss that is judged, not the divisor."""
     margin = subject.option("margin")
     given = margin is not None and margin.name in dict(key.variant.options)
     return by_aspect(subject, key, executor, "formula" if given else "reduction")
 
 
-PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, judge)
+PROPERTY = Property("reduction", "reduction", "the documented divisor of every reduction", cells, verdict_on)

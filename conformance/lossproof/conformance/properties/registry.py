@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from lossproof.conformance import properties as room
-from lossproof.conformance.cases.judge import case_keys, judge_case
+from lossproof.conformance.cases.cases import case_keys, judge_case
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -37,8 +37,8 @@ def cells(subject: Subject, names: Iterable[str] | None = None) -> list[CellKey]
     return [keys[k] for k in sorted(keys)]
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def judge_cell(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The verdict on one cell."""
     if key.variant.case:
         return judge_case(subject, key, executor)
-    return properties()[key.property].judge(subject, key, executor)
+    return properties()[key.property].verdict_on(subject, key, executor)

@@ -27,11 +27,11 @@ def cells(subject: Subject) -> Iterator[CellKey]:
                 yield CellKey("scale", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
     return by_relation(
         subject, key, executor, "formula", "scaling the inputs by powers of two changes the value", scaled
     )
 
 
-PROPERTY = Property("scale", "formula", "the same value for scaled inputs", cells, judge)
+PROPERTY = Property("scale", "formula", "the same value for scaled inputs", cells, verdict_on)

@@ -29,9 +29,9 @@ def differs(judged: Judged) -> Mask:
     return np.full(judged.wrong.shape or (1,), judged.shape_differs)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Only the shape."""
     return by_aspect(subject, key, executor, "shape", differs)
 
 
-PROPERTY = Property("shape", "shape", "the documented shape of the result", cells, judge)
+PROPERTY = Property("shape", "shape", "the documented shape of the result", cells, verdict_on)

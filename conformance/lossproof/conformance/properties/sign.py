@@ -37,9 +37,9 @@ def differs(judged: Judged) -> Mask:
     return np.asarray((positive & ~(observed > 0)) | (negative & ~(observed < 0)))
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Only the sign."""
     return by_aspect(subject, key, executor, "sign", differs)
 
 
-PROPERTY = Property("sign", "sign", "the documented sign of the result", cells, judge)
+PROPERTY = Property("sign", "sign", "the documented sign of the result", cells, verdict_on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof.conformance.cases.judge import judge_case
+from lossproof.conformance.cases.cases import judge_case
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -15,9 +15,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     return iter(())
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The case, by what it expects."""
     return judge_case(subject, key, executor)
 
 
-PROPERTY = Property("signature", "configuration", "the documented signature", cells, judge)
+PROPERTY = Property("signature", "configuration", "the documented signature", cells, verdict_on)

@@ -23,9 +23,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
                 yield CellKey("symmetry", region, dtype, subject.row_wise)
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
     return by_relation(subject, key, executor, "formula", "exchanging the inputs changes the value", swapped)
 
 
-PROPERTY = Property("symmetry", "formula", "the same value for exchanged inputs", cells, judge)
+PROPERTY = Property("symmetry", "formula", "the same value for exchanged inputs", cells, verdict_on)

@@ -58,9 +58,9 @@ def single(subject: Subject) -> Variant | None:
     return replace(subject.row_wise, rank=1) if possible("ordinary", subject, "float32") else None
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound."""
     return by_aspect(subject, key, executor, "formula")
 
 
-PROPERTY = Property("value", "formula", "the value of the documented formula", cells, judge)
+PROPERTY = Property("value", "formula", "the value of the documented formula", cells, verdict_on)

@@ -26,9 +26,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
             yield CellKey("weights", "ordinary", dtype, replace(subject.row_wise, weights="per_sample"))
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The weighted value within its bound."""
     return by_aspect(subject, key, executor, "weights")
 
 
-PROPERTY = Property("weights", "weights", "the documented effect of weights", cells, judge)
+PROPERTY = Property("weights", "weights", "the documented effect of weights", cells, verdict_on)

@@ -22,9 +22,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         )
 
 
-def judge(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
+def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Each value within its bound; where no value is documented the behaviour is recorded."""
     return by_aspect(subject, key, executor, "zero_vector")
 
 
-PROPERTY = Property("zero_vector", "zero_vector", "the documented value of a zero vector", cells, judge)
+PROPERTY = Property("zero_vector", "zero_vector", "the documented value of a zero vector", cells, verdict_on)

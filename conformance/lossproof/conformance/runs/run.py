@@ -162,7 +162,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         mine: list[Judgement] = [session.absent(subject, why)] if why else []
         for key in keys:
             progress(session.facts.target, done, total, f"{subject.api} {key}")
-            mine.append(session.judge(subject, key))
+            mine.append(session.judge_cell(subject, key))
             done += 1
         mine.sort(key=lambda j: reporting_order(j.key))
         judged += mine

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.cases.judge import judge_case
+from lossproof.conformance.cases.cases import judge_case
 from lossproof.conformance.cases.probes import asked
 from lossproof.conformance.diagnosis.causes import Cause, Explained, explain, in_range, settled, unexplained
 from lossproof.conformance.diagnosis.effort import Stop, to_explain, to_reduce
@@ -22,7 +22,7 @@ from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.serialize import documented, literal, seen, serialized
 from lossproof.conformance.model.results import Drift, Row, Status
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
-from lossproof.conformance.properties.registry import cells, judge
+from lossproof.conformance.properties.registry import cells, judge_cell
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.runs.drift import drift
 from lossproof.conformance.runs.samples import sample, sample_of_case
@@ -119,7 +119,7 @@ class Session:
         except Unrepeated:
             return None
 
-    def judge(self, subject: Subject, key: CellKey) -> Judgement:
+    def judge_cell(self, subject: Subject, key: CellKey) -> Judgement:
         """The verdict on one cell; asked anew where a worker died on the way, broken where one does so again."""
         begun = time.perf_counter()
         try:
@@ -144,7 +144,7 @@ class Session:
 
     def outcome(self, subject: Subject, key: CellKey) -> Outcome:
         """What a cell's property says of it."""
-        outcome = judge(subject, key, self.executor)
+        outcome = judge_cell(subject, key, self.executor)
         kept = sample_of_case(subject, outcome) if key.variant.case else sample(subject, key, self.executor)
         return replace(outcome, sample=kept)
 

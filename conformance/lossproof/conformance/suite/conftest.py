@@ -108,7 +108,7 @@ def conclude(request: pytest.FixtureRequest) -> Conclude:
     def concluded(cell: tuple[str, Subject, CellKey], /) -> None:
         target, subject, key = cell
         _, session = sessions(request.config)[target]
-        judgement = session.judge(subject, key)
+        judgement = session.judge_cell(subject, key)
         request.node.user_properties.append(("verdict", judgement.outcome.verdict))
         settle(judgement.row, judgement.outcome.note)
 

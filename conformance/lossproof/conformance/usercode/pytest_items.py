@@ -96,7 +96,7 @@ class Conformance:
             subject
         )  # what the plainest question comes to is none of a cell that asks another
         before = len(session.met)
-        judgement = session.judge(subject, self._parameter.key)
+        judgement = session.judge_cell(subject, self._parameter.key)
         row, node = judgement.row, self._request.node
         if session.met[before:] and row.kind not in ENDS and wanted.severity > "S1":
             _ended(*session.met[before])  # where the documentation is silent, or while a witness was reduced

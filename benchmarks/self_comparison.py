@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.zoo.remembering import Memory
 from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import compare
-from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo

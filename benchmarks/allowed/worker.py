@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.allowed.ways import Way
 from lossproof.conformance.model.subject import Subject
-from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
+from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, Array, ErrorInfo, Question
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class InProcess:
     def ask(self, question: Question, timeout: float | None = None, first: bool = False) -> Answer:
         """The answer to one question."""
         if question.verb == "probe":
-            refused = ErrorInfo("lossproof_worker.Unsupported", ("Exception",), "no framework to probe")
+            refused = ErrorInfo(UNSUPPORTED, ("Exception",), "no framework to probe")
             return Answer("error", error=refused)
         arrays = {name: a.numpy() for name, a in question.arrays.items()}
         options = {**(question.init or {}), **question.options}

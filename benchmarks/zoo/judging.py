@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.zoo.model import Base
-from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.schedule import asking_order

@@ -17,7 +17,7 @@ from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import Change, compare
 from lossproof.conformance.changes.model import Side
 from lossproof.conformance.changes.scripts import scripts_of
-from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import literal, seen

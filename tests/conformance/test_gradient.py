@@ -61,7 +61,7 @@ def definite(subject: Subject) -> Iterator[CellKey]:
 
 @pytest.mark.parametrize("api", APIS)
 def test_no_gradient_cell_accepts_everything(api: str) -> None:
-    """0, the negated and the doubled gradient are rejected somewhere in every such cell, by the judge's own measure."""
+    """0, the negated and the doubled gradient are rejected somewhere in every such cell, as answers are."""
     subject = latest(api)
     for key in definite(subject):
         rejected = {"zero": False, "negated": False, "doubled": False}

@@ -26,7 +26,7 @@ Y = np.array([[4, 3], [3, 4], [3, 4]], np.float32)
 C = np.array([24 / 25, 63 / 65, 84 / 85], np.float32)
 ULP = np.float32(2.0**-24)
 """of values between a half and 1"""
-CRASH = Answer("crash", note="signal 11; the log ends: much more")
+CRASH = Answer("crash", note="signal 11", log="much more")
 
 
 def valued(values: Any, dtype: str = "float32") -> Answer:

@@ -119,7 +119,7 @@ DISTINCT = distinct()
 
 @pytest.mark.parametrize("name", sorted(n for n, s in DISTINCT.items() if any(value_cells(s))))
 def test_no_value_cell_accepts_everything(name: str) -> None:
-    """0, -c and 1 - c are rejected somewhere in every value cell, by the judge's own measure.
+    """0, -c and 1 - c are rejected somewhere in every value cell, by the measure of the comparison.
 
     But for those that are right in the whole cell, to within 16 u: 0 and -c where the value is 0.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.diagnosis.causes import Explained, explain, unexplained
+from lossproof.conformance.diagnosis.causes import explain, unexplained
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain, to_reduce
 from lossproof.conformance.diagnosis.matching import FEW, explained, few_rows
+from lossproof.conformance.diagnosis.model import Behaviour, Explained
 from lossproof.conformance.diagnosis.predicates import ordinary
 from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing
 from lossproof.conformance.judging.executor import Executor
@@ -105,9 +105,9 @@ def test_the_catalogue_stops_where_its_budget_does_and_the_rest_stays_unexplaine
     executor = executor_of(lambda arrays, wrt: valued(-cosine(arrays)))
     outcome = by_aspect(SUBJECT, KEY, executor, "formula")
     (named,) = explain(SUBJECT, KEY, outcome, (), to_explain(Stop()))
-    assert json.loads(named.cause.behaves_as) == {"parameters": {"score": "negated"}}
+    assert named.cause.behaves_as.as_json() == {"parameters": {"score": "negated"}}
     (bare,) = explain(SUBJECT, KEY, outcome, (), Budget(0, 100))
-    assert (bare.cause.behaves_as, bare.rows) == ("{}", named.rows)
+    assert (bare.cause.behaves_as, bare.rows) == (Behaviour(), named.rows)
 
 
 def test_the_few_rows_of_a_failure_are_judged_as_among_all() -> None:
@@ -255,7 +255,7 @@ def test_a_row_that_depends_on_others_is_shown_in_two_batches_and_no_value_is_cl
     outcome, executor = beside(subject, leaky)
     assert outcome.verdict == "diverges"
     (item,) = causes_of(outcome, BATCH, subject)
-    assert (item.cause.words, item.cause.behaves_as) == ("told", "{}")
+    assert (item.cause.words, item.cause.behaves_as) == ("told", Behaviour())
     shown = Reducing(subject, BATCH, item, executor, (), to_reduce(60, Stop())).witness()
     assert shown.question["probe"] == BESIDE
     assert shown.question["arrays"]["distances"]["shape"] == [2]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lossproof.conformance.diagnosis.model import Behaviour
 from lossproof.conformance.model.results import Finding
 from lossproof.conformance.model.subject import CellKey
 from lossproof.conformance.runs.run import TargetResult
@@ -215,7 +216,7 @@ def test_another_score_is_that_of_a_whole_call(worker: Any) -> None:
     judgement = session.judge_cell(subject, CellKey("value", "ordinary", "float32", subject.row_wise))
     causes = [item.cause for item in judgement.causes]
     assert {cause.kind for cause in causes} == {"formula"}
-    assert not [cause.behaves_as for cause in causes if "score" in cause.behaves_as]
+    assert not [cause.behaves_as for cause in causes if "score" in cause.behaves_as.parameters]
 
 
 def test_float64_computed_in_float32(judging: Any) -> None:
@@ -240,7 +241,7 @@ def causes_of(worker: Any, name: str, region: str, dtype: str = "float32") -> li
 def test_fewer_bits_inside_err_to_both_sides(worker: Any) -> None:
     (cause,) = causes_of(worker, "half_inside", "ordinary")
     assert (cause.kind, cause.severity, cause.words) == ("accuracy", "S1", "no more accurate than float16")
-    assert "float16" in cause.behaves_as
+    assert cause.behaves_as.parameters == {"compute_dtype": "float16"}
     (other,) = causes_of(worker, "too_small", "ordinary")
     assert other.kind == "formula"  # as near, but always on one side
 
@@ -249,7 +250,7 @@ def test_fewer_bits_inside_err_to_both_sides(worker: Any) -> None:
 def test_subnormal_numbers_taken_for_zero(worker: Any, region: str) -> None:
     (cause,) = causes_of(worker, "flushing", region, "float16")
     assert (cause.kind, cause.severity) == ("underflow", "S3")
-    assert cause.behaves_as == '{"parameters": {"subnormals": "zero"}}'
+    assert cause.behaves_as == Behaviour.of({"subnormals": "zero"})
 
 
 def test_missing_error(judging: Any) -> None:

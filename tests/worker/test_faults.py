@@ -80,8 +80,9 @@ def test_a_crash_is_one_answer_and_the_next_question_is_answered(ask: Ask, funct
     assert ask("cosine_similarity").outcome == "value"
 
 
-def test_the_note_of_a_crash_quotes_the_log(ask: Ask) -> None:
-    assert "in crashing" in ask("crashing").note  # the traceback of faulthandler
+def test_a_crash_quotes_the_log(ask: Ask) -> None:
+    answer = ask("crashing")
+    assert "in crashing" in answer.log  # the traceback of faulthandler
 
 
 def test_a_hang_ends_at_the_time_limit_with_its_whole_process(worker: Worker, ask: Ask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from lossproof.conformance.targets.model import ADAPTERS, NotInstalled, UsageError, facts_of
+from lossproof.conformance.targets.model import ADAPTERS, NotInstalled, Target, UsageError, facts_of
 from lossproof.conformance.targets.parse import installed, parse
+from lossproof.conformance.workers.client import CannotStart
 from lossproof.specs.frameworks import FrameworkFacts, load_frameworks
 
 
@@ -111,3 +113,21 @@ def test_an_interpreter_without_a_framework_is_named(tmp_path: Path) -> None:
 def test_an_interpreter_that_is_too_old_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Python 3\.6\.15; workers need 3\.7"):
         parse(fake_interpreter(tmp_path, "3.6.15", '{"torch": "1.0"}'))
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("", "it died; install x"),
+        ("no room", "it died; the log ends: no room; install x"),
+        (
+            "Traceback (most recent call last):\n  File x\nImportError: no y\n",
+            "it died (ImportError: no y); install x",
+        ),
+    ],
+)
+def test_why_a_target_did_not_start_is_one_line(log: str, told: str) -> None:
+    error = CannotStart("here: it died", log)
+    target = Target("here", "torch", Path(sys.executable), ADAPTERS / "torch_adapter.py", remedy="install x")
+    assert target.not_started(error) == told
+    assert target.not_started(pickle.loads(pickle.dumps(error))) == told  # it crosses processes

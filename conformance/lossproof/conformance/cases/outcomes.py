@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.judging.comparison import NONE, NOTHING, Judged
+from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.serialize import literal, seen
@@ -52,16 +52,14 @@ def conforms(case: Case, expected: Any, observed: Any) -> Outcome:
 
 def diverges(case: Case, kind: str, answer: Answer, expected: Any, observed: Any, says: str) -> Outcome:
     """The case gives something else."""
-    judged = Judged(answer, None, answer.value.numpy() if answer.value else None, NONE, NONE, NOTHING)
+    judged = Judged.unmeasured(answer, answer.value.numpy() if answer.value else None)
     failure = Failure(Reply(batch_of(case), answer, judged), np.ones(1, dtype=np.bool_), kind, says)
     return Outcome("diverges", kind, (failure,), 1, expected=expected, observed=observed, case=case)
 
 
 def no_answer(case: Case, answer: Answer) -> Outcome | None:
-    """The outcome where the API was not asked: its adapter declines, or a crash did not repeat; else None."""
-    if "unrepeated" in answer.note:
-        return Outcome("broken", note=answer.note, case=case)
-    if answer.error is not None and answer.error.type.endswith("lossproof_worker.Unsupported"):
+    """The outcome where the API was not asked: its adapter declines; else None."""
+    if answer.error is not None and answer.error.declined:
         return Outcome("unsupported", observed=seen(answer), note=answer.error.message, case=case)
     return None
 

@@ -56,12 +56,12 @@ def probed(subject: Subject, case: Case, executor: Executor) -> Outcome:
     name = str(case.arguments.get("probe", case.ask))
     arguments = {k: v for k, v in case.arguments.items() if k != "probe"}
     put = Question(
-        base.api,
-        {} if about_names else base.arrays,
-        init,
-        {**arguments, **base.options},
-        "probe",
-        base.mode,
+        api=base.api,
+        arrays={} if about_names else base.arrays,
+        init=init,
+        options={**arguments, **base.options},
+        verb="probe",
+        mode=base.mode,
         probe=name,
     )
     answer = executor.put(put)

@@ -47,7 +47,16 @@ def by_oracle(subject: Subject, case: Case, answer: Answer) -> Outcome:
     ratio = float(np.nanmax(judged.ratio, initial=0.0))
     error = None if judged.size_differs else float(np.nanmax(ulps(judged), initial=0.0))
     return Outcome(
-        "diverges", outcome.kind, (failure,), 1, error, ratio, "none", wanted, seen(answer), case=case
+        "diverges",
+        kind=outcome.kind,
+        failures=(failure,),
+        rows=1,
+        error=error,
+        ratio=ratio,
+        grade="none",
+        expected=wanted,
+        observed=seen(answer),
+        case=case,
     )
 
 

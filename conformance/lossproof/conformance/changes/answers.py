@@ -1,4 +1,4 @@
-"""Differences: whether two answers to one question are the same, and if not, in which way they differ.
+"""Whether two answers to one question are the same, and if not, in which way they differ.
 
 Two values are the same where they are no further apart than the bounds of both: rounding noise is never a difference.
 Neither is the class of the returned object, nor the wording of a message.
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.judging.serialize import parsed
 from lossproof.conformance.model.dtypes import FORMATS
+from lossproof.conformance.workers.protocol import UNANSWERED
 
 Told = Mapping[str, Any]
 """An answer as a sample has it: outcome, error, dtype, shape, value(s), reach or tolerance, or what a probe gave."""
@@ -33,10 +34,25 @@ NOT_COMPARED = frozenset({"type", "message", "note", "where", "says"})
 
 @dataclass(frozen=True)
 class Difference:
-    """How new answers differ from old ones: the kind, and a sentence about the new ones."""
+    """How new answers differ from old ones: the kind, and a sentence about the new ones.
+
+    `before` and `after` are the refusals (see `refusal`) that came, "" where an answer did.
+    """
 
     kind: str
     words: str
+    before: str = ""
+    after: str = ""
+
+    @property
+    def appeared(self) -> bool:
+        """Whether a refusal came where there was an answer."""
+        return bool(self.after) and not self.before
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether another refusal came where there was an exception."""
+        return bool(self.after) and self.before not in ("", *UNANSWERED)
 
 
 def difference(old: Sequence[Told], new: Sequence[Told], loose: bool = False) -> Difference | None:
@@ -50,7 +66,7 @@ def difference(old: Sequence[Told], new: Sequence[Told], loose: bool = False) ->
 
 def refusal(answer: Told) -> str:
     """The last part of the class of the exception that came back, or crash or hang; "" for an answer."""
-    if answer.get("outcome") in ("crash", "hang"):
+    if answer.get("outcome") in UNANSWERED:
         return str(answer["outcome"])
     error = answer.get("error")
     return error.rsplit(".", 1)[-1] if isinstance(error, str) else ""
@@ -107,15 +123,15 @@ def _refusals(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
         if before == after:
             continue
         if not before:
-            return Difference(_kind(after), f"{_refused(after)} where an answer came back")
+            return Difference(_kind(after), f"{_refused(after)} where an answer came back", before, after)
         if not after:
-            return Difference("error", f"an answer comes where {_was_refused(before)}")
-        return Difference(_kind(after), f"{_refused(after)} where {_was_refused(before)}")
+            return Difference("error", f"an answer comes where {_was_refused(before)}", before, after)
+        return Difference(_kind(after), f"{_refused(after)} where {_was_refused(before)}", before, after)
     return None
 
 
 def _kind(refused: str) -> str:
-    return refused if refused in ("crash", "hang") else "error"
+    return refused if refused in UNANSWERED else "error"
 
 
 def _refused(name: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lossproof.conformance.changes.answers import Difference, difference, refusal
 from lossproof.conformance.changes.evidence import shown
-from lossproof.conformance.changes.model import Row, RowKey, Sample, Seen, Side, same_question
+from lossproof.conformance.changes.model import CellRow, RowKey, Sample, Seen, Side, same_question
 from lossproof.conformance.diagnosis.hypotheses import EXTREME
 
 CLASSES = (
@@ -103,7 +103,15 @@ def _seen(old: Side, new: Side, key: RowKey) -> Iterator[Seen]:
     if moved is not None and (moved.kind in OWN or not wrong[0] ^ wrong[1]):
         own = () if moved.kind in OWN else (key[0],)
         kind, words = _kind(moved, key), moved.words
-        yield Seen(key, class_, _severity(moved, key, before, after), (kind, words, *own), kind, words, moved)
+        yield Seen(
+            key=key,
+            kind_of_change=class_,
+            severity=_severity(moved, key, before, after),
+            cause=(kind, words, *own),
+            kind=kind,
+            title=words,
+            moved=moved,
+        )
         return
     row, side = (after, new) if wrong[1] else (before, old)
     for slug in sorted(slug for slug in str(row["finding"]).split(";") if slug):
@@ -111,7 +119,15 @@ def _seen(old: Side, new: Side, key: RowKey) -> Iterator[Seen]:
         words = finding.get("title") or slug
         title = f"now diverges: {words}" if wrong[1] else f"no longer diverges: {words}"
         severity = str(finding.get("severity") or row["severity"])
-        yield Seen(key, class_, severity, (slug,), str(finding.get("kind") or row["kind"]), title, moved)
+        yield Seen(
+            key=key,
+            kind_of_change=class_,
+            severity=severity,
+            cause=(slug,),
+            kind=str(finding.get("kind") or row["kind"]),
+            title=title,
+            moved=moved,
+        )
 
 
 def _gathered(seen: Sequence[Seen]) -> list[Seen]:
@@ -144,9 +160,11 @@ def _kind(moved: Difference, key: RowKey) -> str:
     return moved.kind
 
 
-def _class(wrong: tuple[bool, bool], before: Row, after: Row, moved: Difference | None, new: Sample) -> str:
+def _class(
+    wrong: tuple[bool, bool], before: CellRow, after: CellRow, moved: Difference | None, new: Sample
+) -> str:
     refused = moved is not None and moved.kind in ("error", "crash", "hang")
-    appeared = refused and moved is not None and moved.words.endswith("an answer came back")
+    appeared = refused and moved is not None and moved.appeared
     if appeared and (after["verdict"] != "conforms" or before["verdict"] != "diverges"):
         return "error appeared"
     if wrong == (False, True):
@@ -160,15 +178,13 @@ def _class(wrong: tuple[bool, bool], before: Row, after: Row, moved: Difference 
     return "changed but undocumented" if silent else "changed"
 
 
-def _severity(moved: Difference, key: RowKey, before: Row, after: Row) -> str:
+def _severity(moved: Difference, key: RowKey, before: CellRow, after: CellRow) -> str:
     """How bad a change is: by the finding where it made one, else by what changed and where."""
     if after["verdict"] == "diverges" != before["verdict"]:
         return str(after["severity"])
     if moved.kind == "error":
         # Another class of exception for what was refused before hurts few.
-        return (
-            "S3" if moved.words.endswith("was raised") and not moved.words.startswith("an answer") else "S2"
-        )
+        return "S3" if moved.exchanged else "S2"
     if key[2] in EXTREME:
         return "S3"
     return "S2" if key[2] in EDGES or moved.kind in ("dtype", "configuration") else "S1"
@@ -186,19 +202,19 @@ def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
     told = first.cause[1] if first.kind in ("error", "dtype") and len(first.cause) > 1 else ""
     words = f"{first.kind} {told}" if len(first.cause) > 1 else first.cause[0]
     return Change(
-        class_,
-        slugged(f"{words} {names[0].rsplit('.', 1)[-1]}"),
-        first.title,
-        first.kind,
-        min(s.severity for s in seen),
-        tuple(names),
-        len(keys),
-        tuple(sorted({k[1] for k in keys})),
-        tuple(sorted({k[2] for k in keys} - {"-"})),
-        tuple(sorted({k[3] for k in keys} - {"-"})),
-        witness,
-        before,
-        after,
+        kind_of_change=class_,
+        slug=slugged(f"{words} {names[0].rsplit('.', 1)[-1]}"),
+        title=first.title,
+        kind=first.kind,
+        severity=min(s.severity for s in seen),
+        apis=tuple(names),
+        cells=len(keys),
+        properties=tuple(sorted({k[1] for k in keys})),
+        regions=tuple(sorted({k[2] for k in keys} - {"-"})),
+        dtypes=tuple(sorted({k[3] for k in keys} - {"-"})),
+        witness=witness,
+        old=before,
+        new=after,
     )
 
 
@@ -229,7 +245,15 @@ def _apis(old: Side, new: Side) -> list[Change]:
     def change(class_: str, severity: str, side: Side, other: Side, api: str) -> Change:
         words = "is gone" if class_ == "API removed" else "is new"
         cells = sum(key[0] == api for key in side.rows)
-        found = Change(class_, slugged(f"{class_} {api}"), f"{api} {words}", "error", severity, (api,), cells)
+        found = Change(
+            kind_of_change=class_,
+            slug=slugged(f"{class_} {api}"),
+            title=f"{api} {words}",
+            kind="error",
+            severity=severity,
+            apis=(api,),
+            cells=cells,
+        )
         if api not in other.absent:
             return found  # no page of that side names it, so it was not looked for
         answers: list[Mapping[str, Any]] = [{"runs": True}, {"error": "AttributeError"}]
@@ -261,7 +285,16 @@ def _accuracy(old: Side, new: Side) -> list[Change]:
             title = f"errors of {dtype} in ulp: {_spread(before)} -> {_spread(after)}"
             slug = slugged(f"accuracy {api.rsplit('.', 1)[-1]} {dtype}")
             change = Change(
-                class_, slug, title, "accuracy", "S4", (api,), len(values), ("value",), (), (dtype,)
+                kind_of_change=class_,
+                slug=slug,
+                title=title,
+                kind="accuracy",
+                severity="S4",
+                apis=(api,),
+                cells=len(values),
+                properties=("value",),
+                regions=(),
+                dtypes=(dtype,),
             )
             found.append(replace(change, old=before, new=after))
     return found
@@ -299,5 +332,15 @@ def _documentation(old: Side, new: Side) -> list[Change]:
         else:
             continue
         slug = slugged(f"documentation {api.rsplit('.', 1)[-1]}")
-        found.append(Change("documentation changed", slug, title, "documentation", "S4", (api,), 0))
+        found.append(
+            Change(
+                kind_of_change="documentation changed",
+                slug=slug,
+                title=title,
+                kind="documentation",
+                severity="S4",
+                apis=(api,),
+                cells=0,
+            )
+        )
     return found

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lossproof.conformance.changes.answers import Difference, bounded, difference
-from lossproof.conformance.changes.model import Row, Seen, Side, same_question
+from lossproof.conformance.changes.model import CellRow, Seen, Side, same_question
 from lossproof.conformance.changes.replay import recorded, replayed
 from lossproof.conformance.judging.executor import question_of
 from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.questions.batches import Batch
 from lossproof.reports import stored
 
-Shown = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
+Evidence = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
 """A question, and the answers of the old and of the new side to it."""
 
 
-def shown(old: Side, new: Side, seen: Sequence[Seen]) -> tuple[Seen, Shown]:
+def shown(old: Side, new: Side, seen: Sequence[Seen]) -> tuple[Seen, Evidence]:
     """The cell that shows a change best, and how.
 
     By a question that the run kept, by the reduced witness of the side that diverges, by a batch drawn again, by a
@@ -39,7 +39,7 @@ def _rank(seen: Seen) -> tuple[Any, ...]:
     return key[2] != "ordinary", key[3] != "float32", seen.severity, len(key[4]), key
 
 
-def _kept(old: Side, new: Side, seen: Seen) -> Shown | None:
+def _kept(old: Side, new: Side, seen: Seen) -> Evidence | None:
     """The question that the samples of a cell hold, where the answers to it show the change."""
     a, b = (side.samples.get(seen.key, {}) for side in (old, new))
     if not all(s.get("question") and s.get("answer") for s in (a, b)) or not same_question(a, b):
@@ -50,7 +50,7 @@ def _kept(old: Side, new: Side, seen: Seen) -> Shown | None:
     return dict(b["question"]), bounded(a["answer"]), bounded(b["answer"])
 
 
-def _reduced(old: Side, new: Side, seen: Seen) -> Shown | None:
+def _reduced(old: Side, new: Side, seen: Seen) -> Evidence | None:
     """The witness of the one side that diverges.
 
     The other one, of the same edition, conforms in that cell, so its answer is the documented value.
@@ -67,7 +67,7 @@ def _reduced(old: Side, new: Side, seen: Seen) -> Shown | None:
     return question, before or dict(wanted), after or dict(wanted)
 
 
-def _of_one_side(old: Side, new: Side, seen: Seen) -> Shown | None:
+def _of_one_side(old: Side, new: Side, seen: Seen) -> Evidence | None:
     """The witness of the one side that diverges with its answer, and none of the other."""
     row = _diverging(old, new, seen)
     question = stored.question(str(row.get("witness") or ""))
@@ -77,7 +77,7 @@ def _of_one_side(old: Side, new: Side, seen: Seen) -> Shown | None:
     return (question, {}, bounded(got)) if row is new.rows[seen.key] else (question, bounded(got), {})
 
 
-def _diverging(old: Side, new: Side, seen: Seen) -> Row:
+def _diverging(old: Side, new: Side, seen: Seen) -> CellRow:
     """The row of the side that diverges; nothing where both do, or none."""
     before, after = old.rows[seen.key], new.rows[seen.key]
     wrong = [row for row in (before, after) if row["verdict"] == "diverges"]
@@ -88,7 +88,7 @@ def _answers(told: Mapping[str, Any]) -> bool:
     return any(told.get(name) is not None for name in ("value", "error", "data", "moves"))
 
 
-def _drawn(old: Side, new: Side, seen: Seen) -> Shown | None:
+def _drawn(old: Side, new: Side, seen: Seen) -> Evidence | None:
     """The smallest batch of the cell whose recorded answers differ, drawn again from the seed.
 
     It is the whole batch: what a row gives may depend on its place, where kernels take several at a time.

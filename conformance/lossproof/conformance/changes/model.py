@@ -14,7 +14,7 @@ from lossproof.specs.models import Spec
 CELL = ("api", "property", "region", "dtype", "variant")
 
 RowKey = tuple[str, ...]
-Row = Mapping[str, Any]
+CellRow = Mapping[str, Any]
 Sample = Mapping[str, Any]
 
 
@@ -33,7 +33,7 @@ class Side:
 
     name: str
     version: str
-    rows: Mapping[RowKey, Row]
+    rows: Mapping[RowKey, CellRow]
     samples: Mapping[RowKey, Sample]
     editions: Mapping[str, str] = field(default_factory=dict)
     """API -> edition that it was judged by"""

@@ -6,9 +6,8 @@ or the case or error itself. Failing rows that share a cause belong to one findi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,8 @@ from lossproof.conformance.diagnosis.matching import (
     on_ordinary_input,
     rows_of,
 )
+from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
+from lossproof.conformance.diagnosis.severity import severity
 from lossproof.conformance.judging.comparison import LOW_PRECISION, explains
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
@@ -34,7 +35,6 @@ from lossproof.conformance.questions.batches import Batch
 from lossproof.specs import covers
 from lossproof.specs.models import KnownFinding
 
-SPECIAL = ("zero", "below_eps", "tiny_norm", "nonfinite", "empty")
 PREDICATES = {
     "squared_norm_overflows": "overflow",
     "squared_norm_underflows": "underflow",
@@ -45,50 +45,6 @@ PREDICATES = {
     "eps_vanishes": "eps",
     "nonfinite": "formula",
 }
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why rows diverge; `known` is the ledger finding they belong to, with whether the version lies in its range."""
-
-    kind: str
-    severity: str
-    behaves_as: str = "{}"
-    """JSON with sorted keys"""
-    words: str = ""
-    known: KnownFinding | None = field(default=None, compare=False)
-    slug: str = ""
-    carried: bool = False
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Failing rows of a cell that share a cause, and the first failure that holds some of them."""
-
-    cause: Cause
-    rows: int
-    failure: Failure
-    mask: Mask
-
-
-def severity(kind: str, key: CellKey) -> str:
-    """How much a divergence of this kind matters in this cell (design, section 6)."""
-    if kind in ("documentation", "range", "output"):
-        return "S4"
-    if kind in ("overflow", "underflow") or key.region in EXTREME:
-        return "S3"
-    quiet = (
-        "zero_vector",
-        "eps",
-        "dtype",
-        "error",
-        "crash",
-        "hang",
-        "mutation",
-        "nondeterminism",
-        "configuration",
-    )
-    return "S2" if kind in quiet or key.region in SPECIAL else "S1"
 
 
 def explain(
@@ -143,7 +99,7 @@ def _take(left: Sequence[_Left], cause: Cause, matching: Any) -> list[Explained]
 
 
 def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
-    merged: dict[tuple[str, str, str], Explained] = {}
+    merged: dict[tuple[str, str, Behaviour], Explained] = {}
     for item in (_tempered(subject, each) for each in found):
         name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
         if name in merged:
@@ -187,16 +143,16 @@ def in_range(finding: KnownFinding, packages: Mapping[str, str]) -> bool:
 
 
 def _known(subject: Subject, finding: KnownFinding) -> Cause:
-    behaves = {k: v for k, v in finding.behaves_as.model_dump(mode="json").items() if v}
+    behaves = finding.behaves_as
     carried = not in_range(finding, subject.facts.packages)
     return Cause(
-        finding.kind,
-        finding.severity,
-        json.dumps(behaves, sort_keys=True),
-        finding.title,
-        finding,
-        finding.slug,
-        carried,
+        kind=finding.kind,
+        severity=finding.severity,
+        behaves_as=Behaviour.of(behaves.parameters, behaves.predicate or "", behaves.cases),
+        words=finding.title,
+        known=finding,
+        slug=finding.slug,
+        carried=carried,
     )
 
 
@@ -296,7 +252,7 @@ def _signs(item: _Left) -> Any:
 def _best(
     subject: Subject, key: CellKey, item: _Left, budget: Budget
 ) -> tuple[Cause, dict[str, Any], str] | None:
-    """The candidate, or else the predicate, that explains most of the rows left.
+    """The hypothesis, or else the predicate, that explains most of the rows left.
 
     A rule that explains none of a few wrong rows is not tried on all.
 
@@ -328,7 +284,7 @@ def _best(
         holds = holding(subject, item.failure, predicate)
         rows = (int((item.mask & holds).sum()), 0)
         if 2 * int((item.mask & ~holds).sum()) > int((~holds).sum()):
-            continue  # what else is wrong shows that the condition is not the reason
+            continue  # what else is wrong shows that the predicate is not the reason
         if rows[0] > most[0] - doubtful:
             best, most = (_cause(subject, key, kind, {}, predicate), {}, predicate), rows
             doubtful = 0
@@ -341,7 +297,7 @@ def settled(
     """The causes after one more question for each that has alternatives which explain its rows as well."""
 
     def told(item: Explained) -> Explained:
-        parameters = json.loads(item.cause.behaves_as).get("parameters")
+        parameters = item.cause.behaves_as.parameters
         if item.cause.known or not parameters:
             return item
         batch = item.failure.reply.batch
@@ -364,7 +320,7 @@ def settled(
         named = [_cause(subject, key, kinds.get(next(iter(p)), item.cause.kind), p) for p in left]
         if len(named) == 1:
             return replace(item, cause=named[0])
-        words = " or ".join(c.words.removeprefix("behaves as with ") for c in named)
+        words = " or ".join(map(_in_words, left))
         both = replace(named[0], words=f"behaves as with {words}", slug=named[0].slug[:60] + "-among-others")
         return replace(item, cause=both)
 
@@ -383,12 +339,16 @@ def _of_gradient(subject: Subject, key: CellKey, item: Explained) -> Explained:
 def _cause(
     subject: Subject, key: CellKey, kind: str, parameters: Mapping[str, Any], predicate: str = ""
 ) -> Cause:
-    behaves: dict[str, Any] = {"parameters": dict(parameters)} if parameters else {"predicate": predicate}
-    words = ", ".join(f"{k}={v}" for k, v in parameters.items()) or predicate.replace("_", " ")
+    behaves = Behaviour.of(parameters) if parameters else Behaviour.of(predicate=predicate)
+    words = _in_words(parameters) or predicate.replace("_", " ")
     short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
     slug = _slug(subject.facts.framework, kind, short)
     title = f"behaves as with {words}" if parameters else f"wrong where {words}"
-    return Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), title, slug=slug)
+    return Cause(kind, severity(kind, key), behaves, title, slug=slug)
+
+
+def _in_words(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
@@ -397,16 +357,22 @@ def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
     kind = failure.kind or "formula"
     if not failure.says and kind == "formula" and _near(failure, item.mask):
         kind = "accuracy"
-    what = failure.says.split(":")[0].replace("raises ", "").rsplit(".", 1)[-1]
     name = subject.api.rsplit(".", 1)[-1]
     valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
     place = key.variant.case or (name if valueless else f"{key.property}-{name}")
-    behaves = {"cases": [key.variant.case]} if key.variant.case else {}
+    behaves = Behaviour.of(cases=[key.variant.case] if key.variant.case else ())
     told = failure.told if isinstance(failure, Apart) else ""
     words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
-    slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else what[:24])
-    cause = Cause(kind, severity(kind, key), json.dumps(behaves, sort_keys=True), words, slug=slug)
+    slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else _what(failure)[:24])
+    cause = Cause(kind, severity(kind, key), behaves, words, slug=slug)
     return Explained(cause, int(item.mask.sum()), failure, item.mask)
+
+
+def _what(failure: Failure) -> str:
+    """What went wrong, in a word or two: the class of an exception, else the beginning of what the failure says."""
+    error = failure.reply.answer.error
+    told = error.type if failure.kind == "error" and error is not None else failure.says.split(":")[0]
+    return told.rsplit(".", 1)[-1]
 
 
 def _near(failure: Failure, mask: Mask) -> bool:

@@ -1,4 +1,4 @@
-"""Which wrong values of a failure other semantic parameters, or a condition on the inputs, account for."""
+"""Which wrong values of a failure other semantic parameters, or a predicate on the inputs, account for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lossproof import oracle
 from lossproof.conformance.diagnosis import predicates
+from lossproof.conformance.diagnosis.model import Behaviour
 from lossproof.conformance.judging.comparison import explains, reach
 from lossproof.conformance.judging.expectation import Undocumented, expect
 from lossproof.conformance.judging.outcome import Failure
@@ -44,7 +45,7 @@ def explained(subject: Subject, failure: Failure, parameters: Mapping[str, Any])
 
 
 def holding(subject: Subject, failure: Failure, predicate: str) -> Mask:
-    """Which values of a failure come of inputs of which a condition holds."""
+    """Which values of a failure come of inputs of which a predicate holds."""
     batch, expected = failure.reply.batch, failure.reply.judged.expected
     compute = expected.compute if expected else "float32"
     mask = predicates.holds(predicate, subject, batch.arrays, batch.options, compute)
@@ -82,13 +83,13 @@ def no_farther(subject: Subject, failure: Failure, parameters: Mapping[str, Any]
     return bool(np.all(oracle.within(values, other.value, reach(other), other.compute)))
 
 
-def accounts_for(subject: Subject, failure: Failure, behaves: Mapping[str, Any]) -> bool:
+def accounts_for(subject: Subject, failure: Failure, behaves: Behaviour) -> bool:
     """Whether parameters and predicate of a cause account for every wrong value of a failure."""
     match = failure.wrong
-    if behaves.get("parameters"):
-        match = match & explained(subject, failure, behaves["parameters"])
-    if behaves.get("predicate"):
-        match = match & holding(subject, failure, behaves["predicate"])
+    if behaves.parameters:
+        match = match & explained(subject, failure, behaves.parameters)
+    if behaves.predicate:
+        match = match & holding(subject, failure, behaves.predicate)
     return bool(match.any()) and bool((match == failure.wrong).all())
 
 

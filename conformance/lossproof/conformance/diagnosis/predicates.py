@@ -1,4 +1,4 @@
-"""Predicates on inputs: conditions under which an implementation may leave the range of its dtype on the way."""
+"""Predicates on inputs: where an implementation may leave the range of its dtype on the way."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.diagnosis import shrinker
-from lossproof.conformance.diagnosis.causes import Explained, explain
+from lossproof.conformance.diagnosis.causes import explain
 from lossproof.conformance.diagnosis.effort import Budget, to_explain
 from lossproof.conformance.diagnosis.matching import accounts_for, no_farther
+from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.shrinker import Witness
 from lossproof.conformance.judging.executor import Executor, Reply, question_of
 from lossproof.conformance.judging.outcome import Failure, Outcome
@@ -67,12 +67,12 @@ class Reducing:
     def witness(self) -> Shown:
         """The cause as its smallest question shows it."""
         failure = self.item.failure
-        if isinstance(failure, Apart) and self.item.cause.behaves_as == "{}":
+        if isinstance(failure, Apart) and not self.item.cause.behaves_as:
             return self._pair(failure)
         if failure.says or failure.reply.judged.expected is None:
             told = SAME.get(failure.kind)
             return shown(self.subject, failure if told is None else self._smaller(told))
-        named = self.item.cause.behaves_as != "{}"
+        named = bool(self.item.cause.behaves_as)
         steps = self._steps(self._explained if named else self._wrong)
         return shown(self.subject, (steps[-1] if named else self._last(steps)).failure)
 
@@ -146,13 +146,13 @@ class Reducing:
         return Failure(reply, wrong, kind) if wrong.any() else None
 
     def _explained(self, reply: Reply) -> Failure | None:
-        """The failure of a reduced question, if the rule or condition of the cause accounts for it."""
+        """The failure of a reduced question, if the parameters or predicate of the cause accounts for it."""
         failure = self._wrong(reply)
-        behaves = json.loads(self.item.cause.behaves_as)
-        if failure is None or not (behaves.get("parameters") or behaves.get("predicate")):
+        behaves = self.item.cause.behaves_as
+        if failure is None or not (behaves.parameters or behaves.predicate):
             return failure
-        if self.item.cause.kind == "accuracy" and behaves.get("parameters"):  # a few values tell no dtype
-            return failure if no_farther(self.subject, failure, behaves["parameters"]) else None
+        if self.item.cause.kind == "accuracy" and behaves.parameters:  # a few values tell no dtype
+            return failure if no_farther(self.subject, failure, behaves.parameters) else None
         return failure if accounts_for(self.subject, failure, behaves) else None
 
     def _last(self, steps: Sequence[Witness]) -> Witness:

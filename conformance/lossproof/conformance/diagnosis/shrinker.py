@@ -1,6 +1,6 @@
 """Witnesses: a failing question reduced to the smallest that still fails in the same way.
 
-The reducer is deterministic and has a budget of calls and rows. It drops rows, axes and elements, sets elements to
+The shrinker is deterministic and has a budget of calls and rows. It drops rows, axes and elements, sets elements to
 zero and replaces numbers by small integers times powers of two, as long as region and cause of the failure stay.
 """
 
@@ -22,7 +22,7 @@ from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Unrepeated
 
-Arrays = dict[str, NDArray[Any]]
+Inputs = dict[str, NDArray[Any]]
 Same = Callable[[Reply], Failure | None]
 """The failure of a reduced question if it is the same failure, else None."""
 
@@ -51,7 +51,7 @@ def reduce(
     best = Witness(failure.reply.batch, failure)
     steps = [best]
 
-    def attempt(arrays: Arrays) -> bool:
+    def attempt(arrays: Inputs) -> bool:
         nonlocal best
         if not stays(key.region, subject, arrays, best.batch.options) or not budget.spend(_rows(arrays)):
             return False
@@ -75,14 +75,14 @@ def reduce(
     _flatten(subject, lambda: best.batch, attempt)
     _fewer(subject, lambda: best.batch, attempt)
     for change in (_rounded, _zeroed, _simpler):
-        for candidate in change(lambda: dict(best.batch.arrays), subject):
+        for inputs in change(lambda: dict(best.batch.arrays), subject):
             if budget.calls <= 0 or budget.rows <= 0:
                 break
-            attempt(candidate)
+            attempt(inputs)
     return tuple(steps)
 
 
-def _rows(arrays: Arrays) -> int:
+def _rows(arrays: Inputs) -> int:
     """How many rows the largest array has, a vector of any length being one."""
     return max((int(np.prod(a.shape[:-1], dtype=np.int64)) for a in arrays.values()), default=1) or 1
 
@@ -108,7 +108,7 @@ def _axis(subject: Subject, batch: Batch) -> int:
 
 
 def _one_row(
-    subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Arrays], bool]
+    subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Inputs], bool]
 ) -> None:
     """Only the first failing row, where the result has a value for each row."""
     roles = _roles(subject)
@@ -125,7 +125,7 @@ def _one_row(
         _halves(subject, batch, axis, attempt)
         return
     index = np.unravel_index(int(np.argmax(mask.ravel())), outer) if outer else ()
-    arrays: Arrays = {}
+    arrays: Inputs = {}
     for name, values in batch.arrays.items():
         place = [int(i) for i in index]
         if roles[name] in ("x", "y"):
@@ -143,7 +143,7 @@ def first_value(subject: Subject, batch: Batch) -> Batch:
     """The question about the first value alone, where the result has a value for each row; else the batch itself."""
     found = [batch]
 
-    def keep(arrays: Arrays) -> bool:
+    def keep(arrays: Inputs) -> bool:
         found.append(replace(batch, arrays=arrays, order="C", axis=-1))
         return True
 
@@ -156,7 +156,7 @@ def first_value(subject: Subject, batch: Batch) -> Batch:
     return found[-1]
 
 
-def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Arrays], bool]) -> None:
+def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Inputs], bool]) -> None:
     """Fewer samples of a reduced result, by bisection from the front."""
     roles = _roles(subject)
     lead = 1 if axis == 0 else 0
@@ -176,7 +176,7 @@ def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Arrays
             return
 
 
-def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
+def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Inputs], bool]) -> None:
     """One row as a matrix of one row, where its rank is higher."""
     batch = current()
     roles = _roles(subject)
@@ -194,7 +194,7 @@ def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[
     )
 
 
-def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Arrays], bool]) -> None:
+def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Inputs], bool]) -> None:
     """Fewer elements: halves, then one by one."""
     roles = _roles(subject)
     pair = [n for n in current().arrays if roles[n] in ("x", "y")]
@@ -206,7 +206,7 @@ def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Ar
         batch = current()
         return max(int(batch.arrays[n].shape[_axis(subject, batch)]) for n in pair)
 
-    def without(start: int, stop: int) -> Arrays:
+    def without(start: int, stop: int) -> Inputs:
         batch = current()
         axis = _axis(subject, batch)
         drop = np.arange(start, stop)
@@ -233,7 +233,7 @@ def _positions(arrays: Mapping[str, NDArray[Any]], subject: Subject) -> Iterator
                 yield name, position
 
 
-def _rounded(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+def _rounded(current: Callable[[], Inputs], subject: Subject) -> Iterator[Inputs]:
     """All numbers at once with few bits."""
     for bits in (1, 2, 4):
         roles = _roles(subject)
@@ -250,13 +250,13 @@ def _few_bits(values: NDArray[Any], bits: int) -> NDArray[Any]:
         return np.asarray(np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(values.dtype))
 
 
-def _zeroed(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+def _zeroed(current: Callable[[], Inputs], subject: Subject) -> Iterator[Inputs]:
     """One number at a time set to zero."""
     for name, position in list(_positions(current(), subject)):
         yield from _with(current(), name, position, 0.0)
 
 
-def _simpler(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays]:
+def _simpler(current: Callable[[], Inputs], subject: Subject) -> Iterator[Inputs]:
     """One number at a time replaced by 1, then by a power of two near it."""
     for name, position in list(_positions(current(), subject)):
         value = float(current()[name].ravel()[position])
@@ -268,7 +268,7 @@ def _simpler(current: Callable[[], Arrays], subject: Subject) -> Iterator[Arrays
         )
 
 
-def _with(arrays: Arrays, name: str, position: int, value: float) -> Iterator[Arrays]:
+def _with(arrays: Inputs, name: str, position: int, value: float) -> Iterator[Inputs]:
     old = arrays[name]
     if float(old.ravel()[position]) != value:
         new = old.copy()

@@ -62,6 +62,20 @@ class Judged:
     tried: dict[tuple[str, bytes], Mask] = field(default_factory=dict, repr=False)
     """other parameters that were tried on the answer, which cells share, with the values that they explain"""
 
+    @classmethod
+    def unmeasured(cls, answer: Answer, observed: NDArray[Any] | None = None, silent: str = "") -> Judged:
+        """An answer for which nothing is expected."""
+        no_values = np.zeros(0, dtype=np.bool_)
+        return cls(
+            answer,
+            expected=None,
+            observed=observed,
+            wrong=no_values,
+            undefined=no_values,
+            ratio=np.zeros(0, dtype=np.float64),
+            silent=silent,
+        )
+
     @property
     def refused(self) -> bool:
         """Whether an exception came instead of a value."""
@@ -73,10 +87,6 @@ class Judged:
         return self.answer.outcome in ("crash", "hang") or (
             self.answer.outcome == "value" and self.observed is None
         )
-
-
-NONE = np.zeros(0, dtype=np.bool_)
-NOTHING = np.zeros(0, dtype=np.float64)
 
 
 def judge_answer(
@@ -95,11 +105,11 @@ def judge_answer(
     """
     observed = answer.value.numpy() if answer.value is not None else None
     if observed is None:
-        return Judged(answer, None, None, NONE, NONE, NOTHING)
+        return Judged.unmeasured(answer)
     try:
         expected = expect(subject, arrays, options, override, wrt)
     except Undocumented as silence:
-        return Judged(answer, None, observed, NONE, NONE, NOTHING, silent=str(silence))
+        return Judged.unmeasured(answer, observed, str(silence))
     shape_differs = tuple(observed.shape) != expected.shape
     dtype_differs = expected.dtype is not None and str(observed.dtype) != expected.dtype
     size = int(np.prod(expected.shape, dtype=np.int64))
@@ -109,30 +119,30 @@ def judge_answer(
         other = observed.size != size
         return Judged(
             answer,
-            expected,
-            observed,
-            every,
-            ~every,
-            far,
-            shape_differs,
-            other,
-            dtype_differs,
-            "",
-            flush,
-            wrt,
+            expected=expected,
+            observed=observed,
+            wrong=every,
+            undefined=~every,
+            ratio=far,
+            shape_differs=shape_differs,
+            size_differs=other,
+            dtype_differs=dtype_differs,
+            silent="",
+            flush=flush,
+            wrt=wrt,
         )
     wrong, ratio = measured(observed.reshape(expected.shape), expected, flush)
     undefined = np.asarray(expected.value.undefined)
     return Judged(
         answer,
-        expected,
-        observed,
-        wrong,
-        undefined,
-        ratio,
-        shape_differs,
-        False,
-        dtype_differs,
+        expected=expected,
+        observed=observed,
+        wrong=wrong,
+        undefined=undefined,
+        ratio=ratio,
+        shape_differs=shape_differs,
+        size_differs=False,
+        dtype_differs=dtype_differs,
         flush=flush,
         wrt=wrt,
     )

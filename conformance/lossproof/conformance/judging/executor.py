@@ -13,7 +13,7 @@ from lossproof.conformance.judging.comparison import Judged, judge_answer
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch, batches
 from lossproof.conformance.questions.regions import possible
-from lossproof.conformance.workers.protocol import ENDS, Answer, Array, Question, Unrepeated
+from lossproof.conformance.workers.protocol import UNANSWERED, Answer, Array, Question, Unrepeated
 
 WORDS = {"value": "a value", "error": "an exception"}
 KEPT_GROUPS = 24
@@ -113,14 +113,14 @@ class Executor:
         kind = (question.api, question.verb, *((a.dtype, a.shape) for a in question.arrays.values()))
         verb = (question.api, question.verb)
         answer = self._asked(question, question.api in self._slow)
-        if answer.outcome in ENDS:
+        if answer.outcome in UNANSWERED:
             new = answer.outcome == "hang" and not {kind, verb} & self._met
             again = self._asked(question, new)
-            if again.outcome not in ENDS and answer.outcome == "crash":
+            if again.outcome not in UNANSWERED and answer.outcome == "crash":
                 raise Unrepeated(
-                    f"the worker died once, and a fresh one gave {WORDS[again.outcome]}; {answer.note}"
+                    f"the worker died once, and a fresh one gave {WORDS[again.outcome]}; {answer.note_and_log}"
                 )
-            if again.outcome not in ENDS:  # it was slow, no more
+            if again.outcome not in UNANSWERED:  # it was slow, no more
                 self._slow.add(question.api)
             elif new:
                 self._met.add(verb)
@@ -132,7 +132,7 @@ class Executor:
         answer = self.worker.ask(question, first=first)
         self.asked += 1
         self.seconds += answer.seconds
-        if answer.error is not None and answer.error.type.endswith("HarnessError"):
+        if answer.error is not None and answer.error.of_harness:
             raise HarnessFault(answer.error.message)
         return answer
 
@@ -202,7 +202,7 @@ class Executor:
 
 
 def _ended(reply: Reply) -> bool:
-    return reply.answer.outcome in ENDS
+    return reply.answer.outcome in UNANSWERED
 
 
 def default_variant(subject: Subject, **options: Any) -> Variant:

@@ -216,13 +216,13 @@ def _formula(
     if subject.spec.family == "contrastive":
         terms = {name: getattr(semantics, name) for name in ("similar", "squared", "half")}
         return _Formula(
-            oracle.contrastive,
-            oracle.contrastive_gradient,
-            (by_role["labels"], by_role["distances"]),
-            {"margin": chosen.of("margin", 1.0), **terms},
-            {},
-            {"distances": ""},
-            -1,
+            values=oracle.contrastive,
+            slopes=oracle.contrastive_gradient,
+            arrays=(by_role["labels"], by_role["distances"]),
+            parameters={"margin": chosen.of("margin", 1.0), **terms},
+            shaping={},
+            roles={"distances": ""},
+            axis=-1,
         )
     if semantics.norm_rule is None:
         raise Undocumented("the documentation gives no formula")
@@ -231,13 +231,13 @@ def _formula(
         rule["eps"] = chosen.eps()
     if subject.spec.family == "cosine_embedding":
         return _Formula(
-            oracle.cosine_embedding,
-            oracle.cosine_embedding_gradient,
-            (by_role["x"], by_role["y"], by_role["labels"]),
-            {"margin": chosen.of("margin", 0.0), **rule},
-            {"zero": semantics.zero},
-            {"x": "x1", "y": "x2"},
-            -1,
+            values=oracle.cosine_embedding,
+            slopes=oracle.cosine_embedding_gradient,
+            arrays=(by_role["x"], by_role["y"], by_role["labels"]),
+            parameters={"margin": chosen.of("margin", 0.0), **rule},
+            shaping={"zero": semantics.zero},
+            roles={"x": "x1", "y": "x2"},
+            axis=-1,
         )
     if semantics.score is None:
         raise Undocumented("the documentation gives no sign")
@@ -247,13 +247,13 @@ def _formula(
     broadcast = "normalise" if semantics.broadcasting == "normalise" else "expand"
     axis = chosen.of("axis", -1)
     return _Formula(
-        oracle.cosine,
-        oracle.cosine_gradient,
-        (x, y),
-        {"axis": axis, "score": semantics.score, **rule},
-        {"zero": semantics.zero, "keepdims": semantics.keepdims, "broadcast": broadcast},
-        {"x": "x", "y": "y"},
-        axis,
+        values=oracle.cosine,
+        slopes=oracle.cosine_gradient,
+        arrays=(x, y),
+        parameters={"axis": axis, "score": semantics.score, **rule},
+        shaping={"zero": semantics.zero, "keepdims": semantics.keepdims, "broadcast": broadcast},
+        roles={"x": "x", "y": "y"},
+        axis=axis,
     )
 
 

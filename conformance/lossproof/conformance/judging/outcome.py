@@ -106,15 +106,15 @@ def conclude(
         observed = behaviour(replies)
     return Outcome(
         verdict,
-        failures[0].kind if failures and verdict == "diverges" else "",
-        failures if verdict == "diverges" else (),
-        rows,
-        error,
-        ratio,
-        grade,
-        expected,
-        observed,
-        note,
+        kind=failures[0].kind if failures and verdict == "diverges" else "",
+        failures=failures if verdict == "diverges" else (),
+        rows=rows,
+        error=error,
+        ratio=ratio,
+        grade=grade,
+        expected=expected,
+        observed=observed,
+        note=note,
     )
 
 
@@ -125,9 +125,7 @@ def _no_values(subject: Subject, key: CellKey, replies: Sequence[Reply]) -> Outc
     observed = behaviour(replies)
     if subject.is_silent(key) or key.region in ("empty", "nonfinite") or key.variant.label:
         return Outcome("undocumented", observed=observed, rows=0)
-    declined = any(
-        r.answer.error and r.answer.error.type.endswith("lossproof_worker.Unsupported") for r in replies
-    )
+    declined = any(r.answer.error and r.answer.error.declined for r in replies)
     if key.dtype in ("float32", "float64", "-") and not key.variant.dtypes and not declined:
         failures = tuple(refusal(r) for r in replies[:1])
         return Outcome("diverges", "error", failures, observed=observed)
@@ -147,8 +145,7 @@ def refusal(reply: Reply) -> Failure:
         return Failure(reply, np.ones(1, dtype=np.bool_), "gradient", says)
     if answer.outcome == "value":
         return Failure(reply, np.ones(1, dtype=np.bool_), "shape", answer.note)
-    note = answer.note.partition("; the log ends")[0]
-    return Failure(reply, np.ones(1, dtype=np.bool_), answer.outcome, note)
+    return Failure(reply, np.ones(1, dtype=np.bool_), answer.outcome, answer.note)
 
 
 def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:

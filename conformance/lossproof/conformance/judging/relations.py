@@ -6,7 +6,7 @@ documentation states no formula there is no E: they may differ by some ulp of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,8 +21,7 @@ from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
 
-Arrays = Mapping[str, NDArray[Any]]
-Change = Callable[[Subject, Batch], Batch | None]
+Rephrasing = Callable[[Subject, Batch], Batch | None]
 """The same question in another way, or None where there is no other way."""
 Index = Callable[[Subject, Batch, NDArray[Any]], NDArray[Any]]
 ULPS = 64.0
@@ -53,7 +52,7 @@ def by_relation(
     executor: Executor,
     kind: str,
     says: str,
-    change: Change,
+    change: Rephrasing,
     pick: Index | None = None,
     beside: bool = False,
 ) -> Outcome:
@@ -95,9 +94,31 @@ def by_relation(
         sample = int(np.argwhere(apart)[0][_along(subject, reply.batch)]) if beside and apart.ndim else None
         wrong = next((r for r in (reply, second) if r.judged.wrong.any()), None)
         if wrong is not None and subject.states_values:
-            failures.append(Apart(wrong, wrong.judged.wrong, kind, "", reply, second, says, sample))
+            failures.append(
+                Apart(
+                    reply=wrong,
+                    wrong=wrong.judged.wrong,
+                    kind=kind,
+                    says="",
+                    first=reply,
+                    second=second,
+                    told=says,
+                    sample=sample,
+                )
+            )
         else:  # no value is documented, or the exact values themselves differ: rows at a jump
-            failures.append(Apart(reply, np.ones(1, dtype=np.bool_), kind, says, reply, second, says, sample))
+            failures.append(
+                Apart(
+                    reply=reply,
+                    wrong=np.ones(1, dtype=np.bool_),
+                    kind=kind,
+                    says=says,
+                    first=reply,
+                    second=second,
+                    told=says,
+                    sample=sample,
+                )
+            )
     if replies and not compared:
         return _nothing(subject, key, replies)
     return _of_pair(conclude(subject, key, replies, tuple(failures), kind), farthest, replies)

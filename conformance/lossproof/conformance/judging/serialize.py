@@ -59,7 +59,7 @@ def seen(answer: Answer) -> dict[str, Any]:
         if values.size <= SHOWN:
             shown["value"] = hexed(values)
         return shown
-    return {"outcome": answer.outcome, "type": answer.type, "data": answer.data, "note": answer.note}
+    return {"outcome": answer.outcome, "type": answer.type, "data": answer.data, "note": answer.note_and_log}
 
 
 def documented(judged: Judged) -> dict[str, Any]:

@@ -39,8 +39,8 @@ UNIT_REGIONS = (
     "long",
 )
 
-Rows = NDArray[np.float64]
-Pair = tuple[Rows, Rows]
+Vectors = NDArray[np.float64]
+Pair = tuple[Vectors, Vectors]
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ class Shape:
     norm_rule: str = "plain"
 
 
-def _small_integers(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> Rows:
+def _small_integers(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> Vectors:
     """Integers of few bits, so that products with small factors stay exact in the dtype; never a zero row."""
     top = 2**bits - 1
     values = rng.integers(-top, top + 1, shape).astype(np.float64)
     return _nonzero(values)
 
 
-def _nonzero(rows: Rows) -> Rows:
+def _nonzero(rows: Vectors) -> Vectors:
     if rows.shape[-1]:
         rows[..., 0] = np.where(np.any(rows != 0, axis=-1), rows[..., 0], 1.0)
     return rows
 
 
-def _unit(rows: Rows) -> Rows:
+def _unit(rows: Vectors) -> Vectors:
     """Rows scaled to norm 1 through their largest element, so that nothing overflows on the way."""
     rows = _nonzero(rows)
     with np.errstate(invalid="ignore"):  # nonfinite rows stay nonfinite
@@ -75,12 +75,12 @@ def _unit(rows: Rows) -> Rows:
         return np.asarray(rows / np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True)))
 
 
-def _powers(rng: np.random.Generator, n: int, low: float, high: float) -> Rows:
+def _powers(rng: np.random.Generator, n: int, low: float, high: float) -> Vectors:
     """Column of 2^e with e uniform between log2 bounds: norms log-uniform."""
     return np.exp2(rng.uniform(low, high, (n, 1)))
 
 
-def _near_one(rows: Rows) -> Rows:
+def _near_one(rows: Vectors) -> Vectors:
     """Rows scaled by powers of two, without error, to norms between 1 and 2."""
     norms = np.sqrt(np.sum(rows * rows, axis=-1, keepdims=True))
     return rows * np.exp2(-np.floor(np.log2(np.where(norms > 0, norms, 1.0))))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.model.results import ClaimRow, Finding, Row, Status, Verdict
 from lossproof.conformance.model.subject import CellKey, Subject, selects
 from lossproof.conformance.properties.selection import could_show
@@ -64,7 +63,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         kind=cause.kind,
         severity=min(i.cause.severity for _, i in group),
         status=session.status(judgement.subject, cause),
-        behaves_as=json.loads(cause.behaves_as),
+        behaves_as=cause.behaves_as.as_json(),
         reason=known.reason if known else shown.fault,
         upstream=(known.upstream or "") if known else "",
         citation=judgement.row.citation,
@@ -142,15 +141,15 @@ def claims(
         mark = JUDGED_BY_OLDER if older and cited.document == "docstring" else ""
         found.append(
             ClaimRow(
-                subject.facts.target,
-                subject.api,
-                subject.edition.slug,
-                claim.slug,
-                claim.says,
-                f"{cited}{mark}",
-                verdict,
-                ";".join(slugs),
-                ";".join(str(k) for k, _ in deciding),
+                target=subject.facts.target,
+                api=subject.api,
+                edition=subject.edition.slug,
+                claim=claim.slug,
+                says=claim.says,
+                citation=f"{cited}{mark}",
+                verdict=verdict,
+                findings=";".join(slugs),
+                cells=";".join(str(k) for k, _ in deciding),
             )
         )
     return found

@@ -106,13 +106,13 @@ def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
     companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
     mode = target.mode or info.modes[0]
     return TargetInfo(
-        target.name,
-        target.framework,
-        info.version,
-        companions,
-        info.python,
-        info.backend,
-        mode,
+        target=target.name,
+        framework=target.framework,
+        version=info.version,
+        companions=companions,
+        python=info.python,
+        backend=info.backend,
+        mode=mode,
         packages=packages,
     )
 
@@ -173,14 +173,14 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
     progress(session.facts.target, total, total, DONE)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
     return TargetResult(
-        session.facts.target,
-        session.facts,
-        tuple(rows),
-        tuple(claim_rows),
-        tuple(found),
-        tuple(j.sample for j in judged),
-        session.executor.asked,
-        session.executor.seconds,
+        target=session.facts.target,
+        facts=session.facts,
+        rows=tuple(rows),
+        claims=tuple(claim_rows),
+        findings=tuple(found),
+        samples=tuple(j.sample for j in judged),
+        questions=session.executor.asked,
+        seconds=session.executor.seconds,
         faults=tuple(session.faults),
         documentation=tuple(drifted),
     )

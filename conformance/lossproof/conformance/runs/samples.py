@@ -19,6 +19,7 @@ from lossproof.conformance.diagnosis.predicates import axis_of
 from lossproof.conformance.diagnosis.shrinker import first_value, stays
 from lossproof.conformance.judging.comparison import Judged, reach
 from lossproof.conformance.judging.executor import Executor, Reply, question_of
+from lossproof.conformance.judging.expectation import Arrays
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import hexed, seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
@@ -33,8 +34,6 @@ SHORT = 3
 """Elements that a vector of the kept question has, where the region can be had with so few."""
 BITS = 3
 """Bits that a number of the kept question has, where the region can be had with so few."""
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 def sample(subject: Subject, key: CellKey, executor: Executor) -> dict[str, Any]:

@@ -14,9 +14,11 @@ import numpy as np
 
 from lossproof.conformance.cases.cases import judge_case
 from lossproof.conformance.cases.probes import asked
-from lossproof.conformance.diagnosis.causes import Cause, Explained, explain, in_range, settled, unexplained
+from lossproof.conformance.diagnosis.causes import explain, in_range, settled, unexplained
 from lossproof.conformance.diagnosis.effort import Stop, to_explain, to_reduce
+from lossproof.conformance.diagnosis.model import Cause, Explained
 from lossproof.conformance.diagnosis.reducing import Reducing, shown
+from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.serialize import documented, literal, seen, serialized
@@ -27,7 +29,7 @@ from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.runs.drift import drift
 from lossproof.conformance.runs.samples import sample, sample_of_case
 from lossproof.conformance.workers.client import WorkerError
-from lossproof.conformance.workers.protocol import ENDS, Answer, Question, Unrepeated
+from lossproof.conformance.workers.protocol import UNANSWERED, Answer, Question, Unrepeated
 from lossproof.specs import edition_for
 from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import ArrayValues, KnownFinding, Pinned, Spec
@@ -109,7 +111,9 @@ class Session:
         except Unrepeated:
             return ""
         if answer.data is None:
-            return "" if answer.outcome in ENDS else answer.error.message if answer.error else answer.note
+            return (
+                "" if answer.outcome in UNANSWERED else answer.error.message if answer.error else answer.note
+            )
         return str(answer.data[0]["error"] or "")
 
     def drift(self, subject: Subject) -> Drift | None:
@@ -242,9 +246,11 @@ class Session:
         facts = self.facts
         claim, citation = subject.citation(key)
         row = Row(
-            facts.target, facts.framework, facts.version, facts.companions, facts.python, facts.backend, facts.mode,
-            subject.api, key.property, key.region, key.dtype, key.variant.slug, outcome.verdict,
-            claim=claim, citation=str(citation), expected=_json(outcome.expected), observed=_json(outcome.observed),
+            target=facts.target, framework=facts.framework, version=facts.version, companions=facts.companions,
+            python=facts.python, backend=facts.backend, mode=facts.mode, api=subject.api,
+            property=key.property, region=key.region, dtype=key.dtype, variant=key.variant.slug,
+            verdict=outcome.verdict, claim=claim, citation=str(citation),
+            expected=_json(outcome.expected), observed=_json(outcome.observed),
             error_ulp=outcome.error, error_over_bound=outcome.ratio, grade=outcome.grade, rows=outcome.rows,
         )  # fmt: skip
         if outcome.verdict == "broken" or (
@@ -281,7 +287,12 @@ class Session:
         try:
             with self.stop.within():
                 found = Reducing(
-                    subject, key, item, self.executor, self.ledger, to_reduce(calls, self.stop)
+                    subject=subject,
+                    key=key,
+                    item=item,
+                    executor=self.executor,
+                    ledger=self.ledger,
+                    budget=to_reduce(calls, self.stop),
                 ).witness()
         except (WorkerError, Unrepeated):
             raise
@@ -289,7 +300,14 @@ class Session:
             self._fault(f"{subject.api} {key}", "reduce the witness", error)
             found = shown(subject, item.failure)
             note = f"the witness could not be reduced: {type(error).__name__} inside lossproof"
-            return LedgerStatus("new", found.question, found.expected, found.observed, outcome, note)
+            return LedgerStatus(
+                status="new",
+                question=found.question,
+                expected=found.expected,
+                observed=found.observed,
+                outcome=outcome,
+                fault=note,
+            )
         return LedgerStatus("new", found.question, found.expected, found.observed, outcome)
 
     def _fault(self, where: str, what: str, error: Exception) -> None:
@@ -343,10 +361,8 @@ PINNED_ROUNDING = 2.0**-7
 """A pinned answer was computed on another machine: a bfloat16 may have been rounded the other way."""
 
 
-def _nothing(why: str) -> Any:
-    from lossproof.conformance.judging.comparison import NONE, NOTHING, Judged
-
-    return Judged(Answer("value", note=why), None, None, NONE, NONE, NOTHING)
+def _nothing(why: str) -> Judged:
+    return Judged.unmeasured(Answer("value", note=why))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

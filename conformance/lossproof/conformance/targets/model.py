@@ -13,15 +13,34 @@ ADAPTERS = Path(__file__).parents[1] / "workers" / "remote" / "adapters"
 
 
 class UsageError(ValueError):
-    """The user asked for something that lossproof does not know; one line, with the nearest names."""
+    """The user asked for something that lossproof does not know; one line, with the nearest names.
+
+    `said` is the message without the `advice` that may follow it.
+    """
+
+    def __init__(self, said: str, advice: str = "") -> None:
+        super().__init__(f"{said}. {advice}" if advice else said)
+        self.said = said
 
 
 class NotInstalled(UsageError):  # noqa: N818
     """The framework is known but not installed here; the message says how to get it."""
 
 
+def with_log(said: str, log: str) -> str:
+    """Words about a worker, and the end of its log where there is one."""
+    return f"{said}; the log ends: {log}" if log else said
+
+
 class TargetUnavailable(RuntimeError):  # noqa: N818
-    """A target that exists but cannot be had or started here; the message says why and what to do."""
+    """A target that exists but cannot be had or started here; the message says why and what to do.
+
+    `said` is the message without the end of the worker's `log`.
+    """
+
+    def __init__(self, said: str, log: str = "") -> None:
+        super().__init__(with_log(said, log))
+        self.said, self.log = said, log
 
 
 @dataclass(frozen=True)
@@ -42,12 +61,11 @@ class Target:
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
     remedy: str = ""
 
-    def not_started(self, error: Exception) -> str:
+    def not_started(self, error: TargetUnavailable) -> str:
         """Why it did not start, in one line: of a traceback its last line, and what to do."""
-        said, traceback, rest = (
-            str(error).removeprefix(f"{self.name}: ").partition("; the log ends: Traceback")
-        )
-        reason = f" ({rest.strip().splitlines()[-1].strip()})" if traceback else ""
+        traceback = error.log.startswith("Traceback")
+        said = (error.said if traceback else str(error)).removeprefix(f"{self.name}: ")
+        reason = f" ({error.log.strip().splitlines()[-1].strip()})" if traceback else ""
         return " ".join(f"{said}{reason}{self.remedy and '; ' + self.remedy}".split())
 
 

@@ -20,7 +20,7 @@ from lossproof.specs import edition_for, load_specs
 from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import Case, Edition, Spec
 
-Arrays = Literal["auto", "framework", "numpy"]
+ArrayKind = Literal["auto", "framework", "numpy"]
 """Which arrays the code is given; auto: NumPy's where it imports NumPy and not the framework, or there is none."""
 USERCODE_ADAPTER = ADAPTERS / "usercode_adapter.py"
 
@@ -56,7 +56,7 @@ class Place:
     edition: Edition
     python: Path
     framework: Target | None
-    arrays: Arrays
+    arrays: ArrayKind
     note: str = ""
     """which edition was taken, where none documents the installed version"""
 
@@ -121,7 +121,12 @@ def parse_code(text: str) -> Code:
 
 
 def place(
-    code: Code, api: str, *, python: Path | None = None, arrays: Arrays = "auto", edition: str | None = None
+    code: Code,
+    api: str,
+    *,
+    python: Path | None = None,
+    arrays: ArrayKind = "auto",
+    edition: str | None = None,
 ) -> Place:
     """The place of `api`, by its full name or an unambiguous end of it, for code that `python` (None: this one) runs.
 
@@ -136,7 +141,15 @@ def place(
             f"{spec.framework} is not installed {where}; install it, or judge with NumPy's arrays (numpy)"
         )
     chosen, note = _edition(spec, edition, python if framework else None, bool(framework))
-    return Place(code, spec, chosen, (python or Path(sys.executable)).absolute(), framework, arrays, note)
+    return Place(
+        code=code,
+        spec=spec,
+        edition=chosen,
+        python=(python or Path(sys.executable)).absolute(),
+        framework=framework,
+        arrays=arrays,
+        note=note,
+    )
 
 
 def spec_of(api: str) -> Spec:

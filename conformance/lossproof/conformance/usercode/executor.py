@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lossproof.conformance.judging.executor import Executor
-from lossproof.conformance.workers.protocol import ENDS, Answer, ErrorInfo, Question
+from lossproof.conformance.workers.protocol import UNANSWERED, UNSUPPORTED, Answer, ErrorInfo, Question
 
 PATIENCE = 5
 """Crashes and hangs after which the code is asked no more: each costs two workers, and a hang its time limit twice."""
@@ -33,9 +33,9 @@ class UserExecutor(Executor):
         count, patience = self._counts[self._aside], ASIDE if self._aside else PATIENCE
         if count >= patience and not dead and question.verb != "probe":
             note = f"not asked: your code has crashed or hung {count} times"
-            return Answer("error", error=ErrorInfo("lossproof_worker.Unsupported", ("Exception",), note))
+            return Answer("error", error=ErrorInfo(UNSUPPORTED, ("Exception",), note))
         answer = super().put(question)
-        if answer.outcome in ENDS and not dead:
+        if answer.outcome in UNANSWERED and not dead:
             self.ends.append((question, answer))
             self._counts[self._aside] += 1
         return answer

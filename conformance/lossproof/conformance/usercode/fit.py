@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.targets.model import UsageError
 
 NAMED_ALIKE = (frozenset({"dim", "axis"}), frozenset({"eps", "epsilon"}))
 """Names under which frameworks know one option."""
@@ -87,8 +88,8 @@ class Takes:
         return next((n for n in names if not self.at(places.get(n, "call")).takes(n)), "")
 
 
-def misfit(subject: Subject, takes: Takes, code: str, name: str, module: str) -> str:
-    """Why the code cannot be called as the API is, with a wrapper to paste; "" where it can.
+def misfit(subject: Subject, takes: Takes, code: str, name: str, module: str) -> UsageError | None:
+    """The error where the code cannot be called as the API is, with a wrapper to paste; None where it can.
 
     It must take the arrays that every call gives, and the options without which no cell can be asked: those that the
     API requires, and the reduction that leaves a value for each row. Other options it may lack.
@@ -102,11 +103,11 @@ def misfit(subject: Subject, takes: Takes, code: str, name: str, module: str) ->
         why = takes.at(place).misfit(needed, [*options, *(a.name for a in arrays)])
         if why:
             shown = f"{code}{takes.at(place)}"
-            return (
-                f"{shown} cannot be called as {subject.api} is: it {why}. Judge a wrapper in its place, for example\n\n"
-                f"{wrapper(subject, takes, name, module)}"
+            return UsageError(
+                f"{shown} cannot be called as {subject.api} is: it {why}",
+                f"Judge a wrapper in its place, for example\n\n{wrapper(subject, takes, name, module)}",
             )
-    return ""
+    return None
 
 
 def wrapper(subject: Subject, takes: Takes, name: str, module: str) -> str:

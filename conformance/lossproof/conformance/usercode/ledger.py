@@ -24,7 +24,7 @@ def entry(judgement: Judgement) -> str:
     if not judgement.causes or not row.witness:
         return ""
     cause = judgement.causes[0].cause
-    behaves = json.loads(cause.behaves_as)
+    behaves = cause.behaves_as.as_json()
     witness = _witness(json.loads(row.witness), json.loads(row.observed or "{}"), behaves)
     if not behaves or not witness:
         return ""

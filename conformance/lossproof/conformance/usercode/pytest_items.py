@@ -27,7 +27,7 @@ from lossproof.conformance.usercode.code import Code, Place, parse_code, place
 from lossproof.conformance.usercode.ledger import entry
 from lossproof.conformance.usercode.pytest_outcome import settle
 from lossproof.conformance.usercode.run import TIMEOUT, asked
-from lossproof.conformance.usercode.session import ENDS, UserSession
+from lossproof.conformance.usercode.session import CRASH_WORDS, UserSession
 from lossproof.conformance.workers.protocol import Answer, Question
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.reports.columns import SEVERITIES
@@ -56,7 +56,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Parameter:
+class CellParameter:
     """One test: a cell, or a finding of the ledger."""
 
     wanted: Wanted
@@ -72,7 +72,7 @@ OPEN = pytest.StashKey[ExitStack]()
 class Conformance:
     """The fixture: `conformance()` judges one cell. `property`, `region`, `dtype` and `variant` say which."""
 
-    def __init__(self, request: pytest.FixtureRequest, parameter: Parameter) -> None:
+    def __init__(self, request: pytest.FixtureRequest, parameter: CellParameter) -> None:
         self._request, self._parameter = request, parameter
         key = parameter.key or CellKey("ledger")
         self.property, self.region, self.dtype = key.property, key.region, key.dtype
@@ -98,7 +98,7 @@ class Conformance:
         before = len(session.met)
         judgement = session.judge_cell(subject, self._parameter.key)
         row, node = judgement.row, self._request.node
-        if session.met[before:] and row.kind not in ENDS and wanted.severity > "S1":
+        if session.met[before:] and row.kind not in CRASH_WORDS and wanted.severity > "S1":
             _ended(*session.met[before])  # where the documentation is silent, or while a witness was reduced
         node.user_properties += [("verdict", row.verdict), ("finding", row.finding)]
         if row.status in ("new", "changed"):
@@ -110,7 +110,10 @@ class Conformance:
 
 
 def _ended(put: Question, answer: Answer) -> NoReturn:
-    lines = (f"the code {ENDS[answer.outcome]}: {answer.note}", f"asked     {json.dumps(serialized(put))}")
+    lines = (
+        f"the code {CRASH_WORDS[answer.outcome]}: {answer.note_and_log}",
+        f"asked     {json.dumps(serialized(put))}",
+    )
     pytest.fail("\n".join(lines), pytrace=False)
 
 
@@ -131,11 +134,11 @@ def parameters(config: pytest.Config, definition: pytest.Item, marks: Sequence[p
             prefix = f"{wanted.place.code}-" if len(marks) > 1 else ""
             for key in _keys(wanted):
                 name = "-".join((key.property, key.region, key.dtype, key.variant.slug))
-                found.append(pytest.param(Parameter(wanted, key), id=prefix + name))
+                found.append(pytest.param(CellParameter(wanted, key), id=prefix + name))
             for known in wanted.ledger:
                 if known.witness.api == wanted.place.spec.api:
                     found.append(
-                        pytest.param(Parameter(wanted, known=known), id=f"{prefix}ledger-{known.slug}")
+                        pytest.param(CellParameter(wanted, known=known), id=f"{prefix}ledger-{known.slug}")
                     )
         except (UsageError, SpecError, TypeError) as error:
             raise pytest.UsageError(f"{definition.nodeid}: conforms_to: {error}") from error
@@ -166,7 +169,7 @@ def session_of(config: pytest.Config, wanted: Wanted) -> UserSession:
             running[name] = stack.enter_context(opening)
         except UsageError as error:
             why = str(error)
-            running[name] = f"not asked: {why.splitlines()[0].partition('. Judge')[0]}"
+            running[name] = f"not asked: {error.said.splitlines()[0]}"
         if why:  # not within the handler, whose exception would be shown as well
             pytest.fail(why, pytrace=False)
     session = running[name]
@@ -229,13 +232,13 @@ def _wanted(config: pytest.Config, definition: pytest.Item, mark: pytest.Mark) -
     if chosen.note:
         definition.warn(pytest.PytestWarning(chosen.note))
     return Wanted(
-        chosen,
-        said["examples"] or config.getoption("--lossproof-examples"),
-        said["seed"] if said["seed"] is not None else config.getoption("--lossproof-seed"),
-        said["timeout"],
-        said["severity"],
-        selection,
-        load_ledger(file).findings if file else (),
+        place=chosen,
+        examples=said["examples"] or config.getoption("--lossproof-examples"),
+        seed=said["seed"] if said["seed"] is not None else config.getoption("--lossproof-seed"),
+        timeout=said["timeout"],
+        severity=said["severity"],
+        selection=selection,
+        ledger=load_ledger(file).findings if file else (),
     )
 
 

@@ -65,11 +65,11 @@ def asked(
     with Worker.start(target, log, timeout=timeout, start_timeout=START_TIMEOUT) as worker:
         loaded = worker.ask(Question(place.spec.api, verb="probe", probe="load"))
         if loaded.data is None:
-            raise UsageError(loaded.error.message if loaded.error else f"{place.code}: {loaded.note}")
+            raise UsageError(loaded.error.message if loaded.error else f"{place.code}: {loaded.note_and_log}")
         _same_style(place, bool(loaded.data["is_class"]))
         takes = Takes.of(loaded.data["takes"])
-        if why := misfit(place.subject, takes, str(place.code), place.code.name, place.code.imported_as):
-            raise UsageError(why)
+        if error := misfit(place.subject, takes, str(place.code), place.code.name, place.code.imported_as):
+            raise error
         info, arrays = worker.info, str(loaded.data["arrays"])
         known = target_info(replace(target, framework=info.framework), info)
         packages = {**known.packages, "numpy": info.numpy}

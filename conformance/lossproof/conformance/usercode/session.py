@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from lossproof.conformance.cases.probes import matches
-from lossproof.conformance.diagnosis.causes import Explained
+from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.reducing import PROPERTY_WORDS, SAME
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import seen, serialized
@@ -23,7 +23,7 @@ from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.runs.session import LedgerStatus, Session
 from lossproof.conformance.usercode.executor import UserExecutor
 from lossproof.conformance.usercode.fit import Takes
-from lossproof.conformance.workers.protocol import Answer, Question
+from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, Question
 from lossproof.specs.models import Case, KnownFinding, Spec
 
 ABOUT_THE_API = {
@@ -41,7 +41,7 @@ NEEDS_THE_FRAMEWORK = {
 CORE = ("x", "y", "distances")
 OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
 """Types of what is called and is no instance of a class of its own."""
-ENDS = {"crash": "crashes", "hang": "hangs"}
+CRASH_WORDS = {"crash": "crashes", "hang": "hangs"}
 
 
 class UserSession(Session):
@@ -79,7 +79,7 @@ class UserSession(Session):
         dead = self.executor.smoke(subject)
         if dead is not None and case is not None and case.ask == "call":
             return Outcome(
-                "unsupported", note=f"not asked: your code {ENDS[dead.answer.outcome]} on plain input"
+                "unsupported", note=f"not asked: your code {CRASH_WORDS[dead.answer.outcome]} on plain input"
             )
         name = self.facts.target.rpartition(":")[2].rpartition(".")[2]
         return excused(case, super().outcome(subject, key), name)
@@ -112,14 +112,14 @@ class UserSession(Session):
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
-        if not self.met or any(f.kind in ENDS for f in found):
+        if not self.met or any(f.kind in CRASH_WORDS for f in found):
             return ()
         put, answer = min(self.met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
         (subject,) = self.subjects
         name = subject.api.rsplit(".", 1)[-1]
         finding = Finding(
             slug=f"{self.facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
-            title=f"{name}: {ENDS[answer.outcome]} on some input", target=self.facts.target,
+            title=f"{name}: {CRASH_WORDS[answer.outcome]} on some input", target=self.facts.target,
             framework=self.facts.framework, version=self.facts.version, apis=(subject.api,),
             kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
             citation=str(subject.edition.source), witness=serialized(put), expected={"says": "an answer"},
@@ -184,7 +184,7 @@ def excused(case: Case | None, outcome: Outcome, name: str) -> Outcome:
     """
     observed = outcome.observed if isinstance(outcome.observed, Mapping) else {}
     error, message = str(observed.get("error", "")), str(observed.get("message", ""))
-    if error.endswith("lossproof_worker.Unsupported"):
+    if error == UNSUPPORTED:
         return _unsupported(outcome, message)
     if outcome.verdict != "diverges":
         return outcome

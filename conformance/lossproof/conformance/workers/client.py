@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any
 
 from lossproof.conformance.targets.model import Target, TargetUnavailable
-from lossproof.conformance.workers.protocol import READABLE, Answer, Array, ErrorInfo, Outcome, Question
+from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
 
 WORKER = Path(__file__).with_name("remote") / "worker.py"
@@ -65,7 +65,6 @@ FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV
 """What belongs to the tool's own interpreter and would mislead another one."""
 
 
-LOG_ENDS = "; the log ends: "
 OURS = "lossproof: "
 """How a line of the log begins that the tool writes."""
 
@@ -311,11 +310,11 @@ class Worker:
                 why = "something that the target ran wrote to the worker's own pipe"
                 return self._ended("crash", f"the answer cannot be read: {why}", begun)
             except _Died:
-                note = self._how_it_died(process.popen)
+                note, tail = self._how_it_died(process.popen), self._tail()
                 if self._closed:
                     self._stop()
                     raise WorkerClosed(f"the worker of {self.target.name} was closed") from None
-                return self._ended("crash", note, begun)
+                return self._ended("crash", note, begun, tail)
             except BaseException:  # Ctrl-C: the conversation is in an unknown state
                 self._stop()
                 raise
@@ -332,12 +331,12 @@ class Worker:
             self._stop()
         self._scratch.close()
 
-    def _ended(self, outcome: Outcome, note: str, begun: float) -> Answer:
+    def _ended(self, outcome: Ending, note: str, begun: float, tail: str = "") -> Answer:
         """The answer where none came; the log says so too."""
         self._stop()
         with contextlib.suppress(OSError), self.log.open("a") as log:
-            log.write(f"{OURS}{outcome}: {note.partition(LOG_ENDS)[0]}\n")
-        return Answer(outcome, note=note, seconds=time.monotonic() - begun)
+            log.write(f"{OURS}{outcome}: {note}\n")
+        return Answer(outcome, note=note, log=tail, seconds=time.monotonic() - begun)
 
     def __enter__(self) -> Worker:
         return self
@@ -362,19 +361,19 @@ class Worker:
         except _Late:
             self._stop()
             raise CannotStart(
-                f"{self.target.name}: not ready within {self.start_timeout:g} s{self._tail()}"
+                f"{self.target.name}: not ready within {self.start_timeout:g} s", self._tail()
             ) from None
         except (_Died, _Garbled):
-            note = self._how_it_died(process.popen)
+            note, tail = self._how_it_died(process.popen), self._tail()
             self._stop()
-            raise CannotStart(f"{self.target.name}: {note}") from None
+            raise CannotStart(f"{self.target.name}: {note}", tail) from None
         except BaseException:
             self._stop()
             raise
         if header["outcome"] != "value":
             self._stop()
             problem = header["error"]
-            raise CannotStart(f"{self.target.name}: {problem['type']}: {problem['message']}{self._tail()}")
+            raise CannotStart(f"{self.target.name}: {problem['type']}: {problem['message']}", self._tail())
         info = header["info"]
         self._info = WorkerInfo(**(info | {"modes": tuple(info["modes"])}))
         return process
@@ -415,16 +414,16 @@ class Worker:
         return [struct.pack("<Q", len(text)), text, *(array.data for array in question.arrays.values())]
 
     def _how_it_died(self, popen: subprocess.Popen[bytes]) -> str:
-        """Signal or exit status of a dead worker and the end of its log."""
+        """Signal or exit status of a dead worker."""
         try:
             status = popen.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
-            return f"the worker closed its pipe{self._tail()}"
+            return "the worker closed its pipe"
         how = f"exit status {status}"
         if status < 0:
             name = signal.Signals(-status).name if -status in set(signal.Signals) else "unknown"
             how = f"signal {-status} ({name})"
-        return f"the worker died: {how}{self._tail()}"
+        return f"the worker died: {how}"
 
     def _tail(self) -> str:
         """The last lines of the log, for a message."""
@@ -434,8 +433,7 @@ class Worker:
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        text = "\n".join(line for line in lines if not line.startswith(OURS)).strip()
-        return f"{LOG_ENDS}{text}" if text else ""
+        return "\n".join(line for line in lines if not line.startswith(OURS)).strip()
 
 
 def decode(header: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:

@@ -15,14 +15,21 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.targets.model import with_log
+
 Verb = Literal["call", "grad", "probe"]
 """`call`: the API's value. `grad`: the gradient of the summed value. `probe`: anything that is not an array."""
 
-Outcome = Literal["value", "error", "crash", "hang"]
+Ending = Literal["value", "error", "crash", "hang"]
 """`error`: an exception of the target. `crash`: the worker died. `hang`: no answer within the time limit."""
 
-ENDS = ("crash", "hang")
-"""The outcomes in which nothing came back."""
+UNANSWERED = ("crash", "hang")
+"""The endings in which nothing came back."""
+
+UNSUPPORTED = "lossproof_worker.Unsupported"
+"""The class of exception by which an adapter declines a question."""
+HARNESS_ERROR = "lossproof_worker.HarnessError"
+"""The class of exception by which a worker says that lossproof itself failed."""
 
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 READABLE = frozenset(("bool", *FLOATING, *(f"{s}int{b}" for s in ("", "u") for b in (8, 16, 32, 64))))
@@ -84,6 +91,16 @@ class ErrorInfo:
     message: str
     where: str = ""
 
+    @property
+    def declined(self) -> bool:
+        """Whether the adapter declined the question: its framework has no such thing."""
+        return self.type == UNSUPPORTED
+
+    @property
+    def of_harness(self) -> bool:
+        """Whether lossproof failed and not the target."""
+        return self.type == HARNESS_ERROR
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -91,12 +108,12 @@ class Answer:
 
     `type` is the qualified name of the returned object's class, `bases` its base classes; `changed` names the
     input arrays whose bytes differ after the call, `printed` is what a user's own code wrote to standard output (of a
-    framework that is not kept); `note` says what happened in a crash or hang (signal, time limit,
-    memory limit) or why the returned object is no array; `unreadable` is the dtype of an array that holds no real
-    numbers; `seconds` is the time inside the worker.
+    framework that is not kept); `note` says what happened in a crash or hang (signal, time limit, memory limit) or why
+    the returned object is no array; `log` is the end of a dead worker's log; `unreadable` is the dtype of an array that
+    holds no real numbers; `seconds` is the time inside the worker.
     """
 
-    outcome: Outcome
+    outcome: Ending
     value: Array | None = None
     data: Any = None
     type: str = ""
@@ -106,4 +123,10 @@ class Answer:
     printed: str = ""
     unreadable: str = ""
     note: str = ""
+    log: str = ""
     seconds: float = 0.0
+
+    @property
+    def note_and_log(self) -> str:
+        """The note, and the end of the log where there is one, for a person to read."""
+        return with_log(self.note, self.log)

@@ -247,14 +247,14 @@ def _sides(path: Path) -> list[Side]:
         )
     return [
         Side(
-            target["name"],
-            _told(target),
-            {tuple(str(r[n]) for n in CELL): r for r in records if r["target"] == target["name"]},
-            {key[1:]: sample for key, sample in samples.items() if key[0] == target["name"]},
-            {str(c["api"]): str(c["edition"]) for c in claims if c["target"] == target["name"]},
-            frozenset(str(d["api"]) for d in target.get("documentation", ())),
-            {f["slug"]: f for f in run.findings if f["target"] == target["name"]},
-            _asking(run.run, target),
+            name=target["name"],
+            version=_told(target),
+            rows={tuple(str(r[n]) for n in CELL): r for r in records if r["target"] == target["name"]},
+            samples={key[1:]: sample for key, sample in samples.items() if key[0] == target["name"]},
+            editions={str(c["api"]): str(c["edition"]) for c in claims if c["target"] == target["name"]},
+            drifted=frozenset(str(d["api"]) for d in target.get("documentation", ())),
+            findings={f["slug"]: f for f in run.findings if f["target"] == target["name"]},
+            asking=_asking(run.run, target),
         )
         for target in run.run.get("targets", ())
     ]
@@ -274,8 +274,9 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     framework, version, companions, python = said
     packages = {framework: version, **dict(word.split("=", 1) for word in companions.split())}
     facts = TargetInfo(
-        target["name"], framework, version, companions, python, str(target.get("backend") or ""),
-        str(target.get("mode") or "eager"), packages,
+        target=target["name"], framework=framework, version=version, companions=companions,
+        python=python, backend=str(target.get("backend") or ""), mode=str(target.get("mode") or "eager"),
+        packages=packages,
     )  # fmt: skip
     return Asking(facts, run["seed"], load_specs())
 

@@ -82,7 +82,7 @@ def _record(text: str, folder: Path | None, as_json: bool) -> int:
     from lossproof.conformance.runs.drift import record_target
     from lossproof.conformance.targets.model import TargetUnavailable
     from lossproof.conformance.targets.parse import parse
-    from lossproof.conformance.workers.client import WorkerError
+    from lossproof.conformance.workers.client import CannotStart, WorkerError
     from lossproof.specs.digests import spec_files
 
     files = spec_files(folder)  # first: no environment is built for what cannot be written
@@ -91,8 +91,10 @@ def _record(text: str, folder: Path | None, as_json: bool) -> int:
         for target in parse(text):
             try:
                 done += record_target(target, folder, files)
-            except WorkerError as error:
+            except CannotStart as error:
                 why = target.not_started(error)
+            except WorkerError as error:
+                why = str(error)
     except TargetUnavailable as error:
         why = str(error)
     if why:

@@ -19,7 +19,7 @@ from lossproof.conformance.cli.commands.options import OneOf, Seconds
 
 if TYPE_CHECKING:
     from lossproof.conformance.properties.selection import Selection
-    from lossproof.conformance.usercode.code import Arrays
+    from lossproof.conformance.usercode.code import ArrayKind
 
 SECONDS = 10.0
 
@@ -66,7 +66,7 @@ def command(
     code: str,
     api: str,
     python: Path | None,
-    arrays: Arrays,
+    arrays: ArrayKind,
     edition: str | None,
     selection: Selection,
     timeout: float,

@@ -282,7 +282,7 @@ def jsonable(value, depth=0):
 # --- one question ---
 
 
-class Session(object):
+class Responder(object):
     """The loop of questions and answers over one adapter and two file descriptors."""
 
     def __init__(self, adapter, probes, reading, writing):
@@ -532,7 +532,7 @@ def main():
         os._exit(3)
     probes = load(os.path.join(HERE, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
     write(arguments.write_fd, packed({"outcome": "value", "info": info}))
-    Session(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
+    Responder(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,0 +1,66 @@
+"""Data of a diagnosis: what reproduces wrong answers, the cause that this names, and the rows that share a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lossproof.conformance.judging.outcome import Failure, Mask
+from lossproof.specs.models import KnownFinding
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What reproduces wrong answers: other semantic parameters, a predicate on the inputs, or cases.
+
+    False where nothing is known to.
+    """
+
+    settings: tuple[tuple[str, Any], ...] = ()
+    """the parameters, sorted by name"""
+    predicate: str = ""
+    cases: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, parameters: Mapping[str, Any] | None = None, predicate: str = "", cases: Sequence[str] = ()
+    ) -> Behaviour:
+        """The behaviour with these parameters, in whatever order."""
+        return cls(tuple(sorted((parameters or {}).items())), predicate, tuple(cases))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The semantic parameters by name, in alphabetical order."""
+        return dict(self.settings)
+
+    def __bool__(self) -> bool:
+        return bool(self.settings or self.predicate or self.cases)
+
+    def as_json(self) -> dict[str, Any]:
+        """The parts that say something, as findings and ledger entries hold them."""
+        parts = {"cases": list(self.cases), "parameters": self.parameters, "predicate": self.predicate}
+        return {name: part for name, part in parts.items() if part}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why rows diverge; `known` is the ledger finding they belong to, with whether the version lies in its range."""
+
+    kind: str
+    severity: str
+    behaves_as: Behaviour = Behaviour()
+    words: str = ""
+    known: KnownFinding | None = field(default=None, compare=False)
+    slug: str = ""
+    carried: bool = False
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Failing rows of a cell that share a cause, and the first failure that holds some of them."""
+
+    cause: Cause
+    rows: int
+    failure: Failure
+    mask: Mask

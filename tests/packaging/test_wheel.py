@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import zipfile
-from email.parser import Parser
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import ROOMS, ROOT, Run
+from .conftest import ROOMS, ROOT, Run, read_metadata
 
 COMMAND = "from lossproof.conformance.cli.main import main; main(sys.argv[1:])"
 
@@ -48,8 +47,8 @@ def test_every_file_of_a_room_is_installed(wheel: Path, room: str) -> None:
         "specs/frameworks/catalogue/torch.yaml",
         "reports/templates/report.html.j2",
         "reports/templates/reproducer/script.py.j2",
-        "conformance/worker.py",
-        "conformance/adapters/tensorflow_adapter.py",
+        "conformance/workers/remote/worker.py",
+        "conformance/workers/remote/adapters/tensorflow_adapter.py",
         "conformance/suite/conftest.py",
         "conformance/properties/value.py",
     ],
@@ -65,10 +64,7 @@ def test_tests_and_caches_are_not_installed(wheel: Path) -> None:
 
 def test_the_version_is_the_same_everywhere(wheel: Path, pyproject: dict[str, Any], from_wheel: Run) -> None:
     version = pyproject["project"]["version"]
-    with zipfile.ZipFile(wheel) as archive:
-        (found,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-        described = Parser().parsestr(archive.read(found).decode())
-    assert described["Version"] == version
+    assert read_metadata(wheel)["Version"] == version
     assert metadata.version("lossproof") == version
     assert from_wheel(COMMAND, "--version").stdout == f"lossproof {version}\n"
 

@@ -160,19 +160,27 @@ def load_catalogues() -> Mapping[str, Catalogue]:
 
 
 def _requirements(extra: str) -> tuple[str, ...]:
-    """The requirements that an extra of the installed lossproof adds on this machine, without their markers."""
+    """The requirements that an extra of the installed lossproof adds on this machine, without their markers.
+
+    Those of the extra `suite` are left out: whoever asks for a framework has them.
+    """
     try:
         declared = [Requirement(text) for text in metadata.requires("lossproof") or ()]
     except metadata.PackageNotFoundError:
         return ()
-    added = [
-        item
+    suite = set(_of_extra(declared, "suite"))
+    return tuple(text for text in _of_extra(declared, extra) if text not in suite)
+
+
+def _of_extra(declared: list[Requirement], extra: str) -> list[str]:
+    """The requirements declared for an extra alone; a wheel's metadata repeats those of the extras that it includes."""
+    return [
+        f"{item.name}{item.specifier}"
         for item in declared
         if item.marker is not None
         and item.marker.evaluate({"extra": extra})
         and not item.marker.evaluate({"extra": ""})
     ]
-    return tuple(f"{item.name}{item.specifier}" for item in added)
 
 
 def _read(folder: Traversable) -> list[object]:

@@ -62,19 +62,47 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with the wheel, the packages of the oracle, and nothing else."""
-    environment = tmp_path_factory.mktemp("alone")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
-    (site,) = environment.glob("lib/python*/site-packages")
+    environment, site = _environment(tmp_path_factory.mktemp("alone"))
     for name in BASE:
         for path in {Path(file.parts[0]) for file in metadata.files(name) or () if file.parts[0] != ".."}:
             (site / path).symlink_to(Path(str(metadata.distribution(name).locate_file(path))).resolve())
-    python = environment / "bin" / "python"
+    return _with_lossproof(environment, str(wheel))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel and the packages of this one."""
+    return _with_lossproof(_beside_this_one(tmp_path_factory.mktemp("installed")), str(wheel))
+
+
+@pytest.fixture(scope="session")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with an editable install of this tree and the packages of this one."""
+    environment = _beside_this_one(tmp_path_factory.mktemp("editable"))
+    return _with_lossproof(environment, "--no-build-isolation", "--editable", str(ROOT))
+
+
+def _environment(folder: Path) -> tuple[Path, Path]:
+    """An empty environment and its folder of packages."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    return folder, site
+
+
+def _beside_this_one(folder: Path) -> Path:
+    """An environment that sees the packages of this one; a path in a .pth file leaves out the links that lie there."""
+    environment, site = _environment(folder)
+    (site / "tool.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n", encoding="utf-8")
+    return environment
+
+
+def _with_lossproof(environment: Path, *what: str) -> Path:
+    """The environment's programs after lossproof is installed there, without the network."""
     command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps"]
-    done = subprocess.run(
-        [*command, "--python", str(python), str(wheel)], capture_output=True, text=True, check=False
-    )
+    python = ["--python", str(environment / "bin" / "python")]
+    done = subprocess.run([*command, *python, *what], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return python.parent
+    return environment / "bin"
 
 
 @pytest.fixture

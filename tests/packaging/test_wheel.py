@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -23,13 +24,25 @@ def names(wheel: Path) -> set[str]:
 
 def on_disk(room: str) -> set[str]:
     folder = ROOT / room
-    files = (path for path in (folder / "lossproof").rglob("*") if path.is_file())
+    files = (path for path in (folder / "lossproof" / room).rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
 def test_nothing_but_lossproof_is_installed(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names(wheel)} == {"lossproof"}
-    assert "lossproof/__init__.py" not in names(wheel), "lossproof is a namespace that others may extend"
+    assert "lossproof/__init__.py" in names(wheel)
+
+
+def test_every_file_above_the_rooms_is_installed(wheel: Path) -> None:
+    above = {name for name in names(wheel) if re.fullmatch(r"lossproof/[^/]+", name)}
+    assert above == {
+        f"lossproof/{path.name}" for room in ROOMS for path in (ROOT / room / "lossproof").glob("*.*")
+    }
+    assert above >= {"lossproof/__init__.py", "lossproof/py.typed"}
+
+
+def test_one_root_alone_has_the_init_that_extends_over_all() -> None:
+    assert [room for room in ROOMS if (ROOT / room / "lossproof" / "__init__.py").exists()] == ["oracle"]
 
 
 @pytest.mark.parametrize("room", ROOMS)

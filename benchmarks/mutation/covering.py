@@ -22,6 +22,8 @@ from pathlib import Path
 ROOMS = ("oracle", "conformance")
 UNTRACED = ("compiled", "compiled_float64", "lanes")
 """Modules whose functions are compiled, or run once to make machine code: whoever comes first leaves the only trace."""
+APART = {"remote", "suite"}
+"""Rooms that run in another process, or under a pytest of their own."""
 NAMED = "named"
 """Instead of a line: the tests of the files that name the module."""
 
@@ -82,8 +84,9 @@ def record(root: Path, tests: Sequence[str], path: Path) -> Covering:
     try:
         os.chdir(root)
         for room in ROOMS:  # before any test: what runs on import must not count as the first importer's
-            for source in sorted(Path(root, room, "lossproof", room).glob("[!_]*.py")):
-                importlib.import_module(module_of(source, root))
+            for source in sorted(Path(root, room, "lossproof", room).rglob("[!_]*.py")):
+                if not APART & set(source.parts):
+                    importlib.import_module(module_of(source, root))
         code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests], plugins=[Watch()])
     finally:
         cover.stop()
@@ -107,8 +110,8 @@ def record(root: Path, tests: Sequence[str], path: Path) -> Covering:
 @lru_cache
 def named(text: str) -> frozenset[str]:
     """The modules of lossproof that a text imports, skips without, or otherwise names."""
-    whole = re.findall(r"lossproof\.\w+\.\w+", text)
-    parts = re.findall(r"from (lossproof\.\w+) import ([\w, ]+)", text)
+    whole = re.findall(r"lossproof(?:\.\w+)+", text)
+    parts = re.findall(r"from (lossproof(?:\.\w+)+) import ([\w, ]+)", text)
     return frozenset([*whole, *(f"{room}.{name}" for room, names in parts for name in names.split(", "))])
 
 

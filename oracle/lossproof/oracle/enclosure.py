@@ -13,11 +13,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle.arithmetic import Arithmetic
-from lossproof.oracle.binary64 import Binary64
-from lossproof.oracle.double_double import DoubleDouble
-from lossproof.oracle.environment import guard
-from lossproof.oracle.exact import Exact
+from lossproof.oracle.arithmetic.binary64 import Binary64
+from lossproof.oracle.arithmetic.double_double import DoubleDouble
+from lossproof.oracle.arithmetic.exact import Exact
+from lossproof.oracle.arithmetic.protocol import Arithmetic
+from lossproof.oracle.arithmetic.self_test import guard
 from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, ulp
 
 LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(1), DoubleDouble(2), Exact())

@@ -8,14 +8,14 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import ArrayLike
 
-from lossproof.oracle.contrastive import contrastive
-from lossproof.oracle.cosine import CosineProblem, cosine, cosine_embedding, operands
+from lossproof.oracle.arithmetic.reals import rational
+from lossproof.oracle.arithmetic.rows import checked
 from lossproof.oracle.enclosure import Enclosure
 from lossproof.oracle.errors import UnsupportedInput, choice
-from lossproof.oracle.gradient import ContrastiveGradient, CosineGradient, Factors, arranged
-from lossproof.oracle.reals import rational
+from lossproof.oracle.losses.contrastive import contrastive
 from lossproof.oracle.reduction import REDUCTIONS
-from lossproof.oracle.rows import checked
+from lossproof.oracle.scores.cosine import CosineProblem, cosine, cosine_embedding, operands
+from lossproof.oracle.scores.gradient import ContrastiveGradient, CosineGradient, Factors, arranged
 
 CLAMPS = ("held", "followed")
 

@@ -21,13 +21,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossproof.oracle import bounds
-from lossproof.oracle.arithmetic import Arithmetic
+from lossproof.oracle import rounding
+from lossproof.oracle.arithmetic.protocol import Arithmetic
+from lossproof.oracle.arithmetic.reals import Real, rational
+from lossproof.oracle.arithmetic.rows import checked, real_parameter
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.reals import Real, rational
-from lossproof.oracle.rows import checked, real_parameter
 
 REDUCTIONS = ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero")
 """The names of the reductions."""
@@ -63,7 +63,7 @@ class WeightedProblem:
             return values * arithmetic.number(weights)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.weighted_bound(self, fmt, grade)
+        return rounding.weighted_bound(self, fmt, grade)
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         out = []
@@ -134,7 +134,7 @@ class TotalProblem:
         return arithmetic.take(total, rows)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.total_bound(self, fmt, grade)
+        return rounding.total_bound(self, fmt, grade)
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         others = self.inner.problem.alternatives(fmt)

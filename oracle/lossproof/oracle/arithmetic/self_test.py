@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from lossproof.oracle.arithmetic.transforms import fast_two_sum, two_prod, two_sum
 from lossproof.oracle.formats import Float
-from lossproof.oracle.transforms import fast_two_sum, two_prod, two_sum
 
 
 class FloatEnvironmentError(RuntimeError):

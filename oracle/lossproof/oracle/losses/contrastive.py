@@ -16,13 +16,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossproof.oracle import bounds
-from lossproof.oracle.arithmetic import Arithmetic
+from lossproof.oracle import rounding
+from lossproof.oracle.arithmetic.protocol import Arithmetic
+from lossproof.oracle.arithmetic.rows import checked, real_parameter
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.errors import flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rows import checked, real_parameter
-from lossproof.oracle.rules import Numbers
+from lossproof.oracle.norm_rules import Numbers
 
 LABELS = (-1.0, 0.0, 1.0)
 
@@ -70,7 +70,7 @@ class ContrastiveProblem:
             return cost(arithmetic, n(d), similar, n(margin), n(factor), n(zero), self.squared)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.contrastive_bound(self, fmt, grade)
+        return rounding.contrastive_bound(self, fmt, grade)
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         return ()

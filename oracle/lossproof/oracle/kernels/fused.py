@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle.binary64 import SAFE, Ball, Products, U
+from lossproof.oracle.arithmetic.binary64 import SAFE, Ball, Products, U
+from lossproof.oracle.arithmetic.halves import IMAGE, widen_image
+from lossproof.oracle.arithmetic.slices import FEW, dot
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.halves import IMAGE, widen_image
-from lossproof.oracle.rules import SQUARED_DENOMINATORS, Quadratic
-from lossproof.oracle.slices import FEW, dot
+from lossproof.oracle.norm_rules import SQUARED_DENOMINATORS, Quadratic
 
 RULES = ("plain", "floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product", "add_squared")
 LONGEST = 1 << 31

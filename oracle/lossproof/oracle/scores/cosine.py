@@ -22,14 +22,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossproof.oracle import bounds, fused, jumps, kernels
-from lossproof.oracle.arithmetic import Arithmetic
-from lossproof.oracle.binary64 import Binary64, Products
+from lossproof.oracle import rounding
+from lossproof.oracle.arithmetic.binary64 import Binary64, Products
+from lossproof.oracle.arithmetic.protocol import Arithmetic
+from lossproof.oracle.arithmetic.rows import FAR, Array, Block, Pairs, Space, checked, real_parameter
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, choice, flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rows import FAR, Array, Block, Pairs, Space, checked, real_parameter
-from lossproof.oracle.rules import NORM_RULES, SQUARED_DENOMINATORS, WITHOUT_EPS, Numbers, Quadratic
+from lossproof.oracle.kernels import choice as kernels
+from lossproof.oracle.kernels import fused
+from lossproof.oracle.norm_rules import NORM_RULES, SQUARED_DENOMINATORS, WITHOUT_EPS, Numbers, Quadratic
+from lossproof.oracle.scores import jumps
 
 SCORES = ("similarity", "negated", "distance")
 """The scores of a cosine: c, -c and 1 - c."""
@@ -263,10 +266,10 @@ class CosineProblem:
     @cached_property
     def spread(self) -> tuple[Float, Float, Float]:
         """What the bounds of every format and grade are made of, see `bounds.spread`."""
-        return bounds.spread(self)
+        return rounding.spread(self)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.cosine_bound(self, fmt, grade)
+        return rounding.cosine_bound(self, fmt, grade)
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         if self.measure.norm_rule != "threshold" or self.flip is not None or self.size == 0:

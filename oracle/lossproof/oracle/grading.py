@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossproof.oracle.bounds import GRADES, NARROW, bound
+from lossproof.oracle.arithmetic.rows import checked, plain
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, ulp
-from lossproof.oracle.rows import checked, plain
+from lossproof.oracle.rounding import GRADES, NARROW, bound
 
 SEGMENT_SLACK = 2.0**-40
 """Where a vector lies between two others is found in float64, with that much to spare."""

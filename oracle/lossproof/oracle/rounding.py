@@ -30,9 +30,9 @@ from lossproof.oracle.errors import choice, flag
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of
 
 if TYPE_CHECKING:
-    from lossproof.oracle.contrastive import ContrastiveProblem
-    from lossproof.oracle.cosine import CosineProblem
+    from lossproof.oracle.losses.contrastive import ContrastiveProblem
     from lossproof.oracle.reduction import TotalProblem, WeightedProblem
+    from lossproof.oracle.scores.cosine import CosineProblem
 
 GRADES = ("G0", "G1", "G2", "G3")
 """G0 correctly rounded, G1 careful summation, G2 any order, G3 accumulated in float16 or bfloat16 itself."""

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.oracle.binary64 import U
-from lossproof.oracle.compiled import NONE, Rows, compiled, two_prod, two_sum
-from lossproof.oracle.double_double import EPS
+from lossproof.oracle.arithmetic.binary64 import U
+from lossproof.oracle.arithmetic.double_double import EPS
+from lossproof.oracle.arithmetic.sliced_dots import RANGE, second_width
+from lossproof.oracle.arithmetic.slices import SLICE
 from lossproof.oracle.formats import Float
-from lossproof.oracle.fused import SCORE_TERMS
-from lossproof.oracle.lanes import (
+from lossproof.oracle.kernels.compiled import NONE, Rows, compiled, two_prod, two_sum
+from lossproof.oracle.kernels.fused import SCORE_TERMS
+from lossproof.oracle.kernels.lanes import (
     STEP,
     single_fine,
     single_slices,
@@ -30,8 +32,6 @@ from lossproof.oracle.lanes import (
     whole_slices,
     whole_sums,
 )
-from lossproof.oracle.sliced_dots import RANGE, second_width
-from lossproof.oracle.slices import SLICE
 
 FIELDS = np.arange(2048)
 QUANTA = np.clip((FIELDS - 1022 + 1) // 2 - SLICE, -400, 400)

@@ -16,10 +16,10 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from lossproof.oracle.arithmetic.reals import Real, Undecided, rational
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.slices import Sliced, dot, exponents, sliced, width
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask
-from lossproof.oracle.reals import Real, Undecided, rational
-from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import Sliced, dot, exponents, sliced, width
 
 MOST_SLICES = 8
 LARGEST = 200

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle import fused, fused_float64
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import FloatFormat
+from lossproof.oracle.kernels import fused, fused_float64
 
 if TYPE_CHECKING:
-    from lossproof.oracle.cosine import CosineProblem
+    from lossproof.oracle.scores.cosine import CosineProblem
 
 KERNELS = ("numpy", "numba")
 VARIABLE = "LOSSPROOF_KERNELS"
@@ -66,7 +66,7 @@ def rounded(problem: CosineProblem, fmt: FloatFormat) -> Rounded | None:
     step = min(max(1, elements // length), ROWS_AT_ONCE) if wanted or widened else ROWS_AT_ONCE
     rule = (measure.norm_rule, measure.eps, problem.score)
     if wanted:
-        from lossproof.oracle import compiled, compiled_float64
+        from lossproof.oracle.kernels import compiled, compiled_float64
     elif not double:
         rounder = fused.Rounder(*rule, length, min(step, problem.size), fmt)
     values, left = np.empty(problem.size, dtype=fmt.dtype), []
@@ -101,7 +101,7 @@ def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> Rounded | None
     if not wanted:
         left = fused.round_gradient(*sides, 1.0 if problem.score == "similarity" else -1.0, values)
         return values.ravel(), left
-    from lossproof.oracle import compiled
+    from lossproof.oracle.kernels import compiled
 
     found = []
     widened = any(v.itemsize < 4 for v in sides)

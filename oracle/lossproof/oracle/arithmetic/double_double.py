@@ -20,12 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from lossproof.oracle.binary64 import GROW, SAFE, U
+from lossproof.oracle.arithmetic.binary64 import GROW, SAFE, U
+from lossproof.oracle.arithmetic.reals import Real, rational
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.sliced_dots import sliced_dots
+from lossproof.oracle.arithmetic.transforms import fast_two_sum, two_prod, two_sum
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_ends
-from lossproof.oracle.reals import Real, rational
-from lossproof.oracle.rows import Block
-from lossproof.oracle.sliced_dots import sliced_dots
-from lossproof.oracle.transforms import fast_two_sum, two_prod, two_sum
 
 EPS = 2.0**-102
 LARGEST = SAFE * SAFE * 2.0**100

@@ -16,11 +16,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle import transforms
-from lossproof.oracle.binary64 import SAFE, U
+from lossproof.oracle.arithmetic import transforms
+from lossproof.oracle.arithmetic.binary64 import SAFE, U
 from lossproof.oracle.formats import Float, FloatFormat
-from lossproof.oracle.fused import SCORE_TERMS
-from lossproof.oracle.lanes import (
+from lossproof.oracle.kernels.fused import SCORE_TERMS
+from lossproof.oracle.kernels.lanes import (
     PIECE,
     STEP,
     depth,

@@ -12,12 +12,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossproof.oracle.binary64 import DENORMAL, Products
-from lossproof.oracle.cosine import FIRST, SCORES, CosineProblem, Measure, Survey, measured
+from lossproof.oracle.arithmetic.binary64 import DENORMAL, Products
+from lossproof.oracle.arithmetic.rows import Array, Block, Pairs, checked
 from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat
-from lossproof.oracle.rows import Array, Block, Pairs, checked
+from lossproof.oracle.scores.cosine import FIRST, SCORES, CosineProblem, Measure, Survey, measured
 
 AT_ONCE = 1 << 17
 """Pairs in one block of the matrix."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle.binary64 import U
+from lossproof.oracle.arithmetic.binary64 import U
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.sliced_dots import RANGE, sums_of_slices
+from lossproof.oracle.arithmetic.slices import SLICE
+from lossproof.oracle.arithmetic.transforms import two_prod, two_sum
 from lossproof.oracle.formats import Float, Mask
-from lossproof.oracle.fused import SCORE_TERMS
-from lossproof.oracle.rows import Block
-from lossproof.oracle.sliced_dots import RANGE, sums_of_slices
-from lossproof.oracle.slices import SLICE
-from lossproof.oracle.transforms import two_prod, two_sum
+from lossproof.oracle.kernels.fused import SCORE_TERMS
 
 LONGEST = 1024
 """Rows up to this length are mostly decided by one slice."""

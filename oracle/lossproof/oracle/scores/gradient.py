@@ -30,15 +30,16 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from lossproof.oracle import gradient_bounds as bounds
-from lossproof.oracle import jumps, kernels
-from lossproof.oracle.arithmetic import Arithmetic
-from lossproof.oracle.binary64 import GROW, TINY, Ball, Binary64, U
-from lossproof.oracle.cosine import CosineProblem, denominator
+from lossproof.oracle.arithmetic.binary64 import GROW, TINY, Ball, Binary64, U
+from lossproof.oracle.arithmetic.protocol import Arithmetic
+from lossproof.oracle.arithmetic.rows import Block
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rows import Block
-from lossproof.oracle.rules import SLOPES, Numbers, Quadratic, followed
+from lossproof.oracle.kernels import choice as kernels
+from lossproof.oracle.norm_rules import SLOPES, Numbers, Quadratic, followed
+from lossproof.oracle.scores import gradient_bounds as bounds
+from lossproof.oracle.scores import jumps
+from lossproof.oracle.scores.cosine import CosineProblem, denominator
 
 FIRST = Binary64()
 

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from flint import fmpq
 
+from lossproof.oracle.arithmetic.reals import Real
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.slices import FEW, dot
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_between
-from lossproof.oracle.reals import Real
-from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import FEW, dot
 
 U = 2.0**-53
 GROW = 1.0 + 2.0**-48

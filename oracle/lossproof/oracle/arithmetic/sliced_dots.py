@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossproof.oracle.binary64 import U
+from lossproof.oracle.arithmetic.binary64 import U
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.slices import FEW, SLICE, dot
+from lossproof.oracle.arithmetic.transforms import two_sum
 from lossproof.oracle.formats import Float, Mask
-from lossproof.oracle.rows import Block
-from lossproof.oracle.slices import FEW, SLICE, dot
-from lossproof.oracle.transforms import two_sum
 
 RANGE = 2.0**360
 """Rows whose squared norm lies outside [1/RANGE, RANGE] are given up: products of two would leave the range."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossproof.oracle.bounds import EXTRA, growth, rounding
 from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.rounding import EXTRA, growth, rounding
 
 if TYPE_CHECKING:
-    from lossproof.oracle.cosine import CosineProblem
-    from lossproof.oracle.gradient import CosineGradient
+    from lossproof.oracle.scores.cosine import CosineProblem
+    from lossproof.oracle.scores.gradient import CosineGradient
 
 SLACK = 2.0**-40
 """For the float64 in which the comparison is made."""

@@ -12,8 +12,8 @@ from typing import Protocol, Self, TypeVar
 
 from flint import fmpq
 
+from lossproof.oracle.arithmetic.rows import Block
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask
-from lossproof.oracle.rows import Block
 
 
 class Number(Protocol):

@@ -20,15 +20,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossproof.oracle import jumps
-from lossproof.oracle.bounds import NARROW, UP, by_norms, flat_bound, inverse_norms, rounding, rounding_count
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.rounding import (
+    NARROW,
+    UP,
+    by_norms,
+    flat_bound,
+    inverse_norms,
+    rounding,
+    rounding_count,
+)
+from lossproof.oracle.scores import jumps
 
 if TYPE_CHECKING:
-    from lossproof.oracle.cosine import CosineProblem
-    from lossproof.oracle.gradient import ContrastiveGradient, CosineGradient, GroupedSum
-    from lossproof.oracle.rows import Block
+    from lossproof.oracle.arithmetic.rows import Block
+    from lossproof.oracle.scores.cosine import CosineProblem
+    from lossproof.oracle.scores.gradient import ContrastiveGradient, CosineGradient, GroupedSum
 
 MORE = 4
 """Roundings of weight, divisor, score and the product with them."""
@@ -82,7 +90,7 @@ def _shares(problem: CosineProblem, block: Block, inverse: Float, slope: Float) 
 
 def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
     """Upper bounds of k for each pair, clamps `turned` over; 0 where it is not known to matter."""
-    from lossproof.oracle.rules import Quadratic
+    from lossproof.oracle.norm_rules import Quadratic
 
     problem = gradient.problem
     out = np.zeros(problem.size)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lossproof.oracle.arithmetic.halves import widen_half
+from lossproof.oracle.arithmetic.slices import FEW, dot, exponents
 from lossproof.oracle.errors import UnsupportedInput, shown
 from lossproof.oracle.formats import FORMATS, Float
-from lossproof.oracle.halves import widen_half
-from lossproof.oracle.slices import FEW, dot, exponents
 
 LARGEST_INTEGER = 1 << 53
 FAR = 2.0**300

@@ -159,7 +159,7 @@ def shares(e: Any, dtype: str) -> str:
         counts[arithmetic.name] += int(decided.sum())
         return decided
 
-    e.climb(ask)
+    e.refine(ask)
     total = max(sum(counts.values()), 1)
     return " ".join(f"{100 * c / total:.2f}" for c in counts.values())
 

@@ -134,7 +134,7 @@ def test_kernels_round_rightly_at_the_ends(which, length, monkeypatch):
     if which == "numba":
         pytest.importorskip("numba", reason="numba (the extra fast) is not installed")
     monkeypatch.setattr(choice, "active", lambda: which)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     g = np.random.default_rng(length)
     x, y = g.standard_normal((2, 300, length))
     for v in (x, y):

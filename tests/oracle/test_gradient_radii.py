@@ -65,7 +65,7 @@ def decided(x, y, which, fmt, monkeypatch):
     if which == "numba":
         pytest.importorskip("lossproof.oracle.kernels.compiled", reason="numba is not installed")
     monkeypatch.setattr(choice, "active", lambda: which)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     problem = oracle.cosine_gradient(x, y).problem
     values, left = choice.rounded_gradient(problem.problem, fmt)
     sure = np.ones(values.size, dtype=bool)

@@ -147,10 +147,10 @@ def test_the_radii_of_both_kernels_are_alike(length):
 def test_rows_far_from_one_on_one_side(which, shifts, monkeypatch):
     """What the kernels decide there is what the ladder says."""
     monkeypatch.setattr(choice, "active", lambda: which)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     for length in (3, 40):
         e = oracle.cosine(*shifted("ordinary", length, *shifts), score="distance")
-        values, left = e.problem.quickly(FORMATS["float64"])
+        values, left = e.problem.round_fast(FORMATS["float64"])
         right, settled = e.rounded_by_ladder(FORMATS["float64"])
         sure = np.setdiff1d(np.arange(len(values)), left)
         assert settled.all()
@@ -162,7 +162,7 @@ def test_rows_far_from_one_on_one_side(which, shifts, monkeypatch):
 def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which, dtype, monkeypatch):
     """Rows, and elements of a gradient, that no kernel decides, in the first block of rows, the second and the last."""
     monkeypatch.setattr(choice, "active", lambda: which)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     monkeypatch.setattr(choice, "AT_ONCE", 1 << 14)
     n = 2 * choice.ROWS_AT_ONCE + 500
     x, y = samples.rows("ordinary", dtype, n, 2, seed=5)
@@ -185,7 +185,7 @@ def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which
 def test_infinite_halves_are_no_large_numbers(which, monkeypatch):
     """Widened through an image in which infinity is 2^16: a row of it alone has a square of just 2^32 there."""
     monkeypatch.setattr(choice, "active", lambda: which)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     for far in ([np.inf, 0.0], [0.0, -np.inf], [np.nan, 0.0]):
         x, y = np.array([far, [65504.0, 0.0]], np.float16), np.full((2, 2), 0.5, np.float16)
         for a, b in ((x, y), (y, x)):

@@ -257,13 +257,13 @@ def test_kernels_round_as_the_ladder_under_every_rule(which, rule, monkeypatch):
     if which == "numba":
         pytest.importorskip("numba", reason="numba is not installed")
     monkeypatch.setattr(choice, "active", lambda: which)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     x, y = samples.rows("ordinary", "float32", 60, 3, seed=8)
     x, y = x * np.float32(0.7), y * np.float32(0.7)
     for score in oracle.SCORES:
         e = oracle.cosine(x, y, norm_rule=rule, eps=0.0 if rule == "plain" else 1.0, score=score)
         for name in ("float32", "bfloat16"):
-            values, left = e.problem.quickly(FORMATS[name])
+            values, left = e.problem.round_fast(FORMATS[name])
             wanted, _ = e.rounded_by_ladder(FORMATS[name])
             sure = np.setdiff1d(np.arange(60), left)
             assert sure.size > 50

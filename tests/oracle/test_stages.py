@@ -109,13 +109,13 @@ def which(request, monkeypatch):
     if request.param == "numba":
         pytest.importorskip("numba", reason="numba (the extra fast) is not installed")
     monkeypatch.setattr(choice, "active", lambda: request.param)
-    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     return request.param
 
 
 def as_the_ladder(e, fmt, wanted):
     """What kernels decide is what the ladder says, and they decide at least this share of it; None where none does."""
-    quick = e.problem.quickly(fmt)
+    quick = e.problem.round_fast(fmt)
     if quick is None:
         return None
     values, left = quick

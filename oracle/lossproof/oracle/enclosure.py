@@ -76,11 +76,11 @@ class Problem(Protocol):
 class Quick(Protocol):
     """A problem that compiled kernels may answer in part."""
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+    def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Rounded values and which of them are uncertain, in order; None where no kernel applies."""
         ...
 
-    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+    def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """What the ladder says of the rows that were left."""
         ...
 
@@ -174,7 +174,7 @@ class Enclosure:
             stop = min(start + PART, size)
             yield slice(start, stop), Enclosure(self.problem.subset(np.arange(start, stop)))
 
-    def climb(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
+    def refine(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
         """Put a question to each stage of the ladder in turn, about the rows (flat) that are still
         undecided.
         """
@@ -228,7 +228,7 @@ class Enclosure:
             lower, upper = self._enclose()
             known = np.zeros_like(valued)
             known[valued] = told(lower[valued], upper[valued], valued, last=False)
-            self.climb(ask, ~known)
+            self.refine(ask, ~known)
         return out
 
     @property
@@ -249,7 +249,7 @@ class Enclosure:
                     decided: Mask = (low == high) | (np.nextafter(low, np.inf) == high)
                 return decided
 
-            self.climb(ask)
+            self.refine(ask)
             lower.flags.writeable = upper.flags.writeable = False
             self._limits = lower, upper
         return self._limits
@@ -257,13 +257,13 @@ class Enclosure:
     def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows]:
         """Rounded values, flat, and which of them are undecided."""
         problem = self.problem
-        found = problem.quickly(fmt) if isinstance(problem, Quick) else None
+        found = problem.round_fast(fmt) if isinstance(problem, Quick) else None
         if found is None or not isinstance(problem, Quick):
             values, decided = self.rounded_by_ladder(fmt)
             return values, np.flatnonzero(~decided) if not decided.all() else np.empty(0, dtype=np.intp)
         values, left = found
         if left.size:
-            values[left], decided = problem.finish(left, fmt)
+            values[left], decided = problem.round_rest(left, fmt)
             left = left[~decided]
         return values, left
 
@@ -291,7 +291,7 @@ class Enclosure:
             return decided
 
         # The radius of the first stage is no finer than float64: it could decide zeros alone.
-        self.climb(ask, among, LADDER[1:] if tried or fmt.name == "float64" else LADDER)
+        self.refine(ask, among, LADDER[1:] if tried or fmt.name == "float64" else LADDER)
         return (values, settled) if some is None else (values[some], settled[some])
 
 

@@ -145,7 +145,7 @@ def _within(
         out[rows] = inside & decided
         return np.asarray(decided)
 
-    e.climb(ask, asked & ~endless)
+    e.refine(ask, asked & ~endless)
     for other in alternatives:
         rows = other.mask.ravel() & ~out
         if rows.any() and not other.hull:
@@ -222,7 +222,7 @@ def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -
             decided: Mask = (most - least <= least * 2.0**-10) | (not sharp)
         return decided
 
-    e.climb(ask, np.isfinite(values))
+    e.refine(ask, np.isfinite(values))
     return out
 
 
@@ -241,7 +241,7 @@ def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
             nearest[rows], decided = arithmetic.rounded(numbers, fmt)
             return np.asarray(decided)
 
-        e.climb(ask, odd)
+        e.refine(ask, odd)
         out |= odd & (nearest == values)
     return out
 

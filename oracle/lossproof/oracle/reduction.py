@@ -90,17 +90,17 @@ class TotalProblem:
     undefined: Mask = field(init=False)
     nan: Mask = field(init=False)
     divisor: Real = field(init=False)
-    hollow: bool = field(init=False)
+    zero_over_zero: bool = field(init=False)
     """Whether the value is 0/0."""
 
     def __post_init__(self) -> None:
         problem = self.inner.problem
         undefined, nan = bool(problem.undefined.any()), bool(problem.nan.any())
         self.divisor = Real(rational(1)) if undefined else self._divisor()
-        self.hollow = not undefined and not nan and self.divisor.sign() == 0
-        if self.hollow and not self._vanishes():
-            self.hollow, undefined = False, True  # a nonzero number over zero
-        if self.hollow:
+        self.zero_over_zero = not undefined and not nan and self.divisor.sign() == 0
+        if self.zero_over_zero and not self._vanishes():
+            self.zero_over_zero, undefined = False, True  # a nonzero number over zero
+        if self.zero_over_zero:
             undefined = self.empty is None
             nan = self.empty is not None and math.isnan(self.empty)
         self.undefined, self.nan = np.array([undefined]), np.array([nan and not undefined])
@@ -122,7 +122,7 @@ class TotalProblem:
         return total.sign() == 0
 
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
-        if self.hollow:
+        if self.zero_over_zero:
             value = 0.0 if self.empty is None or math.isnan(self.empty) else self.empty
             return arithmetic.take(arithmetic.number(np.array([value])), rows)
         if self.undefined[0] or self.nan[0]:

@@ -99,7 +99,7 @@ def conditioning(problem: CosineProblem) -> tuple[Float, Float]:
     Far below a floor kappa is so small that the first stage, which knows it to some u, may tell nothing of its size.
     """
     kappa, inverse, sharp = np.zeros(problem.size), np.zeros(problem.size), np.zeros(problem.size, dtype=bool)
-    left = np.flatnonzero(~problem.undefined & ~problem.gone)
+    left = np.flatnonzero(~problem.undefined & ~problem.zero_denominator)
     apart = by_norms(problem)
     if apart:
         for rows in problem.row_blocks(LADDER[0].block_elements, left):
@@ -166,7 +166,7 @@ def spread(problem: CosineProblem) -> tuple[Float, Float, Float]:
     kappa, inverse = conditioning(problem)
     low, high = cosine_ends(problem, kappa * SHARP)
     c = np.where(np.abs(low) > np.abs(high), low, high)  # the end of larger magnitude
-    return kappa, inverse, np.where(problem.gone, 0.0, np.clip(c, -kappa, kappa))
+    return kappa, inverse, np.where(problem.zero_denominator, 0.0, np.clip(c, -kappa, kappa))
 
 
 def cosine_ends(problem: CosineProblem, doubt: Float) -> tuple[Float, Float]:
@@ -179,7 +179,7 @@ def cosine_ends(problem: CosineProblem, doubt: Float) -> tuple[Float, Float]:
             known: Mask = (high[rows] - low[rows] <= doubt[rows]) & np.isfinite(high[rows])
         return known
 
-    Enclosure(problem.as_similarity()).climb(ask)
+    Enclosure(problem.as_similarity()).refine(ask)
     return low, high
 
 
@@ -223,7 +223,7 @@ def total_bound(problem: TotalProblem, fmt: FloatFormat, grade: str) -> Float:
     n - 1 additions, the division, and a divisor that is rounded once; mean_by_weight sums its divisor as
     well, a relative error of gamma_n sum |w| / |sum w|, or none where every order of summation is exact.
     """
-    if problem.hollow or problem.undefined[0] or problem.nan[0]:
+    if problem.zero_over_zero or problem.undefined[0] or problem.nan[0]:
         return np.zeros(1)
     n = problem.inner.problem.size
     divisor = abs(float(np.max(np.abs(problem.divisor.bounds()))))

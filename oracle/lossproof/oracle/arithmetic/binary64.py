@@ -22,7 +22,7 @@ from flint import fmpq
 
 from lossproof.oracle.arithmetic.reals import Real
 from lossproof.oracle.arithmetic.rows import Block
-from lossproof.oracle.arithmetic.slices import FEW, dot
+from lossproof.oracle.arithmetic.slices import SHORT_ROW, dot
 from lossproof.oracle.formats import Float, FloatFormat, Index, Mask, cast_between
 
 U = 2.0**-53
@@ -30,7 +30,7 @@ GROW = 1.0 + 2.0**-48
 TINY = 2.0**-1000
 SAFE = 2.0**400
 """Squared norms outside [1/SAFE, SAFE] are left to later stages: products of them could leave the range."""
-FAINT = 1 / (SAFE * SAFE)
+TINY_SQUARED_NORM = 1 / (SAFE * SAFE)
 """Below it a squared norm may be all underflow; above it what d squares lose, d 2^-1075, is far below u of it."""
 DENORMAL = 5e-324
 
@@ -104,7 +104,7 @@ class Binary64:
         """P, Q and R of a block."""
         x, y = block.x, block.y
         with np.errstate(all="ignore"):
-            if x.shape[1] <= FEW:
+            if x.shape[1] <= SHORT_ROW:
                 x, y = np.asfortranarray(x), np.asfortranarray(y)
             p, q, r = dot(x, y), dot(x, x), dot(y, y)
         if np.count_nonzero(p) < len(p):
@@ -131,7 +131,7 @@ class Binary64:
         gamma = length * U / (1 - length * U) * GROW  # 32 u of it: the dozen roundings from here on
         share = gamma / (1 - gamma)
         with np.errstate(all="ignore"):
-            norms = np.sqrt(np.maximum(q, FAINT)) * np.sqrt(np.maximum(r, FAINT))
+            norms = np.sqrt(np.maximum(q, TINY_SQUARED_NORM)) * np.sqrt(np.maximum(r, TINY_SQUARED_NORM))
             spread = share * norms * np.sqrt(repeats)  # 2^-853 at least, so products may underflow
             return Ball(p, np.where(p == 0, 0.0, spread)), _squared_norm(q, share), _squared_norm(r, share)
 

@@ -8,7 +8,7 @@ for the square root (Lefevre, Louvet, Muller, Picot, Rideau, ACM TOMS 49(1), 202
 given up (rad = inf) or covered by TINY. Division and square root divide what they have left of the numerator, some of
 which may have underflowed: LOST covers that.
 
-NumPy neither reorders nor fuses these operations; `environment.py` checks that on start.
+NumPy neither reorders nor fuses these operations; `self_test.py` checks that on start.
 """
 
 # ruff: noqa: D102 (the protocol documents these methods)

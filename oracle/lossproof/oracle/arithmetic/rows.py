@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.arithmetic.halves import widen_half
-from lossproof.oracle.arithmetic.slices import FEW, dot, exponents
+from lossproof.oracle.arithmetic.slices import SHORT_ROW, dot, exponents
 from lossproof.oracle.errors import UnsupportedInput, shown
 from lossproof.oracle.formats import FORMATS, Float
 
 LARGEST_INTEGER = 1 << 53
-FAR = 2.0**300
-"""Rows whose squared norm lies outside [1/FAR, FAR] are scaled where a rule allows it."""
+SAFE_SQUARED_NORM = 2.0**300
+"""Rows whose squared norm lies outside [1/SAFE_SQUARED_NORM, SAFE_SQUARED_NORM] are scaled where a rule allows it."""
 Array = NDArray[Any]
 
 
@@ -124,7 +124,7 @@ class Block:
 def _scaled(x: Float) -> Float:
     with np.errstate(all="ignore"):
         squared = dot(x, x)
-    far = ~((squared >= 1 / FAR) & (squared <= FAR))
+    far = ~((squared >= 1 / SAFE_SQUARED_NORM) & (squared <= SAFE_SQUARED_NORM))
     if not far.any():
         return x
     rows = np.flatnonzero(far)
@@ -205,7 +205,7 @@ class _Side:
                 # Short rows are summed by columns: see slices.dot.
                 out = (
                     room.reshape(source.shape[::-1]).T
-                    if source.shape[1] <= FEW
+                    if source.shape[1] <= SHORT_ROW
                     else room.reshape(source.shape)
                 )
                 if source.dtype == np.float16:

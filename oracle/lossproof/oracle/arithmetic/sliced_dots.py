@@ -19,7 +19,7 @@ import numpy as np
 
 from lossproof.oracle.arithmetic.binary64 import U
 from lossproof.oracle.arithmetic.rows import Block
-from lossproof.oracle.arithmetic.slices import FEW, SLICE, dot
+from lossproof.oracle.arithmetic.slices import SHORT_ROW, SLICE, dot
 from lossproof.oracle.arithmetic.transforms import two_sum
 from lossproof.oracle.formats import Float, Mask
 
@@ -84,7 +84,7 @@ def _add_up(x: Float, y: Float, d: int, count: int, sums: Float, quanta: Float, 
     """Fill the rows of `sums`: Q and R in float64, x1 y1, x1 x1, y1 y1, and what is left; and the quanta of the first
     slices.
     """
-    if d <= FEW:
+    if d <= SHORT_ROW:
         x, y = np.asfortranarray(x), np.asfortranarray(y)
     dot(x, x, sums[0])
     dot(y, y, sums[1])

@@ -23,7 +23,7 @@ from lossproof.oracle.formats import Float
 Ints = NDArray[np.int64]
 SLICE = 26
 """Bits of a slice that is counted from the norm of a row: see sliced_dots.py."""
-FEW = 8
+SHORT_ROW = 8
 """Rows up to this length are summed column by column."""
 
 
@@ -79,7 +79,7 @@ def dot(x: Float, y: Float, out: Float | None = None) -> Float:
     """
     if x.shape[1] != y.shape[1]:
         x, y = np.broadcast_arrays(x, y)
-    if not 0 < x.shape[1] <= FEW:
+    if not 0 < x.shape[1] <= SHORT_ROW:
         return np.asarray(_dot_rows(x, y, out))
     total = np.multiply(x[:, 0], y[:, 0], out)
     for k in range(1, x.shape[1]):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KERNELS = ("numpy", "numba")
 VARIABLE = "LOSSPROOF_KERNELS"
-WORTH = 1 << 20
+MIN_COMPILED_ELEMENTS = 1 << 20
 """Elements from which on the compiled kernels are chosen by themselves."""
 AT_ONCE, WIDENED_AT_ONCE = 1 << 20, 1 << 17
 """Elements in a block of rows: enough to repay the call, and what the caches hold when they are widened first."""
@@ -115,4 +115,4 @@ def rounded_gradient(problem: CosineProblem, fmt: FloatFormat) -> Rounded | None
 def _wanted(problem: CosineProblem) -> bool:
     if active() != "numba" or problem.pairs.length == 0:
         return False
-    return problem.size * problem.pairs.length >= WORTH or bool(os.environ.get(VARIABLE))
+    return problem.size * problem.pairs.length >= MIN_COMPILED_ELEMENTS or bool(os.environ.get(VARIABLE))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lossproof.oracle.arithmetic.binary64 import SAFE, Ball, Products, U
 from lossproof.oracle.arithmetic.halves import IMAGE, widen_image
-from lossproof.oracle.arithmetic.slices import FEW, dot
+from lossproof.oracle.arithmetic.slices import SHORT_ROW, dot
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.norm_rules import SQUARED_DENOMINATORS, Quadratic
 
@@ -57,7 +57,9 @@ def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> 
         rad += 1
         rad *= k
         least, most = d2.min(initial=1.0), d2.max(initial=1.0)
-        if not (usable(eps) and least >= 1 / RANGE and most <= RANGE and _tame(q) and _tame(r)):
+        if not (
+            usable(eps) and least >= 1 / RANGE and most <= RANGE and _in_safe_range(q) and _in_safe_range(r)
+        ):
             rad = np.where(_settled(q, r, d2, eps), rad, np.inf)
         zero = p == 0
         if zero.any():
@@ -138,7 +140,7 @@ class Rounder:
     def _widened(self, x: NDArray[Any], space: Float) -> Float:
         """Rows as float64: one column after another where dot sums them so."""
         room, words = space[: x.size], self.words[: x.size]
-        if self.length <= FEW:
+        if self.length <= SHORT_ROW:
             out, whole = room.reshape(x.shape[::-1]).T, words.reshape(x.shape[::-1]).T
         else:
             out, whole = room.reshape(x.shape), words.reshape(x.shape)
@@ -235,7 +237,7 @@ def usable(eps: float) -> bool:
     return eps == 0 or 2.0**-500 <= eps <= SAFE
 
 
-def _tame(q: Float) -> bool:
+def _in_safe_range(q: Float) -> bool:
     return _within(q, 1 / SAFE, SAFE)
 
 

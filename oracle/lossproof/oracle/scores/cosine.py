@@ -25,7 +25,15 @@ from numpy.typing import ArrayLike, NDArray
 from lossproof.oracle import rounding
 from lossproof.oracle.arithmetic.binary64 import Binary64, Products
 from lossproof.oracle.arithmetic.protocol import Arithmetic
-from lossproof.oracle.arithmetic.rows import FAR, Array, Block, Pairs, Space, checked, real_parameter
+from lossproof.oracle.arithmetic.rows import (
+    SAFE_SQUARED_NORM,
+    Array,
+    Block,
+    Pairs,
+    Space,
+    checked,
+    real_parameter,
+)
 from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, choice, flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
@@ -63,13 +71,15 @@ def denominator(
     a: Arithmetic[Any],
     dots: tuple[Numbers, Numbers, Numbers],
     measure: Measure,
-    gone: Mask,
+    zero_denominator: Mask,
     flips: tuple[Mask, Mask],
 ) -> Numbers:
     """D^2 under a norm rule; 1 where D vanishes."""
     _, Q, R = dots
-    one, eps = (a.number(np.full(len(gone), v)) for v in (1.0, measure.eps))
-    return a.where(gone, one, SQUARED_DENOMINATORS[measure.norm_rule](Quadratic(a, Q, R, eps, one, *flips)))
+    one, eps = (a.number(np.full(len(zero_denominator), v)) for v in (1.0, measure.eps))
+    return a.where(
+        zero_denominator, one, SQUARED_DENOMINATORS[measure.norm_rule](Quadratic(a, Q, R, eps, one, *flips))
+    )
 
 
 def quotient(a: Arithmetic[Any], P: Numbers, D2: Numbers, measure: Measure) -> Numbers:
@@ -77,12 +87,12 @@ def quotient(a: Arithmetic[Any], P: Numbers, D2: Numbers, measure: Measure) -> N
     return P if measure.norm_rule == "raw" else P / a.sqrt(D2)
 
 
-def filled(a: Arithmetic[Any], c: Numbers, measure: Measure, gone: Mask) -> Numbers:
+def filled(a: Arithmetic[Any], c: Numbers, measure: Measure, zero_denominator: Mask) -> Numbers:
     """c with the documented value where D vanishes."""
-    if measure.zero is None or not gone.any():
+    if measure.zero is None or not zero_denominator.any():
         return c
     zero = measure.zero if math.isfinite(measure.zero) else 0.0
-    return a.where(gone, a.number(np.full(len(gone), zero)), c)
+    return a.where(zero_denominator, a.number(np.full(len(zero_denominator), zero)), c)
 
 
 def scored(a: Arithmetic[Any], c: Numbers, score: str, count: int) -> Numbers:
@@ -106,7 +116,7 @@ class Survey:
     """
 
     finite: Mask
-    gone: Mask
+    zero_denominator: Mask
     products: Products | None
 
 
@@ -133,32 +143,32 @@ class CosineProblem:
         """Made once, in blocks."""
         keep = self.size <= KEEP_ROWS or self.pairs.bytes_per_pair >= 24
         kept = Products(*(np.empty(self.size) for _ in range(3))) if keep else None
-        finite, gone = np.ones(self.size, dtype=bool), np.zeros(self.size, dtype=bool)
+        finite, zero_denominator = np.ones(self.size, dtype=bool), np.zeros(self.size, dtype=bool)
         space = Space()
         for rows in self.row_blocks(FIRST.block_elements, slice(None)):
             found = FIRST.products(self.pairs.block(rows, space))
             if not (found.q.min(initial=1.0) > 0 and found.r.min(initial=1.0) > 0):  # a zero norm, or NaN
                 finite[rows] = ~(np.isnan(found.q) | np.isnan(found.r))
                 if self.measure.vanishes():
-                    gone[rows] = ((found.q == 0) | (found.r == 0)) & finite[rows]
+                    zero_denominator[rows] = ((found.q == 0) | (found.r == 0)) & finite[rows]
             if kept is not None:
                 for whole, part in zip(kept, found, strict=True):
                     whole[rows] = part
-        return Survey(finite, gone, kept)
+        return Survey(finite, zero_denominator, kept)
 
     @cached_property
-    def gone(self) -> Mask:
+    def zero_denominator(self) -> Mask:
         """Flat: where D is zero."""
-        return self.survey.gone
+        return self.survey.zero_denominator
 
     @cached_property
     def nan(self) -> Mask:
         zero = self.measure.zero
-        return self.gone & (zero is not None and math.isnan(zero))
+        return self.zero_denominator & (zero is not None and math.isnan(zero))
 
     @cached_property
     def undefined(self) -> Mask:
-        return ~self.survey.finite | (self.gone & (self.measure.zero is None))
+        return ~self.survey.finite | (self.zero_denominator & (self.measure.zero is None))
 
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
         ready = isinstance(arithmetic, Binary64) and self.survey.products is not None
@@ -172,7 +182,7 @@ class CosineProblem:
         self, arithmetic: Arithmetic[Any], rows: Rows | slice, absolute: bool = False
     ) -> tuple[Any, Callable[[], Any]]:
         """c of some rows, or that of their absolute values, and a function that gives D^2."""
-        gone = self.gone[rows]
+        zero_denominator = self.zero_denominator[rows]
         measure, d, plain = self.measure, self.pairs.length, self.measure.norm_rule == "plain"
         with np.errstate(all="ignore"):
             if isinstance(arithmetic, Binary64):
@@ -180,23 +190,28 @@ class CosineProblem:
                 dots = partial(arithmetic.balls, products, d, self.pairs.repeats)
                 if measure.norm_rule in fused.RULES and self.pairs.repeats == 1:
                     c = fused.cosine_ball(products, measure.norm_rule, measure.eps, d)
-                    c = c if not gone.any() else filled(arithmetic, c, measure, gone)
-                    return c, lambda: denominator(arithmetic, dots(), measure, gone, self._flips(rows))
+                    c = c if not zero_denominator.any() else filled(arithmetic, c, measure, zero_denominator)
+                    return c, lambda: denominator(
+                        arithmetic, dots(), measure, zero_denominator, self._flips(rows)
+                    )
                 found = dots()
             else:
                 block = self._block(rows, absolute)
                 found = arithmetic.dots(
-                    block.scaled() if plain and self.pairs.wide and not self._tame else block
+                    block.scaled() if plain and self.pairs.wide and not self._in_safe_range else block
                 )
-            D2 = denominator(arithmetic, found, measure, gone, self._flips(rows))
-            return filled(arithmetic, quotient(arithmetic, found[0], D2, measure), measure, gone), lambda: D2
+            D2 = denominator(arithmetic, found, measure, zero_denominator, self._flips(rows))
+            return filled(
+                arithmetic, quotient(arithmetic, found[0], D2, measure), measure, zero_denominator
+            ), lambda: D2
 
     @cached_property
-    def _tame(self) -> bool:
+    def _in_safe_range(self) -> bool:
         """Whether no row needs scaling."""
         kept = self.survey.products
         return kept is not None and all(
-            v.min(initial=1.0) >= 1 / FAR and v.max(initial=1.0) <= FAR for v in (kept.q, kept.r)
+            v.min(initial=1.0) >= 1 / SAFE_SQUARED_NORM and v.max(initial=1.0) <= SAFE_SQUARED_NORM
+            for v in (kept.q, kept.r)
         )
 
     def products(self, rows: Rows | slice, absolute: bool) -> Products:
@@ -211,14 +226,14 @@ class CosineProblem:
 
     def _flips(self, rows: Rows | slice) -> tuple[Mask, Mask]:
         if self.flip is None:
-            still = np.zeros(len(self.gone[rows]), dtype=bool)
+            still = np.zeros(len(self.zero_denominator[rows]), dtype=bool)
             return still, still
         return self.flip[0][rows], self.flip[1][rows]
 
     def _values(self, arithmetic: Arithmetic[Any], c: Numbers, rows: Rows | slice) -> Any:
         with np.errstate(all="ignore"):
             if self.similar is None:
-                return scored(arithmetic, c, self.score, len(self.gone[rows]))
+                return scored(arithmetic, c, self.score, len(self.zero_denominator[rows]))
             return embedded(arithmetic, c, self.similar[rows], self.margin)
 
     def row_blocks(self, elements: int, rows: Rows | slice) -> list[Any]:
@@ -229,11 +244,11 @@ class CosineProblem:
             return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
         return [rows[i : i + step] for i in range(0, len(rows), step)]
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+    def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
         return kernels.rounded(self, fmt)
 
-    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+    def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some rows from the ladder."""
         return Enclosure(self.subset(rows)).rounded_by_ladder(fmt)
 

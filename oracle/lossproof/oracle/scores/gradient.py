@@ -85,7 +85,8 @@ class CosineGradient:
     @cached_property
     def undefined(self) -> Mask:
         return np.repeat(
-            self.problem.undefined | self.problem.gone | ~np.isfinite(self.factors.weights), self.length
+            self.problem.undefined | self.problem.zero_denominator | ~np.isfinite(self.factors.weights),
+            self.length,
         )
 
     @cached_property
@@ -178,7 +179,7 @@ class CosineGradient:
         D.
         """
         problem = self.problem
-        gone, still = problem.gone[pairs], np.zeros(len(pairs), dtype=bool)
+        zero_denominator, still = problem.zero_denominator[pairs], np.zeros(len(pairs), dtype=bool)
         clamp = still if self.kink is None else self.kink.clamp[pairs]
         jump = (still, still) if problem.flip is None else (problem.flip[0][pairs], problem.flip[1][pairs])
         with np.errstate(all="ignore"):
@@ -187,9 +188,9 @@ class CosineGradient:
                 P, Q, R = a.balls(kept.take(pairs), self.length, problem.pairs.repeats)
             else:
                 P, Q, R = a.dots(problem.pairs.block(pairs) if block is None else block)
-            D2 = denominator(a, (P, Q, R), problem.measure, gone, jump)
+            D2 = denominator(a, (P, Q, R), problem.measure, zero_denominator, jump)
             one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, problem.measure.eps))
-            Q1 = a.where(gone, one, Q)
+            Q1 = a.where(zero_denominator, one, Q)
             k = self.slope_of_norm(Quadratic(a, Q1, R, eps, one, clamp ^ jump[0], still))
             root = one if problem.measure.norm_rule == "raw" else a.sqrt(D2)
             s = self.factors.apply(a, self._slope(a, P, root, pairs), self.factors.weights[pairs])
@@ -212,13 +213,13 @@ class CosineGradient:
         slope = a.number(np.where(problem.similar[pairs], -1.0, np.where(above, 1.0, 0.0)))
         return a.unknown(~certain & ~problem.similar[pairs], slope)
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+    def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
         # Under the plain rule, the only one that they know, there is no clamp to turn over or to follow.
         alone = self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
         return kernels.rounded_gradient(self.problem, fmt) if alone else None
 
-    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+    def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some elements from the ladder, through the problem of their pairs alone."""
         pairs, place = np.unique(rows // self.stride, return_inverse=True)
         problem = self.problem.subset(pairs)

@@ -94,7 +94,7 @@ def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
 
     problem = gradient.problem
     out = np.zeros(problem.size)
-    left = np.flatnonzero(~problem.undefined & ~problem.gone)
+    left = np.flatnonzero(~problem.undefined & ~problem.zero_denominator)
     for arithmetic in LADDER:
         for rows in problem.row_blocks(arithmetic.block_elements, left):
             still = np.zeros(len(rows), dtype=bool)

@@ -68,8 +68,8 @@ def _near_hinge(problem: CosineProblem, fmt: FloatFormat, none: Mask) -> Mask:
         decided: Mask = far | ((low >= -reach) & (high <= reach))
         return decided
 
-    Enclosure(problem.as_similarity()).climb(ask)
-    return near & ~problem.similar & ~problem.undefined & ~problem.gone
+    Enclosure(problem.as_similarity()).refine(ask)
+    return near & ~problem.similar & ~problem.undefined & ~problem.zero_denominator
 
 
 def _near(low: Float, high: Float, edge: float, slack: float) -> Mask:

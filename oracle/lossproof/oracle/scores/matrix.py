@@ -38,9 +38,9 @@ class MatrixProblem(CosineProblem):
         """From the rows of each matrix by themselves."""
         q, r = self._squared
         finite = ~np.isnan(q)[:, None] & ~np.isnan(r)[None, :]
-        gone = (q == 0)[:, None] | (r == 0)[None, :]
-        gone = gone & finite if self.measure.vanishes() else np.zeros_like(finite)
-        return Survey(finite.ravel(), gone.ravel(), None)
+        zero_denominator = (q == 0)[:, None] | (r == 0)[None, :]
+        zero_denominator = zero_denominator & finite if self.measure.vanishes() else np.zeros_like(finite)
+        return Survey(finite.ravel(), zero_denominator.ravel(), None)
 
     @cached_property
     def _squared(self) -> tuple[Float, Float]:
@@ -61,7 +61,7 @@ class MatrixProblem(CosineProblem):
         start, stop, _ = rows.indices(self.size)
         return [slice(i, min(i + self.stride, stop)) for i in range(start, stop, self.stride)]
 
-    def quickly(self, fmt: FloatFormat) -> None:
+    def round_fast(self, fmt: FloatFormat) -> None:
         """The matrix product is the kernel here."""
 
     def products(self, rows: Rows | slice, absolute: bool) -> Products:

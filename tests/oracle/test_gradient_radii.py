@@ -12,6 +12,7 @@ from lossproof import oracle
 from lossproof.oracle.arithmetic.binary64 import U
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.kernels import choice
+from lossproof.oracle.scores import fast
 
 from . import samples
 from .enclosed import STAGES, fraction
@@ -67,7 +68,7 @@ def decided(x, y, which, fmt, monkeypatch):
     monkeypatch.setattr(choice, "active", lambda: which)
     monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     problem = oracle.cosine_gradient(x, y).problem
-    values, left = choice.rounded_gradient(problem.problem, fmt)
+    values, left = fast.round_gradients(problem.score, "similarity", fmt)
     sure = np.ones(values.size, dtype=bool)
     sure[left] = False
     return values.reshape(x.shape).astype(np.float64), sure.reshape(x.shape)
@@ -133,7 +134,7 @@ def test_some_elements_of_many_long_rows_come_out_in_the_order_asked(stage):
 def test_the_two_coefficients_of_a_gradient_carry_three_roundings(length):
     """r1 >= rad + 3 u |lead|, to the last unit, and r2 likewise."""
     gradient = oracle.cosine_gradient(*sides(length)).problem
-    rows = np.arange(gradient.problem.size)
+    rows = np.arange(gradient.score.size)
     numbers, told = gradient.coefficients(STAGES["float64"], rows), gradient._first
     for number, mid, rad in ((numbers[0], told[0], told[1]), (numbers[1], told[2], told[3])):
         assert (mid == number.mid).all()

@@ -12,6 +12,7 @@ from lossproof.oracle.arithmetic.binary64 import SAFE, U
 from lossproof.oracle.arithmetic.slices import SLICE
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.kernels import choice, fused
+from lossproof.oracle.scores import fast
 
 from . import samples
 
@@ -163,10 +164,10 @@ def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which
     """Rows, and elements of a gradient, that no kernel decides, in the first block of rows, the second and the last."""
     monkeypatch.setattr(choice, "active", lambda: which)
     monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
-    monkeypatch.setattr(choice, "AT_ONCE", 1 << 14)
-    n = 2 * choice.ROWS_AT_ONCE + 500
+    monkeypatch.setattr(fast, "AT_ONCE", 1 << 14)
+    n = 2 * fast.ROWS_AT_ONCE + 500
     x, y = samples.rows("ordinary", dtype, n, 2, seed=5)
-    hard = np.array([3, choice.ROWS_AT_ONCE + 1, n - 1])
+    hard = np.array([3, fast.ROWS_AT_ONCE + 1, n - 1])
     x[hard], y[hard] = (
         np.array([[3, 4], [1, 0], [0, 2]]),
         np.array([[-4, 3], [0, 5], [7, 0]]),

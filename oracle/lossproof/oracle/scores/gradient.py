@@ -1,11 +1,11 @@
-"""Gradients of every family with respect to one of its inputs, element by element.
+"""Gradients of a loss over cosines with respect to one of the arrays, element by element.
 
-With c = P / D, where D follows the row a as d(log D)/da_i = k a_i (rules.SLOPES: k = 1/Q for the plain rule,
+With c = P / D, where D follows the row a as d(log D)/da_i = k a_i (norm_rules.SLOPES: k = 1/Q for the plain rule,
 0 inside a clamp, 1/(Q + eps) where eps is added),
 
     dc/da_i = b_i / D - P k a_i / D = (b_i - a_i P k) / D
 
-times the derivative of the score (1, -1 for -c and 1 - c; for the embedding loss -1, or 1 and 0 on the two
+times the derivative of the loss (1, -1 for -c and 1 - c; for the embedding loss -1, or 1 and 0 on the two
 sides of the hinge), times the weight over the divisor of the reduction. It is the square root of a rational
 with a sign, so the exact stage decides it. Inside a clamp the formula has a derivative although an
 implementation may return NaN.
@@ -20,58 +20,47 @@ carry a computation across the kink, either side is right as well. `Enclosure.al
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from flint import fmpq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.arithmetic.binary64 import GROW, TINY, Ball, Binary64, U
 from lossproof.oracle.arithmetic.protocol import Arithmetic
 from lossproof.oracle.arithmetic.rows import Block
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
+from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.kernels import choice as kernels
+from lossproof.oracle.loss_over_score import Loss, LossOverScore
 from lossproof.oracle.norm_rules import SLOPES, Numbers, Quadratic, followed
-from lossproof.oracle.scores import gradient_bounds as bounds
-from lossproof.oracle.scores import jumps
-from lossproof.oracle.scores.cosine import CosineProblem, denominator
+from lossproof.oracle.scores import fast, jumps
+from lossproof.oracle.scores.cosine import Cosine, cosine, operands
+from lossproof.oracle.scores.formula import FIRST, denominator
+from lossproof.oracle.scores.gradient_bounds import gradient_bound
+from lossproof.oracle.summed_gradients import Factors, arranged, factors
 
-FIRST = Binary64()
-
-
-@dataclass(frozen=True)
-class Factors:
-    """What multiplies the gradient of each pair: weights (flat) and a common rational divisor."""
-
-    weights: Float
-    divisor: fmpq
-
-    def apply(self, a: Arithmetic[Any], values: Numbers, weights: Float) -> Numbers:
-        """values times weights over the divisor."""
-        if not (weights == 1).all():
-            values = values * a.number(weights)
-        return values if self.divisor == 1 else values / a.rational([self.divisor] * len(weights))
+CLAMPS = ("held", "followed")
+"""What the derivative does below a floor: it is that of the formula, or it follows the norm all the same."""
 
 
 @dataclass(frozen=True)
 class Kink:
-    """Which sides of the kinks to take: pairs whose clamp, or whose hinge, is turned over."""
+    """Which sides of the kinks to take: pairs whose clamp, or whose loss, is turned over."""
 
     clamp: Mask
-    hinge: Mask
+    loss: Mask
 
 
 @dataclass
 class CosineGradient:
     """d(score)/d(a) for every element of the rows a of all pairs; flat over (pair, element)."""
 
-    problem: CosineProblem
+    score: Cosine
     """The pairs, a first."""
+    loss: Loss
     factors: Factors
     shape: tuple[int, ...]
     kink: Kink | None = None
@@ -80,12 +69,12 @@ class CosineGradient:
 
     @property
     def size(self) -> int:
-        return self.problem.size * self.problem.pairs.length
+        return self.score.size * self.score.pairs.length
 
     @cached_property
     def undefined(self) -> Mask:
         return np.repeat(
-            self.problem.undefined | self.problem.zero_denominator | ~np.isfinite(self.factors.weights),
+            self.score.undefined | self.score.zero_denominator | ~np.isfinite(self.factors.weights),
             self.length,
         )
 
@@ -96,7 +85,7 @@ class CosineGradient:
     @property
     def length(self) -> int:
         """d."""
-        return self.problem.pairs.length
+        return self.score.pairs.length
 
     @property
     def stride(self) -> int:
@@ -127,8 +116,8 @@ class CosineGradient:
     @cached_property
     def _first(self) -> tuple[Float, Float, Float, Float]:
         """The two coefficients in float64 with their error bounds, for all pairs."""
-        out = tuple(np.empty(self.problem.size) for _ in range(4))
-        for rows in self.problem.row_blocks(1 << 18, np.arange(self.problem.size)):
+        out = tuple(np.empty(self.score.size) for _ in range(4))
+        for rows in self.score.row_blocks(1 << 18, np.arange(self.score.size)):
             for whole, part in zip(out, self._coefficients(rows), strict=True):
                 whole[rows] = part
         return out[0], out[1], out[2], out[3]
@@ -146,7 +135,7 @@ class CosineGradient:
 
     def _whole(self, pairs: slice) -> Ball:
         """All elements of some pairs: g = b lead - a pull, with |g' - g| <= |b| r1 + |a| r2."""
-        x, y = self._elements(self.problem.pairs.block(pairs))
+        x, y = self._elements(self.score.pairs.block(pairs))
         lead, r1, pull, r2 = (v[pairs][:, None] for v in self._first)
         with np.errstate(all="ignore"):
             mid, part = y * lead, x * pull
@@ -156,7 +145,7 @@ class CosineGradient:
             np.abs(x, out=part)
             part *= r2
             rad += part
-            if self.problem.pairs.wide:  # narrow numbers are too large for these products to underflow
+            if self.score.pairs.wide:  # narrow numbers are too large for these products to underflow
                 rad = np.where((y == 0) & (x == 0), 0.0, rad + TINY)
         return Ball(mid.ravel(), rad.ravel())
 
@@ -165,7 +154,7 @@ class CosineGradient:
         return np.broadcast_to(block.x, shape), np.broadcast_to(block.y, shape)
 
     def _some(self, a: Arithmetic[Any], pairs: Rows, place: Rows, element: Rows) -> Numbers:
-        block = self.problem.pairs.block(pairs)
+        block = self.score.pairs.block(pairs)
         lead, pull = self.coefficients(a, pairs, block)
         x, y = self._elements(block)
         with np.errstate(all="ignore"):
@@ -178,65 +167,61 @@ class CosineGradient:
         """(s / D, s P k / D) for some pairs, s the factor of score and reduction: g_i = b_i s/D - a_i s P k /
         D.
         """
-        problem = self.problem
-        zero_denominator, still = problem.zero_denominator[pairs], np.zeros(len(pairs), dtype=bool)
+        score = self.score
+        zero_denominator, still = score.zero_denominator[pairs], np.zeros(len(pairs), dtype=bool)
         clamp = still if self.kink is None else self.kink.clamp[pairs]
-        jump = (still, still) if problem.flip is None else (problem.flip[0][pairs], problem.flip[1][pairs])
+        jump = (still, still) if score.flip is None else (score.flip[0][pairs], score.flip[1][pairs])
         with np.errstate(all="ignore"):
-            kept = problem.survey.products
+            kept = score.survey.products
             if isinstance(a, Binary64) and kept is not None:
-                P, Q, R = a.balls(kept.take(pairs), self.length, problem.pairs.repeats)
+                P, Q, R = a.balls(kept.take(pairs), self.length, score.pairs.repeats)
             else:
-                P, Q, R = a.dots(problem.pairs.block(pairs) if block is None else block)
-            D2 = denominator(a, (P, Q, R), problem.measure, zero_denominator, jump)
-            one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, problem.measure.eps))
+                P, Q, R = a.dots(score.pairs.block(pairs) if block is None else block)
+            D2 = denominator(a, (P, Q, R), score.measure, zero_denominator, jump)
+            one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, score.measure.eps))
             Q1 = a.where(zero_denominator, one, Q)
             k = self.slope_of_norm(Quadratic(a, Q1, R, eps, one, clamp ^ jump[0], still))
-            root = one if problem.measure.norm_rule == "raw" else a.sqrt(D2)
-            s = self.factors.apply(a, self._slope(a, P, root, pairs), self.factors.weights[pairs])
+            root = one if score.measure.norm_rule == "raw" else a.sqrt(D2)
+            turned = None if self.kink is None else self.kink.loss[pairs]
+            slope = self.loss.slope(a, lambda: P / root, pairs, turned)
+            s = self.factors.apply(a, slope, self.factors.weights[pairs])
             lead = s / root
             return lead, lead * (P * k)
 
     def slope_of_norm(self, n: Quadratic) -> Numbers:
         """k, see the head of this file."""
-        rule = self.problem.measure.norm_rule
+        rule = self.score.measure.norm_rule
         return followed(n, rule) if self.followed else SLOPES[rule](n)
-
-    def _slope(self, a: Arithmetic[Any], P: Numbers, root: Numbers, pairs: Rows) -> Numbers:
-        """The derivative of the score with respect to c."""
-        problem, ones = self.problem, np.ones(len(pairs))
-        if problem.similar is None:
-            return a.number(ones if problem.score == "similarity" else -ones)
-        above, certain = a.less(a.number(problem.margin * ones), P / root)
-        if self.kink is not None:
-            above = above ^ self.kink.hinge[pairs]
-        slope = a.number(np.where(problem.similar[pairs], -1.0, np.where(above, 1.0, 0.0)))
-        return a.unknown(~certain & ~problem.similar[pairs], slope)
 
     def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
         # Under the plain rule, the only one that they know, there is no clamp to turn over or to follow.
         alone = self.factors.divisor == 1 and bool((self.factors.weights == 1).all())
-        return kernels.rounded_gradient(self.problem, fmt) if alone else None
+        if not alone or self.loss.form is None:
+            return None
+        return fast.round_gradients(self.score, self.loss.form, fmt)
 
     def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some elements from the ladder, through the problem of their pairs alone."""
         pairs, place = np.unique(rows // self.stride, return_inverse=True)
-        problem = self.problem.subset(pairs)
+        score, loss = self.score.subset(pairs), self.loss.subset(pairs)
         factors = Factors(self.factors.weights[pairs], self.factors.divisor)
         some = place * self.stride + rows % self.stride
-        few = Enclosure(replace(self, problem=problem, factors=factors, shape=(len(pairs), self.length)))
+        few = Enclosure(
+            replace(self, score=score, loss=loss, factors=factors, shape=(len(pairs), self.length))
+        )
         return few.rounded_by_ladder(fmt, some, tried=True)
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.gradient_bound(self, fmt, grade)
+        turned = np.zeros(self.score.size, dtype=bool) if self.kink is None else self.kink.clamp
+        return gradient_bound(self.score, self.slope_of_norm, turned, self.factors.sizes(), fmt, grade)
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
         if self.kink is not None or self.size == 0:
             return ()
         out = []
-        none = np.zeros(self.problem.size, dtype=bool)
-        clamp, hinge = jumps.near_kinks(self, fmt)
+        none = np.zeros(self.score.size, dtype=bool)
+        clamp, hinge = jumps.near_clamp(self.score, fmt), self.loss.near_kink(self.score, fmt)
         for mask, kink in (
             (clamp, Kink(clamp, none)),
             (hinge, Kink(none, hinge)),
@@ -244,146 +229,63 @@ class CosineGradient:
         ):
             if mask.any():
                 out.append(self._other(mask, replace(self, kink=kink), hull=True))
-        for jump in self.problem.alternatives(fmt):
-            mask = jump.mask.ravel()
-            other = jump.enclosure.problem
-            assert isinstance(other, CosineProblem)
-            out.append(self._other(mask, replace(self, problem=other, kink=Kink(none, none)), hull=False))
+        for mask, other in self.score.alternatives(fmt):
+            out.append(self._other(mask, replace(self, score=other, kink=Kink(none, none)), hull=False))
         return tuple(out)
 
-    def _other(self, pairs: Mask, problem: CosineGradient, hull: bool) -> Alternative:
+    def _other(self, pairs: Mask, other: CosineGradient, hull: bool) -> Alternative:
         mask = np.repeat(pairs, self.length).reshape(self.shape)
-        vectors = np.repeat(np.arange(self.problem.size), self.length) if hull else None
-        return Alternative(mask, Enclosure(problem), hull, vectors)
+        vectors = np.repeat(np.arange(self.score.size), self.length) if hull else None
+        return Alternative(mask, Enclosure(other), hull, vectors)
 
 
-@dataclass
-class GroupedSum:
-    """Sums of elements of an enclosure: the gradient with respect to an array that was broadcast, or a
-    transposed one.
+def cosine_gradient(
+    x: ArrayLike,
+    y: ArrayLike,
+    wrt: str = "x",
+    axis: int = -1,
+    score: str = "similarity",
+    norm_rule: str = "plain",
+    eps: float = 0.0,
+    weights: ArrayLike | None = None,
+    reduction: str = "sum",
+    clamp: str = "held",
+) -> Enclosure:
+    """The gradient of the summed, weighted and reduced `cosine` with respect to x or y, in that array's
+    shape.
+
+    The arguments are those of `cosine` and `reduce`; `weights` broadcasts to the shape of the values, `none`
+    and `sum` give the gradient of the sum. Where D is 0, where a row is not finite and where the divisor is 0
+    it is undefined. At kinks see `Enclosure.alternatives`; `within`, `excess` and `grade` accept every valid
+    subgradient. `clamp` is "held" (the derivative of the formula) or "followed": what comes of flooring the value of
+    a norm and differentiating the norm itself (of `floor_norm` alone).
     """
-
-    stride: ClassVar[int] = 1
-
-    inner: Enclosure
-    members: NDArray[np.intp]
-    """Of shape (elements of the result, elements in each sum)."""
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return len(self.members)
-
-    @cached_property
-    def undefined(self) -> Mask:
-        mask: Mask = np.any(self.inner.problem.undefined[self.members], axis=1)
-        return mask
-
-    @cached_property
-    def nan(self) -> Mask:
-        return np.zeros(self.size, dtype=bool)
-
-    def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
-        members = self.members[rows]
-        n, count = members.shape
-        if count == 0:
-            return arithmetic.number(np.zeros(n))
-        order = np.argsort(members, axis=None)  # whole pairs one after another
-        back = np.empty(n * count, dtype=np.intp)
-        back[order] = np.arange(n * count)
-        values = self.inner.problem.evaluate(arithmetic, members.ravel()[order])
-        columns = back.reshape(n, count)
-        with np.errstate(all="ignore"):
-            total = arithmetic.take(values, columns[:, 0])
-            for j in range(1, count):
-                total = total + arithmetic.take(values, columns[:, j])
-        return total
-
-    def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.grouped_bound(self, fmt, grade)
-
-    def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
-        out = []
-        for other in self.inner.problem.alternatives(fmt):
-            mask = np.any(other.mask.ravel()[self.members], axis=1).reshape(self.shape)
-            # Each row of a sum may take another point of its segment, so only rows that are not summed keep theirs.
-            alone = other.joint is not None and self.members.shape[1] == 1
-            vectors = other.joint[self.members[:, 0]] if other.joint is not None and alone else None
-            other_side = Enclosure(replace(self, inner=other.enclosure))
-            out.append(Alternative(mask, other_side, other.hull, vectors))
-        return tuple(out)
+    choice("wrt", wrt, ("x", "y"))
+    choice("clamp", clamp, CLAMPS)
+    if wrt == "y":  # errors name the arrays as they were given
+        operands(x, y, axis, ("x", "y"))
+    arrays = (x, y) if wrt == "x" else (y, x)
+    e = cosine(*arrays, axis=axis, score=score, norm_rule=norm_rule, eps=eps)
+    return gradient_of(e, arrays, axis, weights, reduction, clamp == "followed")
 
 
-def arranged(inner: Enclosure, wrt_shape: tuple[int, ...], full: tuple[int, ...], axis: int) -> Enclosure:
-    """The gradient in the shape of the array itself: axes put back, broadcast elements summed."""
-    if wrt_shape == full and axis == -1:
-        return Enclosure(replace(inner.problem, shape=wrt_shape))  # type: ignore[type-var]
-    index = np.moveaxis(np.arange(inner.problem.size).reshape(full), -1, axis)
-    rank = index.ndim
-    shape = (1,) * (rank - len(wrt_shape)) + wrt_shape
-    summed = [i for i in range(rank) if shape[i] == 1 and index.shape[i] != 1]
-    kept = [i for i in range(rank) if i not in summed]
-    count = math.prod(index.shape[i] for i in summed)
-    members = index.transpose(*kept, *summed).reshape(math.prod(wrt_shape), count)
-    return Enclosure(GroupedSum(inner, members, wrt_shape))
-
-
-@dataclass
-class ContrastiveGradient:
-    """d(cost)/d(distance): 2 d for similar pairs, -2 max(margin - d, 0) for the others; 1 and -1 or 0 without
-    squares.
-    """
-
-    stride: ClassVar[int] = 1
-
-    similar: Mask
-    distances: Float
-    margin: float
-    squared: bool
-    half: bool
-    factors: Factors
-    shape: tuple[int, ...]
-    turned: Mask | None = None
-
-    @property
-    def size(self) -> int:
-        return self.distances.size
-
-    @cached_property
-    def undefined(self) -> Mask:
-        return ~np.isfinite(self.distances) | ~np.isfinite(self.factors.weights)
-
-    @cached_property
-    def nan(self) -> Mask:
-        return np.zeros(self.size, dtype=bool)
-
-    def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
-        a, similar = arithmetic, self.similar[rows]
-        d = a.number(np.where(self.undefined[rows], 0.0, self.distances[rows]))
-        n = len(similar)
-        zero, margin = (a.number(np.full(n, v)) for v in (0.0, self.margin))
-        with np.errstate(all="ignore"):
-            if self.squared:
-                scale = a.number(np.where(similar, 2.0, -2.0) * (0.5 if self.half else 1.0))
-                slope = scale * a.where(similar, d, a.maximum(margin - d, zero))
-            else:
-                inside, certain = a.less(d, margin)
-                if self.turned is not None:
-                    inside = inside ^ self.turned[rows]
-                step = np.where(similar, 1.0, np.where(inside, -1.0, 0.0)) * (0.5 if self.half else 1.0)
-                slope = a.unknown(~certain & ~similar, a.number(step))
-            return self.factors.apply(
-                a, slope, np.where(self.undefined[rows], 0.0, self.factors.weights[rows])
-            )
-
-    def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.contrastive_gradient_bound(self, fmt)
-
-    def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
-        if self.squared or self.turned is not None:
-            return ()
-        m = abs(self.margin)
-        near = ~self.similar & (np.abs(self.distances - self.margin) <= 2 * fmt.u * m)
-        if not near.any():
-            return ()
-        return (Alternative(near.reshape(self.shape), Enclosure(replace(self, turned=near)), hull=True),)
+def gradient_of(
+    e: Enclosure,
+    arrays: tuple[ArrayLike, ArrayLike],
+    axis: int,
+    weights: ArrayLike | None,
+    reduction: str,
+    followed: bool = False,
+) -> Enclosure:
+    """The gradient of a loss over cosines with respect to the first of two arrays, in its shape."""
+    problem, wrt, other = e.problem, np.shape(arrays[0]), np.shape(arrays[1])
+    assert isinstance(problem, LossOverScore)
+    score = problem.score
+    assert isinstance(score, Cosine)
+    rank = max(len(wrt), len(other))
+    position = axis - rank if axis >= 0 else axis
+    full = (*score.pairs.shape, score.pairs.length)
+    inner = Enclosure(
+        CosineGradient(score, problem.loss, factors(e, weights, reduction), full, followed=followed)
+    )
+    return arranged(inner, wrt, full, position)

@@ -1,7 +1,7 @@
 """Native bounds of gradients.
 
 g_i = s (b_i / D - a_i c k), s the factor of score and reduction. With the model and the notation of
-bounds.py, b_i / D takes d + 4 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and
+rounding.py, b_i / D takes d + 4 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and
 k = 1/Q (or 1/(Q + eps)) is off by d + 2 roundings in itself and is, together with the d + 4 of D inside c,
 what an implementation may compute again with other roundings. So
 
@@ -16,52 +16,47 @@ The eta term: any of the products d (a b), c k, a (c k), b (1/D) and the result 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from lossproof.oracle.arithmetic.rows import Block
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rounding import (
-    NARROW,
-    UP,
-    by_norms,
-    flat_bound,
-    inverse_norms,
-    rounding,
-    rounding_count,
-)
+from lossproof.oracle.norm_rules import Numbers, Quadratic
+from lossproof.oracle.rounding import MORE, NARROW, UP, rounding
 from lossproof.oracle.scores import jumps
+from lossproof.oracle.scores.bounds import by_norms, inverse_norms
+from lossproof.oracle.scores.cosine import Cosine
 
-if TYPE_CHECKING:
-    from lossproof.oracle.arithmetic.rows import Block
-    from lossproof.oracle.scores.cosine import CosineProblem
-    from lossproof.oracle.scores.gradient import ContrastiveGradient, CosineGradient, GroupedSum
-
-MORE = 4
-"""Roundings of weight, divisor, score and the product with them."""
+SlopeOfNorm = Callable[[Quadratic], Numbers]
+"""k of a norm rule, see gradient.py."""
 
 
-def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Float:
-    """The bound of every element, flat, without the final half ulp."""
-    problem, d = gradient.problem, gradient.length
-    kappa, inverse, c = problem.spread
-    turned = np.zeros(problem.size, dtype=bool) if gradient.kink is None else gradient.kink.clamp
-    k = np.zeros(problem.size) if by_norms(problem) else _slopes(gradient, turned)
-    near = jumps.near_kinks(gradient, fmt)[0]
+def gradient_bound(
+    score: Cosine, slope_of_norm: SlopeOfNorm, turned: Mask, sizes: Float, fmt: FloatFormat, grade: str
+) -> Float:
+    """The bound of every element, flat, without the final half ulp.
+
+    `turned`: the pairs whose clamp is turned over; `sizes`: what multiplies the gradient of each pair.
+    """
+    d = score.pairs.length
+    kappa, inverse, c = score.spread
+    k = np.zeros(score.size) if by_norms(score) else _slopes(score, slope_of_norm, turned)
+    near = jumps.near_clamp(score, fmt)
     if near.any():  # a computation may take either side of the clamp, with the errors of that side
-        k = np.where(near, np.fmax(k, _slopes(gradient, turned ^ near)), k)
-    s = np.abs(np.where(np.isfinite(gradient.factors.weights), gradient.factors.weights, 0.0))
-    s = s / abs(float(int(gradient.factors.divisor.p)) / float(int(gradient.factors.divisor.q))) * UP
-    out = np.empty((problem.size, d))
-    for rows in problem.row_blocks(1 << 15, slice(None)):
-        block = problem.pairs.block(rows)
+        k = np.where(near, np.fmax(k, _slopes(score, slope_of_norm, turned ^ near)), k)
+    s = sizes * UP
+    out = np.empty((score.size, d))
+    for rows in score.row_blocks(1 << 15, slice(None)):
+        block = score.pairs.block(rows)
         a = np.abs(np.broadcast_to(block.x, (len(block.x), d)))
         b = np.abs(np.broadcast_to(block.y, (len(block.y), d)))
         per_pair = [v[rows][:, None] for v in (kappa, inverse, np.abs(c), k, s)]
         kap, inv, size, slope, factor = per_pair
         with np.errstate(all="ignore"):
-            ahead, across = _shares(problem, block, inv, slope)
+            ahead, across = _shares(score, block, inv, slope)
             first = ahead + kap * across
             total = rounding(first, d + MORE, fmt, grade) + rounding(size * across, 2 * d + MORE, fmt, grade)
             if fmt.flushes and (grade == "G3" or (grade == "G2" and fmt.name not in NARROW)):
@@ -72,13 +67,13 @@ def gradient_bound(gradient: CosineGradient, fmt: FloatFormat, grade: str) -> Fl
     return np.nan_to_num(out.ravel(), nan=np.inf, posinf=np.inf)
 
 
-def _shares(problem: CosineProblem, block: Block, inverse: Float, slope: Float) -> tuple[Float, Float]:
+def _shares(score: Cosine, block: Block, inverse: Float, slope: Float) -> tuple[Float, Float]:
     """|b_i| / D and |a_i| k for each element, from 1/D and k; of rows that the arithmetics scale, from their norms.
 
     D and 1/k = Q may leave the range there, where (|b_i| / |b|) / |a| and (|a_i| / |a|) / |a| do not.
     """
-    d = problem.pairs.length
-    if not by_norms(problem):
+    d = score.pairs.length
+    if not by_norms(score):
         a, b = (np.abs(np.broadcast_to(v, (len(v), d))) for v in (block.x, block.y))
         return b * inverse, a * slope
     near = block.scaled()
@@ -88,56 +83,20 @@ def _shares(problem: CosineProblem, block: Block, inverse: Float, slope: Float) 
     return ahead, across
 
 
-def _slopes(gradient: CosineGradient, turned: Mask) -> Float:
+def _slopes(score: Cosine, slope_of_norm: SlopeOfNorm, turned: Mask) -> Float:
     """Upper bounds of k for each pair, clamps `turned` over; 0 where it is not known to matter."""
-    from lossproof.oracle.norm_rules import Quadratic
-
-    problem = gradient.problem
-    out = np.zeros(problem.size)
-    left = np.flatnonzero(~problem.undefined & ~problem.zero_denominator)
+    out = np.zeros(score.size)
+    left = np.flatnonzero(~score.undefined & ~score.zero_denominator)
     for arithmetic in LADDER:
-        for rows in problem.row_blocks(arithmetic.block_elements, left):
+        for rows in score.row_blocks(arithmetic.block_elements, left):
             still = np.zeros(len(rows), dtype=bool)
-            jump = still if problem.flip is None else problem.flip[0][rows]
-            one, eps = (arithmetic.number(np.full(len(rows), v)) for v in (1.0, problem.measure.eps))
+            jump = still if score.flip is None else score.flip[0][rows]
+            one, eps = (arithmetic.number(np.full(len(rows), v)) for v in (1.0, score.measure.eps))
             with np.errstate(all="ignore"):
-                _, Q, R = arithmetic.dots(problem.pairs.block(rows))
-                k: Any = gradient.slope_of_norm(
-                    Quadratic(arithmetic, Q, R, eps, one, turned[rows] ^ jump, still)
-                )
+                _, Q, R = arithmetic.dots(score.pairs.block(rows))
+                k: Any = slope_of_norm(Quadratic(arithmetic, Q, R, eps, one, turned[rows] ^ jump, still))
                 out[rows] = arithmetic.bounds(k)[1]
         left = left[~np.isfinite(out[left])]
         if not left.size:
             break
     return out
-
-
-def grouped_bound(problem: GroupedSum, fmt: FloatFormat, grade: str) -> Float:
-    """The bounds of the members and the roundings of their sum."""
-    count = problem.members.shape[1]
-    if count <= 1:  # nothing is added: the half ulp of the result is all that comes to it
-        return np.asarray(problem.inner.problem.bound(fmt, grade)[problem.members].sum(axis=1))
-    each = flat_bound(problem.inner, fmt, grade)[problem.members].sum(axis=1)
-    size = problem.inner.magnitude[problem.members].sum(axis=1)
-    share = rounding_count(count, fmt, grade)
-    return np.asarray(each * (1 + share) + share * size)
-
-
-def contrastive_gradient_bound(gradient: ContrastiveGradient, fmt: FloatFormat) -> Float:
-    """2 t s with t = d or max(margin - d, 0): t' - t as in `contrastive_bound`, three roundings and those of
-    s.
-    """
-    u, m = fmt.u, gradient.margin
-    d = np.where(gradient.undefined, 0.0, gradient.distances)
-    s = np.where(gradient.undefined, 0.0, np.abs(gradient.factors.weights))
-    s = s / abs(float(int(gradient.factors.divisor.p)) / float(int(gradient.factors.divisor.q)))
-    s = s * (0.5 if gradient.half else 1.0)
-    if not gradient.squared:
-        return s * (MORE + 2) * u * (1 + 16 * u)
-    gap = m - d
-    tau = u * (abs(m) + np.abs(gap)) * (1 + u)
-    tau = np.where(gap < 0, np.maximum(0.0, tau + gap), tau)
-    tau = np.where(gradient.similar, 0.0, tau)
-    t = np.where(gradient.similar, np.abs(d), np.maximum(gap, 0.0))
-    flushed = np.where((t == 0) & (tau == 0), 0.0, fmt.eta * (1 + s))
-    return 2 * s * (tau + (MORE + 3) * u * (t + tau)) * UP * (1 + 16 * u) + flushed

@@ -17,18 +17,20 @@ from lossproof.oracle.arithmetic.rows import Array, Block, Pairs, checked
 from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat
-from lossproof.oracle.scores.cosine import FIRST, SCORES, CosineProblem, Measure, Survey, measured
+from lossproof.oracle.loss_over_score import LossOverScore
+from lossproof.oracle.scores.cosine import SCORES, Cosine, Form, measured
+from lossproof.oracle.scores.formula import FIRST, Measure, Survey
 
 AT_ONCE = 1 << 17
 """Pairs in one block of the matrix."""
 
 
-class MatrixProblem(CosineProblem):
+class MatrixCosine(Cosine):
     """Every row of X with every row of Y, flat in C order."""
 
-    def __init__(self, x: Array, y: Array, measure: Measure, score: str) -> None:
+    def __init__(self, x: Array, y: Array, measure: Measure) -> None:
         pairs = Pairs(x[:, None, :], y[None, :, :], -1, expand=True)
-        super().__init__(pairs, measure, (len(x), len(y)), score)
+        super().__init__(pairs, measure)
         self._x, self._y = x, y
         self.columns = len(y)
         self.stride = self.columns * max(1, AT_ONCE // max(self.columns, 1)) or 1
@@ -61,7 +63,7 @@ class MatrixProblem(CosineProblem):
         start, stop, _ = rows.indices(self.size)
         return [slice(i, min(i + self.stride, stop)) for i in range(start, stop, self.stride)]
 
-    def round_fast(self, fmt: FloatFormat) -> None:
+    def round_fast(self, form: str, fmt: FloatFormat) -> None:
         """The matrix product is the kernel here."""
 
     def products(self, rows: Rows | slice, absolute: bool) -> Products:
@@ -101,4 +103,5 @@ def cosine_matrix(
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(f"X has shape {x.shape} and Y {y.shape}; allowed: (n, d) and (m, d)")
     choice("score", score, SCORES)
-    return Enclosure(MatrixProblem(x, y, measured(norm_rule, eps, zero), score))
+    matrix = MatrixCosine(x, y, measured(norm_rule, eps, zero))
+    return Enclosure(LossOverScore(matrix, Form(score), (len(x), len(y))))

@@ -71,6 +71,7 @@ class Cosine(Cosines):
             if mask.any():
                 other = copy(self)
                 other.flip = flip
+                other.__dict__.pop("spread", None)  # that of this side, if a bound was asked before
                 yield mask, other
 
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:

@@ -1,4 +1,4 @@
-"""Facts of a framework: how it is found, spoken to and written in, and how its releases are obtained."""
+"""Facts of a framework: its packages and adapter, the words of its scripts, and the source of its releases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Frozen(BaseModel):
 
 
 class Mode(_Frozen):
-    """How a reproducer script runs in one mode: jinja2 templates, see the head of the YAML files."""
+    """The parts of a reproducer script in one mode: jinja2 templates, see the head of the YAML files."""
 
     setup: str = ""
     call: str
@@ -89,7 +89,7 @@ class FrameworkFacts(_Frozen):
 
 
 class Build(_Frozen):
-    """How the releases in `versions` (a PEP 440 specifier) are installed, perhaps for one backend only.
+    """The way to install the releases in `versions` (a PEP 440 specifier), perhaps for one backend only.
 
     `python` are the interpreters that will do, best first; `packages` are requirements in which `{version}`
     and `{minor}` stand for the release; `framework` is the one that speaks for the result, if not the
@@ -105,7 +105,7 @@ class Build(_Frozen):
 
 
 class Catalogue(_Frozen):
-    """What can stand before `==` in a target: a package, its framework, releases (oldest first) and builds.
+    """A package that may precede `==` in a target, with its framework, releases (oldest first) and builds.
 
     `backends` are those to choose from as in `keras[jax]==3.0.0`, the default first; empty where there is
     no choice. `needs` are the modules besides its own that a backend does not work without.

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from lossproof import reports
-from lossproof.reports import atomic, comparison, tables, timeline
+from lossproof.reports import atomic, tables
+from lossproof.reports.pages import comparison, timeline
 
 from . import make
 
@@ -229,7 +230,7 @@ def test_a_fault_while_writing_leaves_nothing_that_looks_like_a_run(
             raise fault
         write(path, data, **how)
 
-    monkeypatch.setattr("lossproof.reports.folder.write_file", faulty)
+    monkeypatch.setattr("lossproof.reports.store.write_file", faulty)
     expected = KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else reports.WriteFailed
     with pytest.raises(expected, match=None if isinstance(fault, KeyboardInterrupt) else "No space left"):
         make.write(tmp_path / "run")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from lossproof.reports.quoting import expression, python
-from lossproof.reports.scripts import recorded, reproducer
-from lossproof.reports.templating import Code, Unquoted, scripting
+from lossproof.reports.reproducers.quoting import expression, python
+from lossproof.reports.reproducers.script import recorded, reproducer
+from lossproof.reports.reproducers.templating import Code, Unquoted, scripting
 from lossproof.specs.frameworks import load_frameworks
 
 from . import make

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.reports.scripts import recorded
+from lossproof.reports.reproducers.script import recorded
 
 from . import make
 

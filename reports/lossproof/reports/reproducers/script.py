@@ -17,9 +17,9 @@ from typing import Any
 
 from lossproof.reports import words
 from lossproof.reports.numbers import is_number, leaves, nested, number, pretty
-from lossproof.reports.quoting import dotted, expression, identifier, plain, python
+from lossproof.reports.reproducers.quoting import dotted, expression, identifier, plain, python
+from lossproof.reports.reproducers.templating import Code, scripting
 from lossproof.reports.stored import ARRAY_DTYPES
-from lossproof.reports.templating import Code, scripting
 
 PROBES = (
     "signature", "defaults", "config", "attribute", "resolve", "bases", "docstring", "descend", "fit",

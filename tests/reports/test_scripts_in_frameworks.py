@@ -141,7 +141,7 @@ ASKED = {
     "torch": {"fit"},
     "tensorflow": {"fit", "strategy", "replicas", "metric_in_compile", "graph_script"},
     "keras": {"fit", "metric_in_compile"},
-    "mlx": set(),
+    "mlx": {"fit"},
     "numpy": set(),
 }
 """What is asked in the framework's own way; the rest of these probes has no script there."""

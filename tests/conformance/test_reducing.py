@@ -257,7 +257,14 @@ def test_a_row_that_depends_on_others_is_shown_in_two_batches_and_no_value_is_cl
     shown = Reducing(subject, BATCH, item, asker, (), to_reduce(60, Stop())).witness()
     assert shown.question["probe"] == BESIDE
     assert shown.question["arrays"]["distances"]["shape"] == [2]
-    assert shown.question["arguments"]["other"]["distances"]["shape"] == [1]
+    asked = shown.question["arguments"]
+    assert asked["other"]["distances"]["shape"] == [1]
+    assert (asked["row"], asked["axis"]) == (0, 0)
+    assert (
+        0
+        < float.fromhex(*asked["tolerance"])
+        < 2.0**-10 * float.fromhex(shown.observed["values"]["other"][0])
+    )
     assert shown.expected == {"says": "the same value both times"}
     alone, within = shown.observed["values"]["other"], shown.observed["values"]["question"]
     assert float.fromhex(within) - float.fromhex(alone[0]) == pytest.approx(1, rel=1e-2)

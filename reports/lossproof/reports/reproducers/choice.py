@@ -10,16 +10,17 @@ from lossproof.reports import words
 
 _ANSWERS = {
     **dict.fromkeys(("call", "gradient"), "tensor"), "descend": "moves", "exists": "object", "aliases": "names",
+    "beside": "pair",
     **dict.fromkeys(
         ("signature", "defaults", "config", "attribute", "resolve", "bases", "docstring"), "data"
     ),
 }  # fmt: skip
 """The ways to ask that every framework has, and what kind of answer each gives."""
-PROBES = tuple(name for name, kind in _ANSWERS.items() if kind in ("data", "moves"))
+PROBES = tuple(name for name, kind in _ANSWERS.items() if kind in ("data", "moves", "pair"))
 _JUDGED = {
     **dict.fromkeys(("value", "shape", "dtype", "returns"), "tensor"),
     **dict.fromkeys(("mutation", "nondeterminism", "output"), "call"),
-    "moves": "moves", "aliases": "aliases", "config": "config", "bases": "bases",
+    "moves": "moves", "aliases": "aliases", "config": "config", "bases": "bases", "beside": "beside",
 }  # fmt: skip
 """Which question or which kind of answer a judge fits; one that is not here fits them all."""
 _SYNONYMS = {"alias": "resolve", "aliases": "resolve"}
@@ -73,6 +74,8 @@ def judge_of(finding: Mapping[str, Any], expected: Mapping[str, Any], ask: Ask) 
     observed, kind = finding["observed"], str(finding["kind"])
     if observed.get("outcome") in ("crash", "hang") or kind in ("crash", "hang"):
         return "survives"
+    if ask.name == "beside":
+        return "beside"
     if kind in ("mutation", "nondeterminism", "output") and ask.name == "call":
         return kind
     if finding.get("recorded") and "data" in expected:

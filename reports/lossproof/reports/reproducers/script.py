@@ -20,6 +20,7 @@ from lossproof.reports.reproducers.head import comments
 from lossproof.reports.reproducers.quoting import dotted, expression, identifier, python
 from lossproof.reports.reproducers.statements import (
     array,
+    beside,
     call,
     count,
     descend,
@@ -93,6 +94,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
         "own_faults": [Code(name) for name in own_faults(judge, finding["observed"])],
         "descend": descend(witness, snippets, modes[mode]) if ask.name == "descend" else None,
         "gradient": gradient(api, arrays, witness, modes[mode]) if ask.name == "gradient" else None,
+        "beside": beside(witness, snippets) if ask.name == "beside" else None,
         "wrt": identifier(witness["wrt"]) if witness.get("wrt") else None,
         "recorded": finding.get("recorded"),
         "first": count(expected["first"]) if "first" in expected else None,

@@ -14,6 +14,8 @@ from lossproof.reports.reproducers.templating import Code, scripting
 from lossproof.reports.stored import ARRAY_DTYPES
 
 _WIDTH = 100
+_CALLED = (None, "", "beside")
+"""The probes whose options are those of the call."""
 
 
 def array(given: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, Code]:
@@ -50,7 +52,7 @@ def _sizes(shape: Any) -> Code:
 def count(value: Any) -> int:
     """A number of values; ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no number of values")
+        raise ValueError(f"{value!r} is no number of values, so no script can be written")
     return value
 
 
@@ -96,6 +98,28 @@ def descend(
     }
 
 
+def beside(witness: Mapping[str, Any], snippets: Mapping[str, Any]) -> dict[str, Any]:
+    """The second question of a witness, which is about one row of the first, and how far that row's values may differ.
+
+    ValueError where the witness does not tell the row: then nothing says which values should be the same.
+    """
+    asked = witness.get("arguments") or {}
+    if witness.get("wrt"):
+        raise ValueError("the two answers are gradients, so no script can be written")
+    if "row" not in asked or set(asked["other"]) != set(witness["arrays"]):
+        raise ValueError(
+            "the witness names no row whose values should be the same, so no script can be written"
+        )
+    names = {name: identifier(f"alone_{identifier(name)}") for name in witness["arrays"]}
+    return {
+        "arrays": {names[name]: array(given, snippets) for name, given in asked["other"].items()},
+        "names": Code(", ".join(names.values())),
+        "row": count(asked["row"]),
+        "axis": count(asked["axis"]),
+        "tolerance": asked["tolerance"],
+    }
+
+
 def _shape(values: Any) -> list[int]:
     sizes: list[int] = []
     while isinstance(values, (list, tuple)):
@@ -110,7 +134,7 @@ def call(
     """The call as an expression: `function` with the arrays and the options of the witness."""
     names = [identifier(name) for name in arrays]
     parts = [name if witness.get("positional") else f"{name}={name}" for name in names]
-    if not witness.get("probe") and witness.get("options"):
+    if witness.get("probe") in _CALLED and witness.get("options"):
         parts.append(keywords(witness["options"]))
     return render(mode["call"], function=function, arguments=Code(", ".join(parts)))
 

@@ -29,6 +29,14 @@ def contents(path: Path) -> dict[str, bytes]:
     return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
+def test_a_text_that_is_too_long_to_be_read_back_is_left_out(tmp_path: Path) -> None:
+    rows = make.rows()
+    rows[0] = {**rows[0], "witness": json.dumps({"values": "x" * (1 << 20)})}
+    run = reports.read_run(make.write(tmp_path / "run", rows=rows))
+    left_out = run.results["witness"].str.contains("left out, since it is longer")
+    assert left_out.sum() == 1
+
+
 def test_a_run_holds_every_file_of_the_contract_and_says_complete_last(tmp_path: Path) -> None:
     run = make.write(tmp_path / "run")
     assert run == tmp_path / "run"

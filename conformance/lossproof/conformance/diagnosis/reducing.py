@@ -213,12 +213,12 @@ def _decimal(values: Any) -> str:
 def shown(subject: Subject, failure: Failure) -> Shown:
     """A failure as its own question shows it."""
     batch, judged = failure.reply.batch, failure.reply.judged
+    put = spelled(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
     if not failure.says and judged.expected is not None:
-        return Shown(spelled(question_of(subject, batch)), documented(judged), seen(failure.reply.answer))
+        return Shown(put, documented(judged), seen(failure.reply.answer))
     stated = documented(judged) if subject.states_values else {}
     expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **stated}
     observed = {**seen(failure.reply.answer), "says": failure.says}
-    put = spelled(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
     return Shown(put, expected, observed)
 
 

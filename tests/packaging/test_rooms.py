@@ -16,9 +16,13 @@ FLOORS = {
         "model", "targets", "workers", "questions", "judging", "diagnosis", "cases", "properties", "runs", "changes",
         "usercode", "suite", "cli",
     ),
+    "reports": (
+        "errors", "numbers", "words", "guarded", "atomic", "columns", "stored", "schema", "reference", "tables", "run",
+        "store", "places", "templating", "reproducers", "pages", "write",
+    ),
 }  # fmt: skip
-"""The rooms of each root, from the ground up."""
-CIRCLES_LEFT = {"oracle": 1, "reports": 1}
+"""The rooms of each root, from the ground up; a module beside the rooms is one of its own."""
+CIRCLES_LEFT = {"oracle": 1}
 """Roots that still have a circle of imports; the number may only fall."""
 
 

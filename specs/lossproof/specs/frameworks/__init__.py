@@ -9,6 +9,7 @@ from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import yaml
 from packaging.requirements import Requirement
@@ -28,7 +29,14 @@ class Mode(_Frozen):
     setup: str = ""
     call: str
     gradient: str = ""
-    numpy: str = ""
+    fetch: str = ""
+
+
+class Ask(_Frozen):
+    """How a script asks a probe of the framework's own, and what kind of answer that gives."""
+
+    body: str
+    answers: Literal["tensor", "data", "moves"]
 
 
 class Reproducer(_Frozen):
@@ -38,8 +46,8 @@ class Reproducer(_Frozen):
     seed: str
     array: str
     to_list: str
-    asks: tuple[str, ...] = ()
-    keras: str = ""
+    asks: Mapping[str, Ask] = Field(default_factory=dict)
+    imported_as: Mapping[str, str] = Field(default_factory=dict)
     modes: Mapping[str, Mode]
 
 

@@ -1,4 +1,4 @@
-"""How fast the oracle is, against a plain mpmath loop at 50 digits in the same run, on one core.
+"""Measures the speed of the oracle against a plain mpmath loop at 50 digits, in the same run on one core.
 
     python -m benchmarks.oracle [--quick] [--scale]
 
@@ -149,7 +149,7 @@ def torch_operator(x: Any, y: Any) -> Any:
 
 
 def shares(e: Any, dtype: str) -> str:
-    """How many values each stage decides, in percent."""
+    """The share of values that each stage decides, in percent."""
     from lossproof.oracle.formats import FORMATS
 
     counts, total = dict.fromkeys((a.name for a in LADDER), 0), 0

@@ -1,4 +1,4 @@
-"""Do the tests notice small changes to the oracle's and the judge's own source?
+"""Changes the source of the oracle and the judge in small ways, and counts the changes that tests notice.
 
     python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FOLDER] [--json FILE]
 
@@ -54,7 +54,7 @@ TESTS = {
         )
     ],
 }
-"""Which tests answer for the modules of a room."""
+"""The tests that answer for the modules of a room."""
 TARGET = 0.95
 KERNELS = "kernels"
 """Folder of the machine code that the tests left when they ran unchanged."""

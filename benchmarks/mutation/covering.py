@@ -1,4 +1,4 @@
-"""Which tests run which lines: the tests that a change is shown to, quickest first.
+"""Maps lines to the tests that run them, so that a change meets its tests, the quickest first.
 
 `record` runs the tests once under coverage.py with a context per test. Compiled code leaves no trace in it, and a line
 that runs only when a module is imported belongs to no test: there every test that enters the module is taken, and every
@@ -36,7 +36,7 @@ class Covering:
     lines: dict[str, dict[str, list[str]]]
 
     def tests(self, module: str, line: int, seconds: float = math.inf) -> list[str]:
-        """The tests for a change to a line, quickest first: what these seconds suffice for, but one at least."""
+        """The tests for a change to a line, quickest first: as many as fit in these seconds, but one at least."""
         of_module = self.lines.get(module, {})
         named = set(of_module.get(str(line)) or (t for tests in of_module.values() for t in tests))
         if module.rpartition(".")[2] in UNTRACED:
@@ -47,7 +47,7 @@ class Covering:
 
 
 def load(path: Path) -> Covering:
-    """What `record` wrote."""
+    """The map that `record` wrote."""
     return Covering(**json.loads(path.read_text()))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from lossproof.reports import words
 from lossproof.reports.columns import PROPERTIES, VALUE_PROPERTIES
-from lossproof.reports.folder import Run
+from lossproof.reports.run import Run
 
 UNJUDGED_ADVICE: Final = (
     "judge by an API whose page states a formula; lossproof explain API shows what a page states"

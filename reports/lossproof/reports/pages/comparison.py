@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from lossproof.reports import words
 from lossproof.reports.atomic import new_folder, write_file
-from lossproof.reports.console import new_console
 from lossproof.reports.errors import OutRefused, WriteFailed
-from lossproof.reports.folder import json_safe, real_place, room_or_place, try_place
-from lossproof.reports.markdown import code, escape
+from lossproof.reports.guarded import json_safe
 from lossproof.reports.numbers import pretty
-from lossproof.reports.templating import environment
-from lossproof.reports.terminal import plain
+from lossproof.reports.pages.console import new_console
+from lossproof.reports.pages.markdown import code, escape
+from lossproof.reports.pages.templating import environment
+from lossproof.reports.pages.terminal import plain
+from lossproof.reports.places import real_place, room_or_place, try_place
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lossproof.reports.atomic import new_folder, write_file
-from lossproof.reports.comparison import refuse_foreign, shown
-from lossproof.reports.console import new_console
 from lossproof.reports.errors import WriteFailed
-from lossproof.reports.folder import json_safe, real_place, room_or_place
-from lossproof.reports.markdown import code, escape
-from lossproof.reports.templating import environment
-from lossproof.reports.terminal import plain
+from lossproof.reports.guarded import json_safe
+from lossproof.reports.pages.comparison import refuse_foreign, shown
+from lossproof.reports.pages.console import new_console
+from lossproof.reports.pages.markdown import code, escape
+from lossproof.reports.pages.templating import environment
+from lossproof.reports.pages.terminal import plain
+from lossproof.reports.places import real_place, room_or_place
 
 FILES = ("history.json", "history.csv", "history.md", "history.html")
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossproof.reports import gaps, words
+from lossproof.reports import words
 from lossproof.reports.columns import JUDGED_BY_OLDER, PROPERTIES, VERDICTS
-from lossproof.reports.folder import Run
+from lossproof.reports.pages import gaps
+from lossproof.reports.run import Run
 
 _WORST = ("broken", "diverges", "conforms", "undocumented", "unsupported")
 """What a square shows: the first of these that occurs. One judged cell says more than a silent one."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from lossproof.reports.folder import Run
-from lossproof.reports.html import context, link
-from lossproof.reports.templating import environment
+from lossproof.reports.pages.context import context, link
+from lossproof.reports.pages.templating import environment
+from lossproof.reports.run import Run
 
 
 def markdown(run: Run) -> str:

@@ -1,45 +1,22 @@
-"""report.html: one file that needs nothing else, readable without scripts, safe with hostile text.
-
-Everything shown is escaped by jinja2. A content security policy allows the page's own style and its own
-small filter script (by their digests) and nothing else, so that text could do no harm even if it were not
-escaped.
-"""
+"""The facts that report.md and report.html both show, worked out once."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from lossproof.reports import gaps, view, words
+from lossproof.reports import words
 from lossproof.reports.columns import SEVERITIES, VERDICTS
-from lossproof.reports.folder import Run
 from lossproof.reports.numbers import exact, measure, pretty
-from lossproof.reports.templating import environment, source
+from lossproof.reports.pages import gaps, view
+from lossproof.reports.run import Run
 
 SECTIONS = ("apis", "findings", "broken", "claims", "undocumented", "facts")
 """Fragments of the page's sections."""
 MOST_CELLS = 30
 """Broken cells of one API, property and reason that a page lists; the tables have all."""
-
-
-def html(run: Run) -> str:
-    """The page of a run, as text (UTF-8 declared). The same run gives the same text."""
-    from markupsafe import Markup
-
-    style, script = source("report.css"), source("report.js")
-    page = environment(escape=True).get_template("report.html.j2")
-    return page.render(
-        **context(run),
-        style=Markup(style),
-        script=Markup(script),
-        style_digest=_digest(style),
-        script_digest=_digest(script),
-        link=link,
-    )
 
 
 def context(run: Run) -> dict[str, Any]:
@@ -156,8 +133,3 @@ def _option(value: Any) -> str:
     if isinstance(value, Mapping) and set(value) == {"$name"}:
         return str(value["$name"])
     return pretty(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
-
-
-def _digest(text: str) -> str:
-    """The digest of an inline element as a content security policy names it."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

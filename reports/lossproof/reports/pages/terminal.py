@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from lossproof.reports import gaps, view, words
+from lossproof.reports import words
 from lossproof.reports.columns import SEVERITIES, VERDICTS
-from lossproof.reports.console import new_console
-from lossproof.reports.folder import Run
+from lossproof.reports.pages import gaps, view
+from lossproof.reports.pages.console import new_console
+from lossproof.reports.run import Run
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult

@@ -8,7 +8,7 @@ from typing import Any
 
 from lossproof.reports.numbers import expression as _expression
 from lossproof.reports.numbers import is_number
-from lossproof.reports.templating import Code
+from lossproof.reports.reproducers.templating import Code
 
 
 def expression(value: Any) -> Code:

@@ -15,7 +15,7 @@ from lossproof.conformance.diagnosis.causes import Explained, explain, unexplain
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain, to_reduce
 from lossproof.conformance.diagnosis.matching import FEW, explained, few_rows
 from lossproof.conformance.diagnosis.predicates import ordinary
-from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing
+from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing, shown
 from lossproof.conformance.judging.executor import Asker
 from lossproof.conformance.judging.outcome import Outcome, by_aspect
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
@@ -96,9 +96,18 @@ def test_a_witness_costs_no_more_calls_than_it_may(wrong: Callable[[Any], Any]) 
     outcome = by_aspect(SUBJECT, KEY, asker, "formula")
     for item in causes_of(outcome):
         before = asker.asked
-        shown = Reducing(SUBJECT, KEY, item, asker, (), to_reduce(40, Stop())).witness()
+        found = Reducing(SUBJECT, KEY, item, asker, (), to_reduce(40, Stop())).witness()
         assert asker.asked - before <= 40
-        assert shown.expected["value"] != shown.observed["value"]
+        assert found.expected["value"] != found.observed["value"]
+
+
+def test_a_question_too_large_to_read_is_named_by_what_it_was_drawn_for() -> None:
+    key = Key("value", "long", "float32", SUBJECT.row_wise)
+    asker = asker_of(lambda arrays, wrt: valued(-cosine(arrays)))
+    item = causes_of(by_aspect(SUBJECT, key, asker, "formula"), key)[0]
+    told = shown(SUBJECT, item.failure)
+    assert told.question == {"says": "see label", "label": ["long", "float32", "-", "0"]}
+    assert told.expected["value"] != told.observed["value"]
 
 
 def test_the_catalogue_stops_where_its_budget_does_and_the_rest_stays_unexplained() -> None:
@@ -160,9 +169,9 @@ def test_no_answer_breaks_explaining_or_reducing(name: str, key: Key) -> None:
     asker = asker_of(SHAPES[name])
     outcome = judge(SUBJECT, key, asker)
     for item in causes_of(outcome, key) if outcome.verdict == "diverges" else ():
-        shown = Reducing(SUBJECT, key, item, asker, (), to_reduce(20, Stop())).witness()
-        assert shown.question
-        assert shown.observed
+        found = Reducing(SUBJECT, key, item, asker, (), to_reduce(20, Stop())).witness()
+        assert found.question
+        assert found.observed
 
 
 def test_a_backward_that_raises_is_named() -> None:
@@ -170,11 +179,11 @@ def test_a_backward_that_raises_is_named() -> None:
     asker = asker_of(raising)
     outcome = judge(SUBJECT, key, asker)
     (item,) = causes_of(outcome, key)
-    shown = Reducing(SUBJECT, key, item, asker, (), to_reduce(60, Stop())).witness()
+    found = Reducing(SUBJECT, key, item, asker, (), to_reduce(60, Stop())).witness()
     assert item.cause.kind == "error"
-    assert shown.observed["error"] == "NotImplementedError"
-    assert shown.question["wrt"] == "x"
-    assert shown.question["arrays"]["x"]["shape"][0] == 1
+    assert found.observed["error"] == "NotImplementedError"
+    assert found.question["wrt"] == "x"
+    assert found.question["arrays"]["x"]["shape"][0] == 1
 
 
 # --- a fault of our own ---
@@ -254,14 +263,21 @@ def test_a_row_that_depends_on_others_is_shown_in_two_batches_and_no_value_is_cl
     assert outcome.verdict == "diverges"
     (item,) = causes_of(outcome, BATCH, subject)
     assert (item.cause.words, item.cause.behaves_as) == ("told", "{}")
-    shown = Reducing(subject, BATCH, item, asker, (), to_reduce(60, Stop())).witness()
-    assert shown.question["probe"] == BESIDE
-    assert shown.question["arrays"]["distances"]["shape"] == [2]
-    assert shown.question["arguments"]["other"]["distances"]["shape"] == [1]
-    assert shown.expected == {"says": "the same value both times"}
-    alone, within = shown.observed["values"]["other"], shown.observed["values"]["question"]
+    found = Reducing(subject, BATCH, item, asker, (), to_reduce(60, Stop())).witness()
+    assert found.question["probe"] == BESIDE
+    assert found.question["arrays"]["distances"]["shape"] == [2]
+    asked = found.question["arguments"]
+    assert asked["other"]["distances"]["shape"] == [1]
+    assert (asked["row"], asked["axis"]) == (0, 0)
+    assert (
+        0
+        < float.fromhex(*asked["tolerance"])
+        < 2.0**-10 * float.fromhex(found.observed["values"]["other"][0])
+    )
+    assert found.expected == {"says": "the same value both times"}
+    alone, within = found.observed["values"]["other"], found.observed["values"]["question"]
     assert float.fromhex(within) - float.fromhex(alone[0]) == pytest.approx(1, rel=1e-2)
-    assert "alone" in shown.observed["says"]
+    assert "alone" in found.observed["says"]
 
 
 def test_the_columns_of_a_relation_are_those_of_the_relation() -> None:

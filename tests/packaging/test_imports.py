@@ -22,7 +22,7 @@ import importlib, pkgutil, lossproof
 import importlib.util
 left_out = ['lossproof.conformance.workers.remote.']
 if not importlib.util.find_spec('numba'):
-    left_out.append('lossproof.oracle.compiled')
+    left_out.append('lossproof.oracle.kernels.compiled')
 found = [m.name for m in pkgutil.walk_packages(lossproof.__path__, 'lossproof.')]
 assert len(found) > 60, found
 for name in found:

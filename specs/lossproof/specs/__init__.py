@@ -1,4 +1,4 @@
-"""What is documented: specs in YAML, their schema and loader, and the ledger. Knows no framework.
+"""Documented facts: specs in YAML, their schema and loader, and the ledger. Knows no framework.
 
 >>> from lossproof.specs import edition_for, load_specs
 >>> spec = load_specs()[0]

@@ -1,4 +1,4 @@
-"""Does the suite accuse a right implementation? Right ones that differ in every allowed way are judged by it.
+"""Judges right implementations that differ in every allowed way: the suite must accuse none of them.
 
 python -m benchmarks.false_alarms --rows 10000000 [--seed S] [--json FILE] [--markdown FILE]
 
@@ -37,13 +37,13 @@ SHOWN = 5
 """Alarms shown in full."""
 BEGIN, END = "<!-- false_alarms -->", "<!-- end of false_alarms -->"
 BRIEF = {"float": "f", "gradient ": "grad\n", "value ": "value\n"}
-"""How a terminal of 80 columns heads the margins."""
+"""Headings of the margins on a terminal of 80 columns."""
 
 
 def judge_rows(
     asked_of: Sequence[Cell], rows: int, seed: int, tally: Tally, more: Sequence[Way] = ()
 ) -> Iterator[int]:
-    """Judge until so many rows are, every cell at least once; gives the total after each batch's answers.
+    """Judge this many rows, every cell at least once; gives the total after each batch's answers.
 
     Cells are asked in rounds, each with another seed: first as the suite asks them, then in large batches. The most
     costly ones are asked of a few ways each, all in turn.

@@ -1,4 +1,4 @@
-"""What the suite catches: a zoo of wrong implementations, each one line away from a right one.
+"""Judges a zoo of wrong implementations, each one line away from a right one: the suite must catch them all.
 
     python -m benchmarks.mutants [--only GLOB] [--property NAME] [--examples N] [--jobs N] [--json FILE]
 
@@ -39,7 +39,7 @@ def told(item: Record) -> None:
 
 
 def failures(found: Run) -> list[str]:
-    """Why the run fails: nothing is proven while a right implementation is accused or a mutant lives."""
+    """The reasons why the run fails: a right implementation is accused, or a mutant lives."""
     words = [
         f"accused although right: {b.slug} by {', '.join(b.killers) or b.failed or 'the harness'}"
         for b in found.accused
@@ -53,7 +53,7 @@ def failures(found: Run) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Judge the zoo, or read a run of it, and print what came of it."""
+    """Judge the zoo, or read a run of it, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--only", action="append", default=[], metavar="GLOB", help="only these mutants; repeatable"

@@ -1,4 +1,4 @@
-"""How fast the oracle is, against a plain mpmath loop at 50 digits in the same run, on one core.
+"""Measures the speed of the oracle against a plain mpmath loop at 50 digits, in the same run on one core.
 
     python -m benchmarks.oracle [--quick] [--scale]
 
@@ -29,8 +29,8 @@ import mpmath  # noqa: E402
 import numpy as np  # noqa: E402
 
 from lossproof import oracle  # noqa: E402
-from lossproof.oracle import kernels  # noqa: E402
 from lossproof.oracle.enclosure import LADDER  # noqa: E402
+from lossproof.oracle.kernels import choice  # noqa: E402
 
 KINDS = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
 FIGURES = {
@@ -149,7 +149,7 @@ def torch_operator(x: Any, y: Any) -> Any:
 
 
 def shares(e: Any, dtype: str) -> str:
-    """How many values each stage decides, in percent."""
+    """The share of values that each stage decides, in percent."""
     from lossproof.oracle.formats import FORMATS
 
     counts, total = dict.fromkeys((a.name for a in LADDER), 0), 0
@@ -159,15 +159,15 @@ def shares(e: Any, dtype: str) -> str:
         counts[arithmetic.name] += int(decided.sum())
         return decided
 
-    e.climb(ask)
+    e.refine(ask)
     total = max(sum(counts.values()), 1)
     return " ".join(f"{100 * c / total:.2f}" for c in counts.values())
 
 
 def table(quick: bool) -> None:
     runs, size = (2, 1 << 19) if quick else (3, 1 << 23)
-    fast = kernels.active() == "numba"
-    print(f"kernels: {kernels.active()}; stages: {', '.join(a.name for a in LADDER)}")
+    fast = choice.active() == "numba"
+    print(f"kernels: {choice.active()}; stages: {', '.join(a.name for a in LADDER)}")
     print(f"{'':12}{'dtype':10}{'d':>5}{'us/row':>10}{'ratio':>11}{'figure':>9}   share per stage, %")
     for (what, dtype, d), figures in FIGURES.items():
         base_rows = rows(max(6, 3000 // d), d, dtype, 5)
@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rows and runs")
     parser.add_argument("--scale", action="store_true", help="fit time against rows and length as well")
     options = parser.parse_args()
-    os.environ[kernels.VARIABLE] = kernels.active()  # also for small batches
+    os.environ[choice.VARIABLE] = choice.active()  # also for small batches
     table(options.quick)
     others(options.quick)
     if options.scale:

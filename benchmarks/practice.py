@@ -1,4 +1,4 @@
-"""What the customary ways to test a loss catch, on the mutants of the zoo and on right implementations.
+"""Asks the customary ways to test a loss about the mutants of the zoo and about right implementations.
 
     python -m benchmarks.practice [--only GLOB] [--from FILE] [--lossproof FILE] [--json FILE] [--markdown PAGE]
 
@@ -66,7 +66,7 @@ class Found:
 
     @classmethod
     def read(cls, file: Path) -> Found:
-        """What `write` wrote; lossproof's own column is left out."""
+        """The verdicts that `write` wrote, without lossproof's own column."""
         raw = json.loads(file.read_text(encoding="utf-8"))
 
         def one(data: dict[str, Any]) -> Tried:
@@ -207,7 +207,7 @@ def put_into(file: Path, text: str) -> None:
 
 
 def ask(found: Found, chosen: Sequence[Mutant], json_file: Path | None) -> None:
-    """Ask what is not found yet, and write it as it comes."""
+    """Ask about the implementations that the file lacks, and write each result as it comes."""
     have = {t.slug for t in found.mutants}
     left = {slug: [m for m in chosen if m.base == slug and m.slug not in have] for slug in BASES}
     busy = [BASES[slug] for slug, mutants in left.items() if mutants]

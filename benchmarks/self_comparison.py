@@ -1,4 +1,4 @@
-"""Compare releases with themselves: nothing may have changed.
+"""Compares releases with themselves: nothing may have changed.
 
     python -m benchmarks.self_comparison [TARGET ...] [--examples N] [--json FILE] [--forget]
 
@@ -40,7 +40,7 @@ from lossproof.specs.models import KnownFinding, Spec
 
 @dataclass(frozen=True)
 class Found:
-    """What comparing a target with itself found."""
+    """The differences between a target and itself."""
 
     target: str
     cells: int = 0
@@ -103,7 +103,7 @@ def compared(text: str, target: Target, plan: Plan) -> Found:
 
 
 def all_compared(targets: list[str], examples: int, forget: bool) -> Iterator[Found]:
-    """Each target with itself; what was judged is kept as long as the next one is of the same package and backend."""
+    """Each target with itself; judgements stay in memory while the next one has the same package and backend."""
     plan = Plan(examples=examples)
     memory, family = Memory(), ""
     for text in targets:

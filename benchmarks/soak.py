@@ -1,4 +1,4 @@
-"""Every stage of the oracle against exact integers and mpmath, on as many rows as you like.
+"""Checks every stage of the oracle against exact integers and mpmath, on as many rows as you like.
 
     python -m benchmarks.soak --rows 1000000 [--seed 0] [--length 6]
 

@@ -1,4 +1,4 @@
-"""Do the tests notice small changes to the source of the oracle and of what decides a verdict?
+"""Changes the source of the oracle and of what decides a verdict in small ways, and counts what tests notice.
 
     python -m benchmarks.source_mutants [--only GLOB] [--sample N] [--seed S] [--covering FOLDER] [--json FILE]
 
@@ -54,7 +54,7 @@ TESTS = {
         )
     ],
 }
-"""Which tests answer for the modules of a room."""
+"""The tests that answer for the modules of a room."""
 TARGET = 0.95
 KERNELS = "kernels"
 """Folder of the machine code that the tests left when they ran unchanged."""
@@ -63,8 +63,8 @@ EQUIVALENT = ROOT / "benchmarks" / "mutation" / "equivalent.yaml"
 
 def modules(only: str = "*") -> list[str]:
     """The modules that are changed: all of the oracle, and of the suite those that decide a verdict."""
-    oracle = sorted(p.stem for p in (ROOT / "oracle/lossproof/oracle").glob("*.py"))
-    names = [f"lossproof.oracle.{n}" for n in oracle if n != "__init__"]
+    oracle = sorted((ROOT / "oracle/lossproof/oracle").rglob("[!_]*.py"))
+    names = [covering.module_of(file, ROOT) for file in oracle]
     names += [f"lossproof.conformance.{n}" for n in JUDGE]
     return [n for n in names if fnmatch.fnmatch(n, only)]
 

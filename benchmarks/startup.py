@@ -1,4 +1,4 @@
-"""What the command costs before it works, in multiples of an empty Python, each the best of a few starts.
+"""Measures the start-up cost of the command in multiples of an empty Python, each the best of a few starts.
 
 python -m benchmarks.startup [--runs N]
 """

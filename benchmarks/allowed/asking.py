@@ -1,4 +1,4 @@
-"""Asks right implementations what real frameworks are asked, and judges them by the same bounds.
+"""Puts the questions of real frameworks to right implementations, and judges them by the same bounds.
 
 The documents are those of the packaged specs, the cells those of the suite's properties, the rows those that the suite
 draws for them. Each batch's expectation is asked for once, and every answer to it is measured as `judge_answer` does.
@@ -34,14 +34,14 @@ ROOTS = ("parallel", "opposite", "long")
 RANGES = ("tiny_norm", "below_eps", "underflow", "overflow", "mixed_scale", "subnormal")
 """The same in float64."""
 SELDOM, SOMETIMES = 64, 8
-"""Of so many rounds, those cells are asked in one; and other gradients, and values in float64 of these regions."""
+"""Rounds for each time that such cells, other gradients, or float64 values of these regions are asked."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A right implementation accused: where, for which row, and what was expected of it."""
+    """An accusation of a right implementation: the cell, the row and the expected answer."""
 
     way: str
     document: str
@@ -66,7 +66,7 @@ class Measured:
 
 
 def documents(pattern: str = "*") -> list[Subject]:
-    """The documented APIs whose name matches, an edition each for every meaning that one had."""
+    """The documented APIs whose name matches, with one edition for each meaning."""
     found: dict[str, Subject] = {}
     for spec in load_specs():
         if not fnmatchcase(spec.api, pattern):
@@ -90,7 +90,7 @@ def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[CellKe
 
 
 def rarity(key: CellKey) -> int:
-    """Of how many rounds a cell is asked in one: the more the oracle works on its rows, the more seldom."""
+    """The number of rounds in which a cell is asked once: more where its rows cost the oracle more."""
     far = key.dtype == "float64" and key.region in RANGES
     if key.variant.wrt and (far or key.region in ROOTS):
         return SELDOM
@@ -98,7 +98,7 @@ def rarity(key: CellKey) -> int:
 
 
 def cells(pattern: str = "*", region: str = "*", dtype: str = "*") -> list[tuple[Subject, CellKey, int]]:
-    """All cells, with how seldom each is asked; of the most costly ones one for each meaning, whoever documents it."""
+    """All cells, each with its number of rounds; of the most costly ones one for each meaning, whoever documents it."""
     found, met = [], set()
     for subject in documents(pattern):
         of = subject.semantics
@@ -174,7 +174,7 @@ def _divided(expected: Expected) -> NDArray[np.bool_]:
 
 
 def _rows(subject: Subject, expected: Expected, defined: NDArray[np.bool_]) -> int:
-    """Values judged; of a gradient the rows."""
+    """The number of values judged; for a gradient, of rows."""
     if expected.axis is None or subject.spec.family == "contrastive" or not defined.ndim:
         return int(defined.sum())
     return int(defined.any(axis=expected.axis).sum())

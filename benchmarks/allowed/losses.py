@@ -34,7 +34,7 @@ class Loss:
     def answer(
         self, subject: Subject, arrays: Mapping[str, Array], options: Mapping[str, Any], wrt: str
     ) -> Array:
-        """What the API would give for these arrays and options: its value, or its gradient with respect to `wrt`."""
+        """The answer of the API for these arrays and options: its value, or its gradient with respect to `wrt`."""
         return _Call(self, subject, arrays, options).answer(wrt)
 
     def unrounded(self, subject: Subject, arrays: Mapping[str, Array], options: Mapping[str, Any]) -> Array:
@@ -110,7 +110,7 @@ class _Call:
         return np.asarray(np.maximum(t, self._number(0)))
 
     def _reduced(self, values: Array) -> Array:
-        """The weighted values, or what the reduction makes of them."""
+        """The weighted values, reduced as documented."""
         reduction, weights = self._reduction(), self._weights(values.shape)
         if reduction == "none":
             return values if weights is None else values * weights
@@ -125,7 +125,7 @@ class _Call:
         return np.asarray(total / divisor)
 
     def _divisor(self, reduction: str, weights: Array) -> Array | None:
-        """What the sum is divided by, None for nothing; 0 / 0 gives 0."""
+        """The divisor of the sum, None for none; 0 / 0 gives 0."""
         if reduction == "sum":
             return None
         count = {"mean": weights.size, "mean_by_nonzero": np.count_nonzero(weights)}.get(reduction)

@@ -1,4 +1,4 @@
-"""What was judged, added up: rows, alarms and margins, as tables."""
+"""Tallies of judged answers: rows, alarms and margins, as tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tally:
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Tally:
-        """What `written` gave."""
+        """The tally that `written` wrote."""
         tally = cls(alarms=[Alarm(**{**a, "label": tuple(a["label"])}) for a in raw["alarms"]])
         tally.seconds = raw["seconds"]
         for line in raw["cells"]:
@@ -92,7 +92,7 @@ class Tally:
 
 
 def markdown(table: pd.DataFrame, first: str) -> str:
-    """A table of rows, alarms and margins in Markdown; what was not asked is a dot."""
+    """A Markdown table of rows, alarms and margins; a dot marks a cell that was not asked."""
     body = [
         [str(name), f"{int(line['rows']):,}", str(int(line["alarms"]))]
         + ["." if pd.isna(v) else f"{v:.3f}" for v in line.iloc[2:]]

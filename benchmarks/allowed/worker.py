@@ -1,4 +1,4 @@
-"""An implementation in the place of a worker: it answers in this process what real frameworks are asked."""
+"""An implementation in the place of a worker: it answers the questions of real frameworks in this process."""
 
 from __future__ import annotations
 

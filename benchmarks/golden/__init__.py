@@ -1,1 +1,1 @@
-"""Golden tables: what runs said before a change to the house, as digests, and what they say after it."""
+"""Golden tables: digests of runs before a change to the house, to compare with runs after it."""

@@ -27,7 +27,7 @@ START = "import sys; from lossproof.conformance.cli.main import main; main()"
 
 
 def lossproof(*arguments: str) -> str:
-    """What a command prints; what it says on stderr is passed on."""
+    """The standard output of a command; its standard error is passed on."""
     done = subprocess.run(
         (sys.executable, "-c", START, *arguments), stdout=subprocess.PIPE, text=True, check=False
     )

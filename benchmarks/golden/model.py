@@ -1,4 +1,4 @@
-"""Golden lines: the key of a row, claim, finding or change, and digests of what was said of it and of its values."""
+"""Golden lines: the key of a row, claim, finding or change, and digests of its words and of its values."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read(path: Path) -> Lines:
 
 @dataclass(frozen=True)
 class Allowed:
-    """A difference that a step means to make, with its reason: in `what` of the keys that match the glob `lines`."""
+    """An intended difference with its reason: in `what` of the keys that match the glob `lines`."""
 
     lines: str
     what: tuple[str, ...]
@@ -87,7 +87,7 @@ def allowed(path: Path) -> tuple[Allowed, ...]:
 
 
 def differences(before: Lines, after: Lines, granted: Iterable[Allowed]) -> list[str]:
-    """What differs and is not allowed, a line each: gone, new, said or values."""
+    """The differences that are not allowed, a line each: gone, new, said or values."""
     granted = tuple(granted)
     found = []
     for key in sorted(before.keys() | after.keys()):

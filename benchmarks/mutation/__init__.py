@@ -1,1 +1,1 @@
-"""Mutation of lossproof's own source: is there a test that notices each small change?"""
+"""Mutation of lossproof's own source: finds small changes that no test notices."""

@@ -1,4 +1,4 @@
-"""Which tests run which lines: the tests that a change is shown to, quickest first.
+"""Maps lines to the tests that run them, so that a change meets its tests, the quickest first.
 
 `record` runs the tests once under coverage.py with a context per test. Compiled code leaves no trace in it, and a line
 that runs only when a module is imported belongs to no test: there every test that enters the module is taken, and every
@@ -22,6 +22,8 @@ from pathlib import Path
 ROOMS = ("oracle", "conformance")
 UNTRACED = ("compiled", "compiled_float64", "lanes")
 """Modules whose functions are compiled, or run once to make machine code: whoever comes first leaves the only trace."""
+APART = {"remote", "suite"}
+"""Rooms that run in another process, or under a pytest of their own."""
 NAMED = "named"
 """Instead of a line: the tests of the files that name the module."""
 
@@ -34,7 +36,7 @@ class Covering:
     lines: dict[str, dict[str, list[str]]]
 
     def tests(self, module: str, line: int, seconds: float = math.inf) -> list[str]:
-        """The tests for a change to a line, quickest first: what these seconds suffice for, but one at least."""
+        """The tests for a change to a line, quickest first: as many as fit in these seconds, but one at least."""
         of_module = self.lines.get(module, {})
         named = set(of_module.get(str(line)) or (t for tests in of_module.values() for t in tests))
         if module.rpartition(".")[2] in UNTRACED:
@@ -45,7 +47,7 @@ class Covering:
 
 
 def load(path: Path) -> Covering:
-    """What `record` wrote."""
+    """The map that `record` wrote."""
     return Covering(**json.loads(path.read_text()))
 
 
@@ -82,8 +84,9 @@ def record(root: Path, tests: Sequence[str], path: Path) -> Covering:
     try:
         os.chdir(root)
         for room in ROOMS:  # before any test: what runs on import must not count as the first importer's
-            for source in sorted(Path(root, room, "lossproof", room).glob("[!_]*.py")):
-                importlib.import_module(module_of(source, root))
+            for source in sorted(Path(root, room, "lossproof", room).rglob("[!_]*.py")):
+                if not APART & set(source.parts):
+                    importlib.import_module(module_of(source, root))
         code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests], plugins=[Watch()])
     finally:
         cover.stop()
@@ -107,8 +110,8 @@ def record(root: Path, tests: Sequence[str], path: Path) -> Covering:
 @lru_cache
 def named(text: str) -> frozenset[str]:
     """The modules of lossproof that a text imports, skips without, or otherwise names."""
-    whole = re.findall(r"lossproof\.\w+\.\w+", text)
-    parts = re.findall(r"from (lossproof\.\w+) import ([\w, ]+)", text)
+    whole = re.findall(r"lossproof(?:\.\w+)+", text)
+    parts = re.findall(r"from (lossproof(?:\.\w+)+) import ([\w, ]+)", text)
     return frozenset([*whole, *(f"{room}.{name}" for room, names in parts for name in names.split(", "))])
 
 

@@ -52,7 +52,7 @@ class Change:
 
     @property
     def key(self) -> str:
-        """What a list of survivors calls it: the same while the line reads the same, wherever it moves."""
+        """Its name in a list of survivors: the same while the line reads the same, wherever it moves."""
         nth = f" #{self.number + 1}" if self.number else ""
         return f"{self.module}:{self.function}: {self.source} [{self.what}{nth}]"
 
@@ -69,7 +69,7 @@ def changes(module: str, text: str) -> list[Change]:
 
 
 def count(text: str) -> int:
-    """How many changes there are to a text."""
+    """The number of changes to a text."""
     return sum(1 for _ in _spots(ast.parse(text)))
 
 
@@ -110,7 +110,7 @@ def _for_readers(node: ast.AST) -> bool:
 
 
 def _whats(node: ast.AST, parent: ast.AST | None) -> Iterator[str]:
-    """What can be done to a node, in words."""
+    """The changes that a node allows, in words."""
     if isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
             yield f"{NAMES[type(op)]} to {NAMES[SWAPS[type(op)]]}" + (f", {i + 1}" if i else "")

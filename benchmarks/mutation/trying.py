@@ -33,7 +33,7 @@ BROKEN = 99
 
 @dataclass(frozen=True)
 class Tried:
-    """What became of a change, after how many seconds, and among how many tests."""
+    """The fate of a change, with the seconds it took and the number of tests."""
 
     fate: Fate
     seconds: float
@@ -42,7 +42,7 @@ class Tried:
 
 
 def preload() -> None:
-    """Load what every test needs and no change touches; lossproof itself must not be among it."""
+    """Load the modules that every test needs and no change touches; none of them may be lossproof."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"  # a fork takes one thread along
     import flint  # noqa: F401

@@ -1,1 +1,1 @@
-"""What people test losses with today: references, tolerances, gradcheck, a few random samples."""
+"""The ways in which people test losses today: references, tolerances, gradcheck, a few random samples."""

@@ -1,4 +1,4 @@
-"""What only PyTorch can do, in a process of its own: assert_close and gradcheck.
+"""The methods that need PyTorch, in a process of its own: assert_close and gradcheck.
 
 Reads one pickled request from the file that the first argument names, writes the answer as JSON to the second. Mutants
 may print, crash or hang: that is why they are not run in the tool's process.
@@ -21,13 +21,13 @@ PATIENCE = 60.0
 
 
 def close(pairs: list[tuple[Any, Any]]) -> str:
-    """What torch.testing.assert_close says at its defaults of actual and expected arrays; "" for nothing."""
+    """The complaint of torch.testing.assert_close at its defaults about actual and expected arrays, or ""."""
     said = (_said(lambda a=a, b=b: torch.testing.assert_close(_tensor(a), _tensor(b))) for a, b in pairs)
     return next((words for words in said if words), "")
 
 
 def gradients(files: list[str], name: str, is_class: bool, calls: list[dict[str, Any]]) -> list[str]:
-    """What torch.autograd.gradcheck says at its defaults of the code in each file, each in a fork of this process."""
+    """The complaints of torch.autograd.gradcheck at its defaults about the code in each file, each in a fork."""
     said = []
     for file in files:
         with multiprocessing.get_context("fork").Pool(1) as pool:

@@ -31,13 +31,13 @@ NO_TORCH = "the process with PyTorch failed; is torch installed beside the tool?
 
 Values = NDArray[Any]
 Verdicts = dict[str, bool | None]
-"""For each method whether it accuses; None where it does not apply."""
+"""Maps each method to whether it accuses; None where it does not apply."""
 
 
 def judged(
     subject: Subject, samples: Sequence[Sample], everyone: Sequence[Sequence[Values | None]]
 ) -> list[Verdicts]:
-    """Which methods accuse each implementation by its answers; None stands for an answer that is no array."""
+    """The methods that accuse each implementation by its answers; None stands for an answer that is no array."""
     wanted = [REFERENCE.unrounded(subject, s.arrays, s.options) for s in samples]
     dtypes = [_result(subject, s) for s in samples]
     pairs = [
@@ -83,7 +83,7 @@ def gradchecked(
 
 
 def in_torch(request: dict[str, Any]) -> list[str] | None:
-    """What the child with PyTorch says to a request, None where it died or did not come back."""
+    """The answer of the child with PyTorch to a request, None where it died or did not come back."""
     with tempfile.TemporaryDirectory(prefix="lossproof-practice-") as folder:
         source, target = Path(folder) / "request", Path(folder) / "answer"
         source.write_bytes(pickle.dumps(request))

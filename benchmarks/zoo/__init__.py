@@ -1,1 +1,1 @@
-"""A zoo of wrong implementations, each one line away from a right one: what the suite must catch."""
+"""A zoo of wrong implementations that the suite must catch, each one line away from a right one."""

@@ -1,4 +1,4 @@
-"""Judge one file in the place of an API, as `lossproof try` does, and keep what was asked and found in each cell."""
+"""Judges one file in the place of an API, as `lossproof try` does, and keeps the cost and causes of each cell."""
 
 from __future__ import annotations
 

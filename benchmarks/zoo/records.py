@@ -1,4 +1,4 @@
-"""What a run of the zoo leaves: every base and mutant with its cells, and how that is read."""
+"""Records of a run of the zoo: every base and mutant with its cells, and the readings of them."""
 
 from __future__ import annotations
 

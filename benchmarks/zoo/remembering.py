@@ -24,7 +24,7 @@ from lossproof.conformance.workers.protocol import Answer
 
 
 class Memory:
-    """What was worked out so far."""
+    """The answers of the oracle so far."""
 
     def __init__(self) -> None:
         self._found: dict[Any, Any] = {}
@@ -115,7 +115,7 @@ def digest(arrays: Mapping[str, Any]) -> bytes:
 
 
 def _page(subject: Subject) -> tuple[str, str]:
-    """What judging an answer knows of a subject: nothing of its target enters a verdict on an answer."""
+    """The facts of a subject that the judge uses: nothing of its target enters a verdict on an answer."""
     return subject.api, subject.edition.slug
 
 

@@ -66,7 +66,7 @@ def alone(run: Run) -> dict[str, list[str]]:
 
 
 def by_property(run: Run) -> pd.DataFrame:
-    """How many mutants each property kills, kills first, and kills alone; one of those, by name."""
+    """The numbers of mutants that each property kills, kills first, and kills alone; one of those, by name."""
     kills = Counter(name for m in run.mutants for name in m.killers)
     firsts = Counter(m.first.property for m in run.mutants if m.first)
     sole = alone(run)
@@ -84,7 +84,7 @@ def by_property(run: Run) -> pd.DataFrame:
 
 
 def text(run: Run) -> str:
-    """What is printed."""
+    """The printed text."""
     parts = [matrix(run).to_string(index=False), by_property(run).to_string(index=False), _curve_words(run)]
     return "\n\n".join(parts)
 
@@ -102,7 +102,7 @@ def curves(run: Run) -> pd.DataFrame:
 
 
 def budgets(runs: Sequence[Run]) -> pd.DataFrame:
-    """What each number of batches a cell kills, and what judging a right implementation costs (the median of all)."""
+    """The kills for each number of batches a cell, and the median cost of judging a right implementation."""
     rows = []
     for run in sorted(runs, key=lambda r: r.examples):
         costs = [max((c.cost + c.seconds for c in b.cells), default=0.0) for b in run.bases]

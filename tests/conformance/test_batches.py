@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
 from typing import Any
-from unittest import mock
 
 import ml_dtypes
 import numpy as np
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject, Variant
 from lossproof.conformance.questions.batches import FAR, LONG, Batch, Layout, batches, layouts, ranks, weights
+from lossproof.conformance.questions.seeding import draw
 
 from .test_expectation import CONTRASTIVE, COSINE, EMBEDDING, OPTIONS, WEIGHTS, documented
 
@@ -27,24 +25,6 @@ ALL_SHAPES = {(64,), (8, 8), (16, 4), (2, 8, 4), (4, 2, 8)}
 SMALL_SHAPES = {(16,), (8, 2), (4, 4), (2, 2, 4), (4, 2, 2)}
 
 
-class Choices:
-    """Stands for Hypothesis' strategies: the list of all that may be drawn."""
-
-    sampled_from = list
-
-    @staticmethod
-    def just(value: Any) -> list[Any]:
-        return [value]
-
-    @staticmethod
-    def tuples(*choices: list[Any]) -> list[Any]:
-        return list(product(*choices))
-
-    @staticmethod
-    def builds(make: Callable[..., Any], *choices: list[Any]) -> list[Any]:
-        return [make(*chosen) for chosen in product(*choices)]
-
-
 def drawn(
     region: str = "ordinary",
     dtype: str = "float32",
@@ -53,9 +33,7 @@ def drawn(
     **more: Any,
 ) -> list[Layout]:
     """Every layout that may be drawn."""
-    with mock.patch("lossproof.conformance.questions.batches.st", Choices):
-        found: Any = layouts(subject, region, dtype, variant, **more)
-    return list(found)
+    return list(layouts(subject, region, dtype, variant, **more))
 
 
 def lengths(*asked: Any, **more: Any) -> tuple[int, ...]:
@@ -166,6 +144,16 @@ def test_without_an_option_the_axis_is_the_last() -> None:
     assert ranks(documented(arrays=COSINE, options=(), ranks=(1, 2)), PLAIN) == (2,)
     array = one(subject=documented(arrays=COSINE, options=(), ranks=(2,)), region="length_1").arrays["x"]
     assert array.shape == (64, 1)
+
+
+def test_layouts_are_drawn_from_the_seed_and_the_words_alone() -> None:
+    """The numbers of a run follow from these, so another release must not change them."""
+    choices = ((10, 20, 30), (5,), "abcdefgh")
+    found = draw(choices, 6, 7, "api", "ordinary")
+    assert found == [(10, 5, "a"), (20, 5, "b"), (30, 5, "g"), (20, 5, "e"), (10, 5, "c"), (30, 5, "d")]
+    assert draw(choices, 3, 7, "api", "ordinary") == found[:3]
+    assert draw(choices, 6, 8, "api", "ordinary") != found
+    assert draw(choices, 6, 7, "api", "parallel") != found
 
 
 # --- arrays ---

@@ -157,7 +157,7 @@ def test_text_of_a_target_cannot_steer_the_terminal() -> None:
 
 @pytest.mark.parametrize("no_color", [False, True])
 def test_no_style_reaches_a_terminal_where_none_is_wanted(monkeypatch: Any, no_color: bool) -> None:
-    from lossproof.reports.console import new_console
+    from lossproof.reports.pages.console import new_console
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -15,7 +15,7 @@ from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain, to_
 from lossproof.conformance.diagnosis.matching import FEW, explained, few_rows
 from lossproof.conformance.diagnosis.model import Behaviour, Explained
 from lossproof.conformance.diagnosis.predicates import ordinary
-from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing
+from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing, shown
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, by_aspect
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
@@ -96,9 +96,18 @@ def test_a_witness_costs_no_more_calls_than_it_may(wrong: Callable[[Any], Any]) 
     outcome = by_aspect(SUBJECT, KEY, executor, "formula")
     for item in causes_of(outcome):
         before = executor.asked
-        shown = Reducing(SUBJECT, KEY, item, executor, (), to_reduce(40, Stop())).witness()
+        found = Reducing(SUBJECT, KEY, item, executor, (), to_reduce(40, Stop())).witness()
         assert executor.asked - before <= 40
-        assert shown.expected["value"] != shown.observed["value"]
+        assert found.expected["value"] != found.observed["value"]
+
+
+def test_a_question_too_large_to_read_is_named_by_what_it_was_drawn_for() -> None:
+    key = CellKey("value", "long", "float32", SUBJECT.row_wise)
+    executor = executor_of(lambda arrays, wrt: valued(-cosine(arrays)))
+    item = causes_of(by_aspect(SUBJECT, key, executor, "formula"), key)[0]
+    told = shown(SUBJECT, item.failure)
+    assert told.question == {"says": "see label", "label": ["long", "float32", "-", "0"]}
+    assert told.expected["value"] != told.observed["value"]
 
 
 def test_the_catalogue_stops_where_its_budget_does_and_the_rest_stays_unexplained() -> None:
@@ -162,9 +171,9 @@ def test_no_answer_breaks_explaining_or_reducing(name: str, key: CellKey) -> Non
     executor = executor_of(SHAPES[name])
     outcome = judge_cell(SUBJECT, key, executor)
     for item in causes_of(outcome, key) if outcome.verdict == "diverges" else ():
-        shown = Reducing(SUBJECT, key, item, executor, (), to_reduce(20, Stop())).witness()
-        assert shown.question
-        assert shown.observed
+        found = Reducing(SUBJECT, key, item, executor, (), to_reduce(20, Stop())).witness()
+        assert found.question
+        assert found.observed
 
 
 def test_a_backward_that_raises_is_named() -> None:
@@ -172,11 +181,11 @@ def test_a_backward_that_raises_is_named() -> None:
     executor = executor_of(raising)
     outcome = judge_cell(SUBJECT, key, executor)
     (item,) = causes_of(outcome, key)
-    shown = Reducing(SUBJECT, key, item, executor, (), to_reduce(60, Stop())).witness()
+    found = Reducing(SUBJECT, key, item, executor, (), to_reduce(60, Stop())).witness()
     assert item.cause.kind == "error"
-    assert shown.observed["error"] == "NotImplementedError"
-    assert shown.question["wrt"] == "x"
-    assert shown.question["arrays"]["x"]["shape"][0] == 1
+    assert found.observed["error"] == "NotImplementedError"
+    assert found.question["wrt"] == "x"
+    assert found.question["arrays"]["x"]["shape"][0] == 1
 
 
 # --- a fault of our own ---
@@ -256,14 +265,21 @@ def test_a_row_that_depends_on_others_is_shown_in_two_batches_and_no_value_is_cl
     assert outcome.verdict == "diverges"
     (item,) = causes_of(outcome, BATCH, subject)
     assert (item.cause.words, item.cause.behaves_as) == ("told", Behaviour())
-    shown = Reducing(subject, BATCH, item, executor, (), to_reduce(60, Stop())).witness()
-    assert shown.question["probe"] == BESIDE
-    assert shown.question["arrays"]["distances"]["shape"] == [2]
-    assert shown.question["arguments"]["other"]["distances"]["shape"] == [1]
-    assert shown.expected == {"says": "the same value both times"}
-    alone, within = shown.observed["values"]["other"], shown.observed["values"]["question"]
+    found = Reducing(subject, BATCH, item, executor, (), to_reduce(60, Stop())).witness()
+    assert found.question["probe"] == BESIDE
+    assert found.question["arrays"]["distances"]["shape"] == [2]
+    asked = found.question["arguments"]
+    assert asked["other"]["distances"]["shape"] == [1]
+    assert (asked["row"], asked["axis"]) == (0, 0)
+    assert (
+        0
+        < float.fromhex(*asked["tolerance"])
+        < 2.0**-10 * float.fromhex(found.observed["values"]["other"][0])
+    )
+    assert found.expected == {"says": "the same value both times"}
+    alone, within = found.observed["values"]["other"], found.observed["values"]["question"]
     assert float.fromhex(within) - float.fromhex(alone[0]) == pytest.approx(1, rel=1e-2)
-    assert "alone" in shown.observed["says"]
+    assert "alone" in found.observed["says"]
 
 
 def test_the_columns_of_a_relation_are_those_of_the_relation() -> None:

@@ -280,6 +280,11 @@ def untold(x1, x2):
     return {"mute": [Nameless, mute, object()], "long": 1 << 100000, "endless": endless}
 
 
+def endless_list(x1, x2):
+    """Returns a long list, which is no array."""
+    return [0.5] * 1000000
+
+
 def spinning(x1, x2):
     """Never returns to Python."""
     sum(iter(int, 1))

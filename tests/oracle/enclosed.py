@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from flint import fmpq
 
-from lossproof.oracle.binary64 import Ball, Binary64
-from lossproof.oracle.double_double import DoubleDouble, Pair
-from lossproof.oracle.exact import Exact
+from lossproof.oracle.arithmetic.binary64 import Ball, Binary64
+from lossproof.oracle.arithmetic.double_double import DoubleDouble, Pair
+from lossproof.oracle.arithmetic.exact import Exact
 
 STAGES = {
     "float64": Binary64(),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from lossproof.oracle.binary64 import Ball, Binary64
-from lossproof.oracle.double_double import DoubleDouble, Pair
-from lossproof.oracle.exact import Exact
+from lossproof.oracle.arithmetic.binary64 import Ball, Binary64
+from lossproof.oracle.arithmetic.double_double import DoubleDouble, Pair
+from lossproof.oracle.arithmetic.exact import Exact
 from lossproof.oracle.formats import FORMATS
 
 from .enclosed import STAGES, Known, ends, floats, fraction, holds, known, nearest, radii

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle.rows import checked
+from lossproof.oracle.arithmetic.rows import checked
 
 A = np.ones((2, 3))
 E = oracle.cosine(A, A)

@@ -289,6 +289,19 @@ def test_the_other_side_of_a_threshold_has_the_bound_of_a_row_that_lies_there():
     assert (np.abs(sizes[0] - sizes[1]) > 0.3 * sizes[0]).all()
 
 
+@pytest.mark.parametrize("ask", [oracle.cosine, oracle.cosine_gradient])
+def test_the_bound_on_the_other_side_of_a_threshold_is_the_same_whatever_was_asked_before(ask):
+    x, y = np.float32([[1e-3, 0]]), np.float32([[1, 1]])
+    found = []
+    for asked_before in (False, True):
+        e = ask(x, y, norm_rule="threshold", eps=1e-3)
+        limit = oracle.bound(e, "float32", "G2") if asked_before else None
+        (other,) = e.alternatives("float32")
+        found.append(oracle.bound(other.enclosure, "float32", "G2"))
+    np.testing.assert_array_equal(*found)
+    assert (limit > 100 * found[0]).all()
+
+
 def test_a_pair_of_single_numbers_has_a_kink_too():
     e = oracle.cosine_gradient([[1.0]], [[2.0]], norm_rule="floor_norm", eps=1.0)
     assert [side.mask.tolist() for side in e.alternatives("float32")] == [[[True]]]

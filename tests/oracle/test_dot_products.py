@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from lossproof.oracle.binary64 import Binary64
-from lossproof.oracle.rows import Block
+from lossproof.oracle.arithmetic.binary64 import Binary64
+from lossproof.oracle.arithmetic.rows import Block
 
 from .enclosed import STAGES, floats, fraction, holds
 

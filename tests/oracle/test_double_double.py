@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lossproof.oracle.binary64 import Ball, Binary64
-from lossproof.oracle.double_double import EPS, DoubleDouble, Pair
-from lossproof.oracle.transforms import fast_two_sum
+from lossproof.oracle.arithmetic.binary64 import Ball, Binary64
+from lossproof.oracle.arithmetic.double_double import EPS, DoubleDouble, Pair
+from lossproof.oracle.arithmetic.transforms import fast_two_sum
 
 from .enclosed import fraction, holds
 

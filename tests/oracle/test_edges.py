@@ -7,11 +7,11 @@ import pytest
 from flint import fmpq
 
 from lossproof import oracle
-from lossproof.oracle import fused, fused_float64, kernels
-from lossproof.oracle.binary64 import SAFE, Products
+from lossproof.oracle.arithmetic.binary64 import SAFE, Products
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.sliced_dots import RANGE
 from lossproof.oracle.formats import FORMATS
-from lossproof.oracle.rows import Block
-from lossproof.oracle.sliced_dots import RANGE
+from lossproof.oracle.kernels import choice, fused, fused_float64
 
 from .enclosed import STAGES, fraction, holds
 
@@ -112,12 +112,14 @@ def test_norms_at_the_ends_of_the_fused_first_stage(rule):
     assert not fused.usable(np.nextafter(SAFE, np.inf))
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 def test_norms_at_the_ends_of_the_kernels_for_float64(which):
     """Both ends belong to the range in which a row is decided."""
     kernel = fused_float64
     if which == "numba":
-        kernel = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+        kernel = pytest.importorskip(
+            "lossproof.oracle.kernels.compiled_float64", reason="numba is not installed"
+        )
     for sign in (1, -1):
         at = np.array([[v, 0.0] for v in beside(2.0 ** (sign * 180))[::sign]])
         other = np.array([[1.0, 3.0]] * 3)
@@ -125,14 +127,14 @@ def test_norms_at_the_ends_of_the_kernels_for_float64(which):
             assert kernel.round_rows(x, y, "similarity", np.empty(3)).tolist() == [2]
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 @pytest.mark.parametrize("length", [2, 5, 40])
 def test_kernels_round_rightly_at_the_ends(which, length, monkeypatch):
     """Times a power of two a row has the same cosine; here it brings the norm to the very end of the range."""
     if which == "numba":
         pytest.importorskip("numba", reason="numba (the extra fast) is not installed")
-    monkeypatch.setattr(kernels, "active", lambda: which)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(choice, "active", lambda: which)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     g = np.random.default_rng(length)
     x, y = g.standard_normal((2, 300, length))
     for v in (x, y):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle import environment
+from lossproof.oracle.arithmetic import self_test
 
 # The x86 control register: bits 13 and 14 choose the rounding, bits 15 and 6 flush results and inputs to zero. A few
 # bytes of machine code read and set it, which is what a framework's start-up code does.
@@ -48,7 +48,7 @@ def test_this_process_is_fit():
 
 def test_each_fault_is_told_by_itself(monkeypatch):
     """An environment that is wrong in one way only, as far as Python can play it."""
-    right = environment._array
+    right = self_test._array
     played = {
         2.0**-1074: (0.0, "subnormal float64 numbers are flushed to zero"),
         2.0**-140: (0.0, "subnormal float32 numbers are flushed to zero"),
@@ -56,16 +56,16 @@ def test_each_fault_is_told_by_itself(monkeypatch):
         1.0 + 2.0**-30: (1.0, "NumPy contracts or reorders elementwise operations"),
     }
     for value, (instead, message) in played.items():
-        monkeypatch.setattr(environment, "_array", lambda v, a=value, b=instead: right(b if v == a else v))
-        assert environment.faults() == (message,)
-        with pytest.raises(environment.FloatEnvironmentError, match=message):
-            environment.require()
+        monkeypatch.setattr(self_test, "_array", lambda v, a=value, b=instead: right(b if v == a else v))
+        assert self_test.faults() == (message,)
+        with pytest.raises(self_test.FloatEnvironmentError, match=message):
+            self_test.require()
 
 
 @pytest.mark.parametrize("name", ["two_sum", "fast_two_sum", "two_prod"])
 def test_a_transformation_that_loses_something_is_told(name, monkeypatch):
     """Each by itself, in the rounded result or in what was rounded away, in one of the elements or in all."""
-    right = getattr(environment, name)
+    right = getattr(self_test, name)
     for part in (0, 1):
         for at in (slice(None), slice(8, 9)):
 
@@ -74,10 +74,10 @@ def test_a_transformation_that_loses_something_is_told(name, monkeypatch):
                 found[part][at] += 2.0**-50
                 return tuple(found)
 
-            monkeypatch.setattr(environment, name, wrong)
-            assert environment.faults() == ("NumPy contracts or reorders elementwise operations",)
-            monkeypatch.setattr(environment, name, right)
-    assert environment.faults() == ()
+            monkeypatch.setattr(self_test, name, wrong)
+            assert self_test.faults() == ("NumPy contracts or reorders elementwise operations",)
+            monkeypatch.setattr(self_test, name, right)
+    assert self_test.faults() == ()
 
 
 def played(right, wrong_of):
@@ -121,8 +121,8 @@ def test_each_way_to_round_wrongly_is_told(name, at, monkeypatch):
             out[at] = instead
         return out
 
-    monkeypatch.setattr(environment, "_array", played(environment._array, wrong_of))
-    told = environment.faults()
+    monkeypatch.setattr(self_test, "_array", played(self_test._array, wrong_of))
+    told = self_test.faults()
     wanted = "subnormal float64" if instead == 0 else "float64 does not round to nearest"
     assert len(told) == 1
     assert told[0].startswith(wanted)
@@ -144,21 +144,21 @@ def test_each_way_to_cast_wrongly_is_told(value, instead, wanted, at, monkeypatc
             out[at] = instead
         return out
 
-    monkeypatch.setattr(environment, "_array", played(environment._array, wrong_of))
-    told = environment.faults()
+    monkeypatch.setattr(self_test, "_array", played(self_test._array, wrong_of))
+    told = self_test.faults()
     assert len(told) == 1
     assert told[0].startswith(wanted)
 
 
 def test_only_a_changed_mode_is_looked_into(monkeypatch):
     looked = []
-    monkeypatch.setattr(environment, "require", lambda: looked.append(True))
-    environment.guard()
+    monkeypatch.setattr(self_test, "require", lambda: looked.append(True))
+    self_test.guard()
     assert not looked
     for name, value in (("_TINY", 0.0), ("_ULP", 2.0**-51)):
         with monkeypatch.context() as changed:
-            changed.setattr(environment, name, value)
-            environment.guard()
+            changed.setattr(self_test, name, value)
+            self_test.guard()
         assert looked.pop()
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle import kernels
-from lossproof.oracle.binary64 import U
+from lossproof.oracle.arithmetic.binary64 import U
 from lossproof.oracle.formats import FORMATS
+from lossproof.oracle.kernels import choice
+from lossproof.oracle.scores import fast
 
 from . import samples
 from .enclosed import STAGES, fraction
@@ -63,11 +64,11 @@ def reciprocals():
 def decided(x, y, which, fmt, monkeypatch):
     """What the kernel of a name says of the gradient: its values, and whether it is sure of them."""
     if which == "numba":
-        pytest.importorskip("lossproof.oracle.compiled", reason="numba is not installed")
-    monkeypatch.setattr(kernels, "active", lambda: which)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+        pytest.importorskip("lossproof.oracle.kernels.compiled", reason="numba is not installed")
+    monkeypatch.setattr(choice, "active", lambda: which)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     problem = oracle.cosine_gradient(x, y).problem
-    values, left = kernels.rounded_gradient(problem.problem, fmt)
+    values, left = fast.round_gradients(problem.score, "similarity", fmt)
     sure = np.ones(values.size, dtype=bool)
     sure[left] = False
     return values.reshape(x.shape).astype(np.float64), sure.reshape(x.shape)
@@ -76,7 +77,7 @@ def decided(x, y, which, fmt, monkeypatch):
 @pytest.mark.parametrize(
     ("which", "name", "term"),
     [
-        *((which, "float32", term) for which in kernels.KERNELS for term in ("whole", "b", "a")),
+        *((which, "float32", term) for which in choice.KERNELS for term in ("whole", "b", "a")),
         *(("numba", name, term) for name in ("bfloat16", "float16") for term in ("b", "a")),
     ],
 )
@@ -133,7 +134,7 @@ def test_some_elements_of_many_long_rows_come_out_in_the_order_asked(stage):
 def test_the_two_coefficients_of_a_gradient_carry_three_roundings(length):
     """r1 >= rad + 3 u |lead|, to the last unit, and r2 likewise."""
     gradient = oracle.cosine_gradient(*sides(length)).problem
-    rows = np.arange(gradient.problem.size)
+    rows = np.arange(gradient.score.size)
     numbers, told = gradient.coefficients(STAGES["float64"], rows), gradient._first
     for number, mid, rad in ((numbers[0], told[0], told[1]), (numbers[1], told[2], told[3])):
         assert (mid == number.mid).all()

@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle import fused, kernels
-from lossproof.oracle.binary64 import SAFE, U
+from lossproof.oracle.arithmetic.binary64 import SAFE, U
+from lossproof.oracle.arithmetic.slices import SLICE
 from lossproof.oracle.formats import FORMATS
-from lossproof.oracle.slices import SLICE
+from lossproof.oracle.kernels import choice, fused
+from lossproof.oracle.scores import fast
 
 from . import samples
 
-compiled = pytest.importorskip("lossproof.oracle.compiled", reason="numba (the extra fast) is not installed")
-from lossproof.oracle import compiled_float64 as double  # noqa: E402
-from lossproof.oracle import lanes  # noqa: E402
-from lossproof.oracle.sliced_dots import RANGE, second_width  # noqa: E402
+compiled = pytest.importorskip(
+    "lossproof.oracle.kernels.compiled", reason="numba (the extra fast) is not installed"
+)
+from lossproof.oracle.arithmetic.sliced_dots import RANGE, second_width  # noqa: E402
+from lossproof.oracle.kernels import compiled_float64 as double  # noqa: E402
+from lossproof.oracle.kernels import lanes  # noqa: E402
 
 
 def in_lanes(terms):
@@ -138,33 +141,33 @@ def test_the_radii_of_both_kernels_are_alike(length):
         assert theirs == pytest.approx((lead[i], pull[i], r1[i], r2[i], rad[i]), rel=1e-9, abs=1e-300)
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 @pytest.mark.parametrize(
     "shifts", [(181, 0), (0, 181), (-181, 0), (0, -181), (500, 0), (0, -500), (181, -181)]
 )
 def test_rows_far_from_one_on_one_side(which, shifts, monkeypatch):
     """What the kernels decide there is what the ladder says."""
-    monkeypatch.setattr(kernels, "active", lambda: which)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(choice, "active", lambda: which)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     for length in (3, 40):
         e = oracle.cosine(*shifted("ordinary", length, *shifts), score="distance")
-        values, left = e.problem.quickly(FORMATS["float64"])
+        values, left = e.problem.round_fast(FORMATS["float64"])
         right, settled = e.rounded_by_ladder(FORMATS["float64"])
         sure = np.setdiff1d(np.arange(len(values)), left)
         assert settled.all()
         assert values[sure].tobytes() == right[sure].tobytes()
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which, dtype, monkeypatch):
     """Rows, and elements of a gradient, that no kernel decides, in the first block of rows, the second and the last."""
-    monkeypatch.setattr(kernels, "active", lambda: which)
-    monkeypatch.setattr(kernels, "WORTH", 0)
-    monkeypatch.setattr(kernels, "AT_ONCE", 1 << 14)
-    n = 2 * kernels.ROWS_AT_ONCE + 500
+    monkeypatch.setattr(choice, "active", lambda: which)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
+    monkeypatch.setattr(fast, "AT_ONCE", 1 << 14)
+    n = 2 * fast.ROWS_AT_ONCE + 500
     x, y = samples.rows("ordinary", dtype, n, 2, seed=5)
-    hard = np.array([3, kernels.ROWS_AT_ONCE + 1, n - 1])
+    hard = np.array([3, fast.ROWS_AT_ONCE + 1, n - 1])
     x[hard], y[hard] = (
         np.array([[3, 4], [1, 0], [0, 2]]),
         np.array([[-4, 3], [0, 5], [7, 0]]),
@@ -179,11 +182,11 @@ def test_what_kernels_leave_open_far_into_a_batch_is_answered_in_its_place(which
         assert values[some].tobytes() == wanted.reshape(values[some].shape).astype(np.float32).tobytes()
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 def test_infinite_halves_are_no_large_numbers(which, monkeypatch):
     """Widened through an image in which infinity is 2^16: a row of it alone has a square of just 2^32 there."""
-    monkeypatch.setattr(kernels, "active", lambda: which)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(choice, "active", lambda: which)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     for far in ([np.inf, 0.0], [0.0, -np.inf], [np.nan, 0.0]):
         x, y = np.array([far, [65504.0, 0.0]], np.float16), np.full((2, 2), 0.5, np.float16)
         for a, b in ((x, y), (y, x)):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle import kernels
+from lossproof.oracle.kernels import choice
 
 ASK: dict[str, Callable[[Any, Any, str], Any]] = {
     "rounded": lambda x, y, dtype: oracle.cosine(x, y).rounded(dtype),
@@ -29,7 +29,7 @@ LONG: dict[str, tuple[Callable[[Any, Any, str], Any], int]] = {
 """Bytes for each element of a long row: one of x with its partner of y."""
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 @pytest.mark.parametrize(
     ("dtype", "rows", "length"),
     [("float32", 60_000, 64), ("float16", 60_000, 64), ("float64", 30_000, 64), ("float32", 600_000, 3)],
@@ -45,7 +45,7 @@ def test_at_most_three_times_the_inputs(
     assert peak <= TIMES * (x.nbytes + y.nbytes)
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize(("rows", "length"), [(1, 100_000), (4, 50_000), (1, 60_000)])
 @pytest.mark.parametrize("asked", LONG)
@@ -80,8 +80,8 @@ def peak_of(
     """Bytes held at once by a question, besides its inputs."""
     if which == "numba":
         pytest.importorskip("numba", reason="compiled kernels need numba")
-    monkeypatch.setenv(kernels.VARIABLE, which)
-    kernels.active.cache_clear()
+    monkeypatch.setenv(choice.VARIABLE, which)
+    choice.active.cache_clear()
     some = (slice(3000), slice(3000))
     ask(x[some], y[some], dtype)  # what is compiled and kept is no cost of the batch
     tracemalloc.start()
@@ -91,7 +91,7 @@ def peak_of(
     finally:
         tracemalloc.stop()
         monkeypatch.undo()
-        kernels.active.cache_clear()
+        choice.active.cache_clear()
 
 
 def test_a_bound_in_blocks_is_that_of_each_row() -> None:

@@ -9,10 +9,12 @@ import numpy as np
 from flint import fmpq
 
 from lossproof import oracle
-from lossproof.oracle import bounds, fused, reals, sliced_dots
-from lossproof.oracle.binary64 import Ball, Binary64
-from lossproof.oracle.double_double import DoubleDouble, Pair
-from lossproof.oracle.exact import Exact
+from lossproof.oracle import rounding
+from lossproof.oracle.arithmetic import reals, sliced_dots
+from lossproof.oracle.arithmetic.binary64 import Ball, Binary64
+from lossproof.oracle.arithmetic.double_double import DoubleDouble, Pair
+from lossproof.oracle.arithmetic.exact import Exact
+from lossproof.oracle.kernels import fused
 
 from . import native, reference, samples, soaking, test_bounds
 
@@ -114,6 +116,6 @@ def test_a_native_bound_too_small_by_two(monkeypatch):
     answer, _ = native.cosine(x, y, "plain", 0.0, "forward", np.float32)
     e = oracle.cosine(x, y)
     assert oracle.within(answer, e, oracle.bound(e, "float32", "G2")).all()
-    original = bounds.growth
-    monkeypatch.setattr(bounds, "growth", lambda count, u: original(count, u) / 2)
+    original = rounding.growth
+    monkeypatch.setattr(rounding, "growth", lambda count, u: original(count, u) / 2)
     assert not oracle.within(answer, e, oracle.bound(e, "float32", "G2")).all()

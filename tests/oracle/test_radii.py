@@ -7,15 +7,15 @@ import pytest
 from flint import fmpq
 
 from lossproof import oracle
-from lossproof.oracle import fused, fused_float64, kernels
-from lossproof.oracle.binary64 import Ball, Binary64, Products, U
-from lossproof.oracle.double_double import EPS, DoubleDouble, Pair
+from lossproof.oracle.arithmetic.binary64 import Ball, Binary64, Products, U
+from lossproof.oracle.arithmetic.double_double import EPS, DoubleDouble, Pair
+from lossproof.oracle.arithmetic.rows import Block
+from lossproof.oracle.arithmetic.sliced_dots import _collected, second_width, sliced_dots
+from lossproof.oracle.arithmetic.slices import SLICE
+from lossproof.oracle.arithmetic.transforms import two_sum
 from lossproof.oracle.formats import FORMATS
-from lossproof.oracle.rows import Block
-from lossproof.oracle.rules import SQUARED_DENOMINATORS, Quadratic
-from lossproof.oracle.sliced_dots import _collected, second_width, sliced_dots
-from lossproof.oracle.slices import SLICE
-from lossproof.oracle.transforms import two_sum
+from lossproof.oracle.kernels import choice, fused, fused_float64
+from lossproof.oracle.norm_rules import SQUARED_DENOMINATORS, Quadratic
 
 from . import samples
 from .enclosed import fraction
@@ -173,7 +173,7 @@ def test_dot_products_of_slices(length, count):
 @pytest.mark.parametrize("fine", [False, True])
 def test_dot_products_of_compiled_slices(length, fine):
     """gamma = (d // 16 + d mod 16 + 10) u (1 + 2^-20), and as much more for the rests."""
-    double = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+    double = pytest.importorskip("lossproof.oracle.kernels.compiled_float64", reason="numba is not installed")
     x, y = sides(length)
     found = np.empty((9, len(x)))
     finer = 2.0 ** -(second_width(length) + 1) if fine else 1.0
@@ -194,7 +194,7 @@ def test_parts_of_two_slices_are_collected(compiled):
     """high + middle + rest + small but for 4 u (|small| + |e| + |low|), e what two_sum leaves, which is the radius."""
     if compiled:
         pytest.importorskip("numba", reason="numba is not installed")
-        from lossproof.oracle.compiled_float64 import _collected as other
+        from lossproof.oracle.kernels.compiled_float64 import _collected as other
     g = np.random.default_rng(2)
     for shift in (0, 60, 104):
         high, middle, rest, small = g.uniform(-1, 1, (4, 40)) * 2.0 ** -np.array([[0], [22], [48], [shift]])
@@ -219,7 +219,7 @@ def test_scores_of_the_compiled_kernel(score, floor, more, least):
     """P / D with D^2 = max((max(Q, floor) + more)(max(R, floor) + more), least), off by k (1 + |c|) + 8 u |value| and
     2 u of the offset; norms outside [1/SAFE, SAFE] are told.
     """
-    compiled = pytest.importorskip("lossproof.oracle.compiled", reason="numba is not installed")
+    compiled = pytest.importorskip("lossproof.oracle.kernels.compiled", reason="numba is not installed")
     sign, offset = fused.SCORE_TERMS[score]
     for p, q, r in ((0.7, 1.5, 3.5), (-2.0, 5.0, 1.5), (0.0, 1.0, 1.0), (6.0, 7.0, 7.0)):
         d2 = max((max(q, floor) + more) * (max(r, floor) + more), least)
@@ -239,7 +239,7 @@ def test_scores_of_the_compiled_kernel(score, floor, more, least):
 @pytest.mark.parametrize("rule", fused.RULES)
 def test_the_compiled_kernel_knows_every_rule(rule):
     """Its three numbers make the denominator that the rule's own formula makes."""
-    compiled = pytest.importorskip("lossproof.oracle.compiled", reason="numba is not installed")
+    compiled = pytest.importorskip("lossproof.oracle.kernels.compiled", reason="numba is not installed")
     for eps in (0.0, 0.3, 1.0, 2.5):
         floor, more, least = compiled.FLOORS[rule](eps)
         for q in (0.04, 0.3, 1.0, 7.0):
@@ -250,20 +250,20 @@ def test_the_compiled_kernel_knows_every_rule(rule):
                 assert max((max(q, floor) + more) * (max(r, floor) + more), least) == formula
 
 
-@pytest.mark.parametrize("which", kernels.KERNELS)
+@pytest.mark.parametrize("which", choice.KERNELS)
 @pytest.mark.parametrize("rule", fused.RULES)
 def test_kernels_round_as_the_ladder_under_every_rule(which, rule, monkeypatch):
     """Norms below and above the floor, and in each of the formats that have kernels."""
     if which == "numba":
         pytest.importorskip("numba", reason="numba is not installed")
-    monkeypatch.setattr(kernels, "active", lambda: which)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(choice, "active", lambda: which)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     x, y = samples.rows("ordinary", "float32", 60, 3, seed=8)
     x, y = x * np.float32(0.7), y * np.float32(0.7)
     for score in oracle.SCORES:
         e = oracle.cosine(x, y, norm_rule=rule, eps=0.0 if rule == "plain" else 1.0, score=score)
         for name in ("float32", "bfloat16"):
-            values, left = e.problem.quickly(FORMATS[name])
+            values, left = e.problem.round_fast(FORMATS[name])
             wanted, _ = e.rounded_by_ladder(FORMATS[name])
             sure = np.setdiff1d(np.arange(60), left)
             assert sure.size > 50
@@ -312,7 +312,7 @@ def test_quotients_rounded_to_float64_by_the_compiled_kernel(score, radii):
     """The radii of P / D, and of Q and R half of their share of c; 4 eps of c, of the score and of the offset, and 4 u
     of the low part.
     """
-    double = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+    double = pytest.importorskip("lossproof.oracle.kernels.compiled_float64", reason="numba is not installed")
     sign, offset = fused.SCORE_TERMS[score]
 
     def rounded(gaps):
@@ -335,7 +335,7 @@ def test_quotients_rounded_to_float64_by_the_compiled_kernel(score, radii):
 @pytest.mark.parametrize(("q", "r"), [(2.0**7, 2.0**-5), (2.0**-9, 2.0**21)])
 def test_radii_of_squared_norms_count_relatively(score, q, r):
     """The same with norms that are not 1: D divides the radius of P, Q and R those of theirs."""
-    double = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+    double = pytest.importorskip("lossproof.oracle.kernels.compiled_float64", reason="numba is not installed")
     sign, offset = fused.SCORE_TERMS[score]
     for k, size in ((0, np.sqrt(q * r)), (1, q), (2, r)):
 
@@ -386,7 +386,7 @@ def test_scores_rounded_to_float32_by_numpy(score, length):
 @pytest.mark.parametrize("score", oracle.SCORES)
 def test_radii_are_no_less_than_what_they_are_made_of(score):
     """To the last few units: the radius of a whole sum is known sharply where it is the largest part."""
-    double = pytest.importorskip("lossproof.oracle.compiled_float64", reason="numba is not installed")
+    double = pytest.importorskip("lossproof.oracle.kernels.compiled_float64", reason="numba is not installed")
     sign, offset = fused.SCORE_TERMS[score]
     rad = 2.0**-70
     gaps = rad * (1 + np.arange(-8, 40) * 2.0**-24)

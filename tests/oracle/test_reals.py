@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from lossproof.oracle import formats, slices
-from lossproof.oracle.reals import (
+from lossproof.oracle import formats
+from lossproof.oracle.arithmetic import slices
+from lossproof.oracle.arithmetic.reals import (
     FIRST_BITS,
     LIMIT_BITS,
     MERGE_LIMIT,

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle import fused, kernels
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import FORMATS
+from lossproof.oracle.kernels import choice, fused
 
 from . import enclosed, samples, soaking
 
@@ -60,7 +60,7 @@ SCRIPT = textwrap.dedent(
     import hashlib, sys
     import numpy as np
     from lossproof import oracle
-    from lossproof.oracle import kernels
+    from lossproof.oracle.kernels import choice
     sys.path.insert(0, sys.argv[1])
     from tests.oracle import samples
     digest = hashlib.sha256()
@@ -78,7 +78,7 @@ SCRIPT = textwrap.dedent(
                             digest.update(e.rounded(name).tobytes())
                 digest.update(oracle.bound(e, dtype, "G2").tobytes())
                 digest.update(oracle.ulp_error(np.zeros(20, samples.DTYPES[dtype]), e).tobytes())
-    print(kernels.active(), digest.hexdigest())
+    print(choice.active(), digest.hexdigest())
     """
 )
 
@@ -103,19 +103,19 @@ def test_compiled_kernels_give_the_same_bits(pytestconfig):
     assert told["numpy"] == told["numba"]
 
 
-@pytest.fixture(params=kernels.KERNELS)
+@pytest.fixture(params=choice.KERNELS)
 def which(request, monkeypatch):
     """Each of the kernels in turn, whatever the size of a batch."""
     if request.param == "numba":
         pytest.importorskip("numba", reason="numba (the extra fast) is not installed")
-    monkeypatch.setattr(kernels, "active", lambda: request.param)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(choice, "active", lambda: request.param)
+    monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     return request.param
 
 
 def as_the_ladder(e, fmt, wanted):
     """What kernels decide is what the ladder says, and they decide at least this share of it; None where none does."""
-    quick = e.problem.quickly(fmt)
+    quick = e.problem.round_fast(fmt)
     if quick is None:
         return None
     values, left = quick
@@ -180,7 +180,7 @@ def test_powers_of_two_change_no_bit_of_a_cosine(length, which):
 
 @pytest.mark.parametrize("strange", [np.inf, -np.inf, np.nan])
 def test_large_and_strange_float16_numbers_are_told_apart(strange, monkeypatch):
-    monkeypatch.setattr("lossproof.oracle.kernels.active", lambda: "numpy")
+    monkeypatch.setattr("lossproof.oracle.kernels.choice.active", lambda: "numpy")
     x = np.full((4, 12), 60000, dtype=np.float16)
     x[1, 3] = strange
     y = np.ones((4, 12), dtype=np.float16)
@@ -191,7 +191,7 @@ def test_large_and_strange_float16_numbers_are_told_apart(strange, monkeypatch):
 
 
 def test_every_float16_survives_the_way_to_float64():
-    from lossproof.oracle.halves import IMAGE, widen_half, widen_image
+    from lossproof.oracle.arithmetic.halves import IMAGE, widen_half, widen_image
 
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = every[np.isfinite(every)]
@@ -210,7 +210,7 @@ def test_every_float16_survives_the_way_to_float64():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_the_compiled_kernels_read_every_short_number(dtype):
-    compiled = pytest.importorskip("lossproof.oracle.compiled")
+    compiled = pytest.importorskip("lossproof.oracle.kernels.compiled")
     every = np.arange(1 << 16, dtype=np.uint16).view(FORMATS[dtype].dtype)
     with np.errstate(invalid="ignore"):
         finite = np.isfinite(every)
@@ -225,15 +225,15 @@ def test_the_compiled_kernels_read_every_short_number(dtype):
 
 
 def test_an_unknown_kernel_is_refused(monkeypatch):
-    from lossproof.oracle import kernels
+    from lossproof.oracle.kernels import choice
 
-    kernels.active.cache_clear()
+    choice.active.cache_clear()
     monkeypatch.setenv("LOSSPROOF_KERNELS", "cuda")
     with pytest.raises(ValueError, match=r"LOSSPROOF_KERNELS='cuda'.*numpy, numba"):
-        kernels.active()
+        choice.active()
     monkeypatch.setenv("LOSSPROOF_KERNELS", "numpy")
-    assert kernels.active() == "numpy"
-    kernels.active.cache_clear()
+    assert choice.active() == "numpy"
+    choice.active.cache_clear()
 
 
 def test_threads_may_ask_at_once():

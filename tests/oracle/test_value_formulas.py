@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lossproof import oracle
-from lossproof.oracle.bounds import inverse_norms
+from lossproof.oracle.scores.bounds import inverse_norms
 
 from . import reference, samples
 from .test_formulas import GRADES, unit

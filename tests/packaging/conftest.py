@@ -9,6 +9,9 @@ import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Callable
+from email.message import Message
+from email.parser import Parser
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("oracle", "specs", "conformance", "reports")
+BASE = ("numpy", "ml_dtypes", "python-flint")
+"""The packages that the oracle needs, and nothing else."""
 FRAMEWORKS = ("torch", "tensorflow", "keras", "mlx", "jax", "tensorflow_addons")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,6 +43,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def read_metadata(wheel: Path) -> Message:
+    """What a wheel says of itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        (found,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(found).decode())
+
+
 @pytest.fixture(scope="session")
 def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the wheel installs."""
@@ -45,6 +57,52 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel, the packages of the oracle, and nothing else."""
+    environment, site = _environment(tmp_path_factory.mktemp("alone"))
+    for name in BASE:
+        for path in {Path(file.parts[0]) for file in metadata.files(name) or () if file.parts[0] != ".."}:
+            (site / path).symlink_to(Path(str(metadata.distribution(name).locate_file(path))).resolve())
+    return _with_lossproof(environment, str(wheel))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel and the packages of this one."""
+    return _with_lossproof(_beside_this_one(tmp_path_factory.mktemp("installed")), str(wheel))
+
+
+@pytest.fixture(scope="session")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with an editable install of this tree and the packages of this one."""
+    environment = _beside_this_one(tmp_path_factory.mktemp("editable"))
+    return _with_lossproof(environment, "--no-build-isolation", "--editable", str(ROOT))
+
+
+def _environment(folder: Path) -> tuple[Path, Path]:
+    """An empty environment and its folder of packages."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    return folder, site
+
+
+def _beside_this_one(folder: Path) -> Path:
+    """An environment that sees the packages of this one; a path in a .pth file leaves out the links that lie there."""
+    environment, site = _environment(folder)
+    (site / "tool.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n", encoding="utf-8")
+    return environment
+
+
+def _with_lossproof(environment: Path, *what: str) -> Path:
+    """The environment's programs after lossproof is installed there, without the network."""
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps"]
+    python = ["--python", str(environment / "bin" / "python")]
+    done = subprocess.run([*command, *python, *what], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return environment / "bin"
 
 
 @pytest.fixture
@@ -71,7 +129,10 @@ def from_wheel(unpacked: Path, tmp_path: Path) -> Run:
 
 
 def _python(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return started([sys.executable, *arguments], folder)
+
+
+def started(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A program run in a folder, without the paths of this process."""
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)

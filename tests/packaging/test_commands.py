@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
+from typing import Any
 
 import click
 import pytest
 
-from lossproof.conformance.cli.main import COMMANDS, main, program, run
+from lossproof.conformance.cli.entry import main
+from lossproof.conformance.cli.main import COMMANDS, program, run
 
 from .conftest import ROOT
 
@@ -20,9 +23,16 @@ def command(name: str) -> click.Command:
     return found
 
 
-def test_the_console_script_is_the_command_line() -> None:
-    (script,) = metadata.entry_points(group="console_scripts", name="lossproof")
+def test_the_console_script_is_the_command_line(
+    pyproject: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = metadata.EntryPoint("lossproof", pyproject["project"]["scripts"]["lossproof"], "console_scripts")
     assert script.load() is main
+    monkeypatch.setattr(sys, "argv", ["lossproof", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"lossproof {pyproject['project']['version']}\n"
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

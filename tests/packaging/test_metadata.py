@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lossproof.conformance.cli.entry import SUITE
 from lossproof.specs.frameworks import load_frameworks
 
-from .conftest import FRAMEWORKS, ROOMS, ROOT
+from .conftest import BASE, FRAMEWORKS, ROOMS, ROOT, read_metadata
 
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 PINS = {
@@ -34,10 +37,10 @@ def requirements(pyproject: dict[str, Any]) -> Iterator[Requirement]:
             yield Requirement(text)
 
 
-def imported() -> set[str]:
+def imported(*rooms: str) -> set[str]:
     """Top-level modules imported by lossproof itself; what runs inside a worker is not its own."""
     found = set()
-    for room in ROOMS:
+    for room in rooms:
         for file in (ROOT / room / "lossproof").rglob("*.py"):
             if "adapters" in file.parts:
                 continue
@@ -54,11 +57,49 @@ def test_every_package_that_is_imported_is_declared(pyproject: dict[str, Any]) -
     declared = {canonicalize_name(r.name) for r in requirements(pyproject)}
     missing = {
         module
-        for module in imported()
+        for module in imported(*ROOMS)
         if not {canonicalize_name(name) for name in by_module.get(module, [module])} & declared
     }
     # the fast stage is used where its compiler is installed; a worker asks setuptools on Python 3.7 alone
     assert missing <= {"pkg_resources"}
+
+
+def names(texts: Iterable[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in texts}
+
+
+def test_the_oracle_needs_the_base_alone(pyproject: dict[str, Any]) -> None:
+    project = pyproject["project"]
+    assert names(project["dependencies"]) == {canonicalize_name(name) for name in BASE}
+    by_module = metadata.packages_distributions()
+    wanted = {name for module in imported("oracle") for name in by_module.get(module, [module])}
+    assert names(wanted) <= names([*project["dependencies"], *project["optional-dependencies"]["fast"]])
+
+
+def test_every_extra_but_fast_brings_the_suite(wheel: Path) -> None:
+    declared = [Requirement(text) for text in read_metadata(wheel).get_all("Requires-Dist")]
+    extras = set(read_metadata(wheel).get_all("Provides-Extra"))
+    assert {"suite", "torch", "tensorflow", "keras", "mlx", "frameworks", "test", "dev"} <= extras
+
+    def of(extra: str) -> set[str]:
+        marked = (r for r in declared if r.marker and r.marker.evaluate({"extra": extra}))
+        return {canonicalize_name(r.name) for r in marked}
+
+    assert len(of("suite")) == len(SUITE)
+    assert [extra for extra in sorted(extras) if not of("suite") <= of(extra)] == ["fast"]
+
+
+def test_the_command_knows_the_packages_of_the_suite(pyproject: dict[str, Any]) -> None:
+    assert names(SUITE.values()) == names(pyproject["project"]["optional-dependencies"]["suite"])
+    by_module = metadata.packages_distributions()
+    for module, package in SUITE.items():
+        assert canonicalize_name(package) in names(by_module[module.split(".")[0]])
+
+
+def test_how_to_get_a_framework_leaves_out_the_suite(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda _: read_metadata(wheel).get_all("Requires-Dist"))
+    assert load_frameworks()["keras"].got_with == "python -m pip install 'keras>=3'"
+    assert load_frameworks()["torch"].got_with == "python -m pip install 'torch>=2.0'"
 
 
 def test_every_extra_that_a_message_advises_exists(pyproject: dict[str, Any]) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import zipfile
-from email.parser import Parser
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import ROOMS, ROOT, Run
+from .conftest import ROOMS, ROOT, Run, read_metadata
 
 COMMAND = "from lossproof.conformance.cli.main import main; main(sys.argv[1:])"
 
@@ -24,13 +24,25 @@ def names(wheel: Path) -> set[str]:
 
 def on_disk(room: str) -> set[str]:
     folder = ROOT / room
-    files = (path for path in (folder / "lossproof").rglob("*") if path.is_file())
+    files = (path for path in (folder / "lossproof" / room).rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
 def test_nothing_but_lossproof_is_installed(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names(wheel)} == {"lossproof"}
-    assert "lossproof/__init__.py" not in names(wheel), "lossproof is a namespace that others may extend"
+    assert "lossproof/__init__.py" in names(wheel)
+
+
+def test_every_file_above_the_rooms_is_installed(wheel: Path) -> None:
+    above = {name for name in names(wheel) if re.fullmatch(r"lossproof/[^/]+", name)}
+    assert above == {
+        f"lossproof/{path.name}" for room in ROOMS for path in (ROOT / room / "lossproof").glob("*.*")
+    }
+    assert above >= {"lossproof/__init__.py", "lossproof/py.typed"}
+
+
+def test_one_root_alone_has_the_init_that_extends_over_all() -> None:
+    assert [room for room in ROOMS if (ROOT / room / "lossproof" / "__init__.py").exists()] == ["oracle"]
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -48,8 +60,8 @@ def test_every_file_of_a_room_is_installed(wheel: Path, room: str) -> None:
         "specs/frameworks/catalogue/torch.yaml",
         "reports/templates/report.html.j2",
         "reports/templates/reproducer/script.py.j2",
-        "conformance/worker.py",
-        "conformance/adapters/tensorflow_adapter.py",
+        "conformance/workers/remote/worker.py",
+        "conformance/workers/remote/adapters/tensorflow_adapter.py",
         "conformance/suite/conftest.py",
         "conformance/properties/value.py",
     ],
@@ -65,10 +77,7 @@ def test_tests_and_caches_are_not_installed(wheel: Path) -> None:
 
 def test_the_version_is_the_same_everywhere(wheel: Path, pyproject: dict[str, Any], from_wheel: Run) -> None:
     version = pyproject["project"]["version"]
-    with zipfile.ZipFile(wheel) as archive:
-        (found,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-        described = Parser().parsestr(archive.read(found).decode())
-    assert described["Version"] == version
+    assert read_metadata(wheel)["Version"] == version
     assert metadata.version("lossproof") == version
     assert from_wheel(COMMAND, "--version").stdout == f"lossproof {version}\n"
 

@@ -84,6 +84,8 @@ def cosine(x1, x2, scale=1.0 if WRONG != "signature" else 2.0):
     COUNT.append(1)
     if WRONG == "nondeterminism":
         value = value * len(COUNT)
+    if WRONG == "beside" and len(x1) > 1:
+        value = value * 2
     if WRONG == "value":
         value = -value
     if WRONG == "shape":

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from lossproof import reports
-from lossproof.reports import atomic, comparison, tables, timeline
+from lossproof.reports import atomic, tables
+from lossproof.reports.pages import comparison, timeline
 
 from . import make
 
@@ -26,6 +27,14 @@ FILES = {
 
 def contents(path: Path) -> dict[str, bytes]:
     return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def test_a_text_that_is_too_long_to_be_read_back_is_left_out(tmp_path: Path) -> None:
+    rows = make.rows()
+    rows[0] = {**rows[0], "witness": json.dumps({"values": "x" * (1 << 20)})}
+    run = reports.read_run(make.write(tmp_path / "run", rows=rows))
+    left_out = run.results["witness"].str.contains("left out, since it is longer")
+    assert left_out.sum() == 1
 
 
 def test_a_run_holds_every_file_of_the_contract_and_says_complete_last(tmp_path: Path) -> None:
@@ -229,7 +238,7 @@ def test_a_fault_while_writing_leaves_nothing_that_looks_like_a_run(
             raise fault
         write(path, data, **how)
 
-    monkeypatch.setattr("lossproof.reports.folder.write_file", faulty)
+    monkeypatch.setattr("lossproof.reports.store.write_file", faulty)
     expected = KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else reports.WriteFailed
     with pytest.raises(expected, match=None if isinstance(fault, KeyboardInterrupt) else "No space left"):
         make.write(tmp_path / "run")

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from lossproof import reports
-from lossproof.reports import gaps, view
+from lossproof.reports.pages import gaps, view
 
 from . import make
 

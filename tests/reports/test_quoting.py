@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from lossproof.reports.quoting import expression, python
-from lossproof.reports.scripts import recorded, reproducer
-from lossproof.reports.templating import Code, Unquoted, scripting
+from lossproof.reports.reproducers.quoting import expression, python
+from lossproof.reports.reproducers.script import recorded, reproducer
+from lossproof.reports.reproducers.templating import Code, Unquoted, scripting
 from lossproof.specs.frameworks import load_frameworks
 
 from . import make
@@ -71,6 +71,11 @@ FINDINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "resolve": ({"witness": asked(probe="resolve", arguments={"names": ["tf.losses"]})}, {"data": [{"same": True}]}),
     "strategy": ({"witness": asked(probe="strategy", arguments={"within": "scope"})}, {"runs": True}),
     "graph": ({"witness": asked(probe="graph_script", arguments={"axis": 1}, options={"dim": 1})}, {"data": {"a": 1}}),
+    "beside": (
+        {"witness": asked(make.TORCH, init=None, probe="beside", arguments={
+            "other": make.witness()["arrays"], "row": 0, "axis": 0, "tolerance": ["0x1p-20"]})},
+        {"says": "the same value both times"},
+    ),
     "crash": ({"observed": {"outcome": "crash", "note": "signal 11"}}, {"says": "an answer"}),
     "mutation": ({"kind": "mutation"}, VALUE),
     "nondeterminism": ({"kind": "nondeterminism"}, VALUE),
@@ -112,7 +117,7 @@ def test_no_part_of_a_finding_becomes_code(which: str, turn: int) -> None:
 
     Each part gets a few of the payloads, its neighbours others.
     """
-    snippets = TORCH if which == "function" else TF
+    snippets = TORCH if which in ("function", "beside") else TF
     written = 0
     by_payload = [variants(finding(which), payload) for payload in PAYLOADS]
     for place, alike in enumerate(zip(*by_payload, strict=True)):
@@ -132,7 +137,7 @@ def test_no_part_of_a_finding_becomes_code(which: str, turn: int) -> None:
 @pytest.mark.parametrize("which", FINDINGS)
 def test_the_plain_finding_gives_a_script(which: str) -> None:
     """Without it the test above could be passed by refusing everything."""
-    source = reproducer(finding(which), TORCH if which == "function" else TF)
+    source = reproducer(finding(which), TORCH if which in ("function", "beside") else TF)
     compile(source, which, "exec")
     assert "def main()" in source
 

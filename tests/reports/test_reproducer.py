@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.reports.scripts import recorded
+from lossproof.reports.reproducers.script import recorded
 
 from . import make
 
@@ -67,6 +67,8 @@ def cosine(a, b, scale=1.0 if WRONG != "signature" else 2.0):
         dot = sum(p * q for p, q in zip(x, y))
         norms = math.sqrt(sum(p * p for p in x)) * math.sqrt(sum(q * q for q in y))
         rows.append((-scale if WRONG == "value" else scale) * dot / norms)
+    if WRONG == "beside" and len(rows) > 1:
+        rows[-1] += 2.0**-16
     if WRONG == "nondeterminism":
         rows[0] += random.random()
     if WRONG == "nan":
@@ -99,6 +101,11 @@ SNIPPETS = {
 }
 A = {"values": [["0x1.8p+1", "0x0p+0"]], "dtype": "float32", "shape": [1, 2]}
 B = {"values": [["0x1.8p+1", "0x1p+2"]], "dtype": "float32", "shape": [1, 2]}
+TWO = {
+    name: {"values": given["values"] * 2, "dtype": "float32", "shape": [2, 2]}
+    for name, given in {"a": A, "b": B}.items()
+}
+ALONE = {"other": {"a": A, "b": B}, "row": 1, "axis": 0, "tolerance": ["0x1p-20"]}
 VALUE = {"value": ["0x1.3333333333333p-1"], "tolerance": ["0x1p-30"]}
 SEEN = {"outcome": "value", "value": ["-0x1.3p-1"], "dtype": "float32", "shape": [1]}
 
@@ -168,6 +175,12 @@ CASES: dict[str, dict[str, Any]] = {
     ),
     "runs:raises": toy(
         kind="error", expected={"runs": True}, observed={"outcome": "error", "error": "RuntimeError"}
+    ),
+    "beside": toy(
+        kind="batch",
+        witness={"probe": "beside", "arrays": TWO, "options": {"scale": 1.0}, "arguments": ALONE},
+        expected={"says": "the same value both times"},
+        observed={"outcome": "value", "says": "a row depends on others"},
     ),
     "moves": toy(
         kind="training",
@@ -287,6 +300,10 @@ def test_hostile_text_stays_in_comments_and_strings(tmp_path: Path) -> None:
         {"arrays": {"class": A}},
         {"mode": "warp"},
         {"probe": "mind-reading"},
+        {"probe": "beside", "arguments": {"other": ALONE["other"]}},
+        {"probe": "beside", "arguments": {**ALONE, "other": {"a": A}}},
+        {"probe": "beside", "arguments": {**ALONE, "row": "0"}},
+        {"probe": "beside", "arguments": ALONE, "wrt": "a"},
     ],
 )
 def test_what_no_script_can_say_is_an_error(witness: dict[str, Any]) -> None:
@@ -296,10 +313,6 @@ def test_what_no_script_can_say_is_an_error(witness: dict[str, Any]) -> None:
 
 # --- answers recorded in a comparison ---
 
-TWO = {
-    name: {"values": given["values"] * 2, "dtype": "float32", "shape": [2, 2]}
-    for name, given in {"a": A, "b": B}.items()
-}
 RECORDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "value": ({}, VALUE),
     "first:value": ({"arrays": TWO}, {**VALUE, "first": 1}),

@@ -30,6 +30,7 @@ FRAMEWORKS = {"torch": "torch", "tensorflow": "tensorflow", "keras": "keras", "m
 A = {"values": [["0x1.8p+1", "0x1p+2"]], "dtype": "float32", "shape": [1, 2]}
 B = {"values": [["0x1.8p+1", "0x0p+0"]], "dtype": "float32", "shape": [1, 2]}
 PAIR = {"x1": A, "x2": B}
+ROWS = {name: {**row, "values": row["values"] * 2, "shape": [2, 2]} for name, row in PAIR.items()}
 TRAINED = {
     "inputs": {"values": [[1.0, 0.0], [0.0, 1.0]], "dtype": "float32", "shape": [2, 2]},
     "targets": {"values": [[1.0, 1.0], [1.0, -1.0]], "dtype": "float32", "shape": [2, 2]},
@@ -45,6 +46,10 @@ WITNESSES: dict[str, dict[str, Any]] = {
     "call": {"arrays": PAIR},
     "positional": {"arrays": PAIR, "positional": True},
     "gradient": {"arrays": PAIR, "wrt": "x1"},
+    "beside": {
+        "arrays": ROWS, "probe": "beside",
+        "arguments": {"other": PAIR, "row": 1, "axis": 0, "tolerance": ["0x1p-20"]},
+    },
     "exists": {"api": "api.similarity", "arrays": {}},
     "resolve": {"arrays": {}, "probe": "resolve", "arguments": {"names": ["api.similarity"]}},
     "signature": {"arrays": {}, "probe": "signature"},
@@ -115,6 +120,8 @@ def expectations(ask: str, tensor: str = "Tensor") -> dict[str, tuple[dict[str, 
         "error": ({"expected": {"error": ["ValueError"]}, "kind": "error"}, "error"),
         "any error": ({"expected": {"raises": []}, "kind": "error"}, "error"),
     }  # fmt: skip
+    if ask == "beside":
+        found["beside"] = ({"expected": {"says": "the same value both times"}, "kind": "batch"}, "beside")
     if ask in DATA:
         data, which = DATA[ask]
         found["data"] = ({"expected": {"data": data}, "observed": {"outcome": "value", "data": None}}, which)
@@ -128,6 +135,7 @@ MEANT = {
     ),
     "positional": ("value", "shape", "error"),
     "gradient": ("value", "raising", "raised", "runs", "error", "any error"),
+    "beside": ("beside",),
     "exists": (),
     "resolve": ("data",), "signature": ("data",), "defaults": ("data",), "docstring": ("data",),
     "config": ("data",), "attribute": ("data",), "bases": ("data",),
@@ -141,7 +149,7 @@ ASKED = {
     "torch": {"fit"},
     "tensorflow": {"fit", "strategy", "replicas", "metric_in_compile", "graph_script"},
     "keras": {"fit", "metric_in_compile"},
-    "mlx": set(),
+    "mlx": {"fit"},
     "numpy": set(),
 }
 """What is asked in the framework's own way; the rest of these probes has no script there."""

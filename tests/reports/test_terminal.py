@@ -113,8 +113,8 @@ TIMELINE = {
 }  # fmt: skip
 SHOWS = {
     "summary": "from lossproof import reports; reports.terminal.show(reports.read_run({run!r}))",
-    "comparison": f"from lossproof.reports import comparison; comparison.show({COMPARED!r}, None)",
-    "timeline": f"from lossproof.reports import timeline; timeline.show({TIMELINE!r}, None)",
+    "comparison": f"from lossproof.reports.pages import comparison; comparison.show({COMPARED!r}, None)",
+    "timeline": f"from lossproof.reports.pages import timeline; timeline.show({TIMELINE!r}, None)",
     "explanation": "from lossproof.conformance.cli.main import main; main(['explain', {api!r}])",
 }
 

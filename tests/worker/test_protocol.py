@@ -60,6 +60,11 @@ def test_what_cannot_be_told_is_told_as_far_as_it_goes(worker: Worker, ask: Ask)
     assert worker.restarts == before
 
 
+def test_a_long_answer_that_is_no_array_is_told_by_its_type(ask: Ask) -> None:
+    answer = ask("endless_list")
+    assert (answer.outcome, answer.data, answer.note) == ("value", None, "returned a list, not an array")
+
+
 @LINUX
 def test_code_that_lowers_its_own_limit_does_not_end_the_worker(
     fake_target: MakeTarget, about: About, tmp_path: Path

@@ -31,7 +31,7 @@ class ContrastiveLoss:
         return np.asarray(loss).astype(dtype)
 
     def get_config(self):
-        """What rebuilds the instance."""
+        """The configuration that rebuilds the instance."""
         return {"margin": self.margin, "reduction": self.reduction, "name": self.name}
 
     @classmethod

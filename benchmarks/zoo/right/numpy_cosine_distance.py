@@ -4,7 +4,7 @@ import numpy as np
 
 
 def divisor(weights, reduction):
-    """What the reduction divides the sum of the weighted losses by, from the weights of all losses."""
+    """The divisor of the sum of the weighted losses, from the weights of all losses."""
     return {
         "weighted_sum": 1,
         "weighted_mean": np.sum(weights),

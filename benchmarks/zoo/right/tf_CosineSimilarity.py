@@ -37,5 +37,5 @@ class CosineSimilarity(tf.keras.losses.Loss):
         return tf.cast(loss, self.dtype)
 
     def get_config(self):
-        """What rebuilds the instance."""
+        """The configuration that rebuilds the instance."""
         return {**super().get_config(), "axis": self.axis, "dtype": self.dtype}

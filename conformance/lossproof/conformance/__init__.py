@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by the package's own."""
+"""The suite: targets, questions, verdicts, and the command line."""

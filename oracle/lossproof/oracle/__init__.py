@@ -9,18 +9,19 @@ The oracle knows no framework, no spec and no report. docs/oracle.md is its manu
 mathematics.
 """
 
-from lossproof.oracle.bounds import GRADES, bound
-from lossproof.oracle.contrastive import contrastive
-from lossproof.oracle.cosine import BROADCASTS, SCORES, cosine, cosine_embedding
+from lossproof.oracle.arithmetic.self_test import FloatEnvironmentError, faults
 from lossproof.oracle.enclosure import Alternative, Enclosure
-from lossproof.oracle.environment import FloatEnvironmentError, faults
 from lossproof.oracle.errors import UnsupportedInput
 from lossproof.oracle.formats import FLOAT_DTYPES
-from lossproof.oracle.gradients import contrastive_gradient, cosine_embedding_gradient, cosine_gradient
-from lossproof.oracle.judge import error_bounds, error_limit, error_unit, excess, grade, ulp_error, within
-from lossproof.oracle.matrix import cosine_matrix
+from lossproof.oracle.grading import error_bounds, error_limit, error_unit, excess, grade, ulp_error, within
+from lossproof.oracle.losses.contrastive import contrastive, contrastive_gradient
+from lossproof.oracle.losses.hinge import cosine_embedding, cosine_embedding_gradient
+from lossproof.oracle.norm_rules import NORM_RULES
 from lossproof.oracle.reduction import REDUCTIONS, reduce
-from lossproof.oracle.rules import NORM_RULES
+from lossproof.oracle.rounding import GRADES, bound
+from lossproof.oracle.scores.cosine import BROADCASTS, SCORES, cosine
+from lossproof.oracle.scores.gradient import cosine_gradient
+from lossproof.oracle.scores.matrix import cosine_matrix
 
 __all__ = [
     "BROADCASTS",

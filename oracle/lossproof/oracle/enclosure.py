@@ -13,11 +13,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.oracle.arithmetic import Arithmetic
-from lossproof.oracle.binary64 import Binary64
-from lossproof.oracle.double_double import DoubleDouble
-from lossproof.oracle.environment import guard
-from lossproof.oracle.exact import Exact
+from lossproof.oracle.arithmetic.binary64 import Binary64
+from lossproof.oracle.arithmetic.double_double import DoubleDouble
+from lossproof.oracle.arithmetic.exact import Exact
+from lossproof.oracle.arithmetic.protocol import Arithmetic
+from lossproof.oracle.arithmetic.self_test import guard
 from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, ulp
 
 LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(1), DoubleDouble(2), Exact())
@@ -34,10 +34,8 @@ Ask = Callable[[Arithmetic[Any], Any, Rows | slice], Mask]
 """Puts a question to the numbers of some rows, keeps the answers, and returns where it is decided."""
 
 
-class Problem(Protocol):
-    """A formula with its inputs: one exact value for each of `size` rows."""
-
-    shape: tuple[int, ...]
+class Rowwise(Protocol):
+    """One exact number for each of `size` rows."""
 
     @property
     def stride(self) -> int:
@@ -63,8 +61,14 @@ class Problem(Protocol):
         """The numbers of these rows."""
         ...
 
+
+class Problem(Rowwise, Protocol):
+    """A formula with its inputs."""
+
+    shape: tuple[int, ...]
+
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
-        """The native bound without the final half ulp, flat, as bounds.py derives it."""
+        """The native bound without the final half ulp, flat, as docs/bounds.md derives it."""
         ...
 
     def alternatives(self, fmt: FloatFormat) -> tuple[Alternative, ...]:
@@ -76,11 +80,11 @@ class Problem(Protocol):
 class Quick(Protocol):
     """A problem that compiled kernels may answer in part."""
 
-    def quickly(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
+    def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Rounded values and which of them are uncertain, in order; None where no kernel applies."""
         ...
 
-    def finish(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
+    def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """What the ladder says of the rows that were left."""
         ...
 
@@ -174,37 +178,9 @@ class Enclosure:
             stop = min(start + PART, size)
             yield slice(start, stop), Enclosure(self.problem.subset(np.arange(start, stop)))
 
-    def climb(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
-        """Put a question to each stage of the ladder in turn, about the rows (flat) that are still
-        undecided.
-        """
-        wanted = self._wanted(among)
-        size, left = self.problem.size, list[Rows]()
-        step = max(1, BLOCK_ROWS // self.problem.stride) * self.problem.stride
-        for start in range(0, size, step):
-            rows: Rows | slice = slice(start, min(start + step, size))
-            if wanted is not None and not wanted[rows].all():
-                rows = np.flatnonzero(wanted[rows]) + start
-                if not rows.size:
-                    continue
-            decided = ask(ladder[0], self.problem.evaluate(ladder[0], rows), rows)
-            if not decided.all():
-                places = np.flatnonzero(~decided)
-                left.append(places + start if isinstance(rows, slice) else rows[places])
-        undecided = np.concatenate(left) if left else np.empty(0, dtype=np.intp)
-        for arithmetic in ladder[1:]:
-            left = []
-            for start in range(0, undecided.size, BLOCK_ROWS):
-                some = undecided[start : start + BLOCK_ROWS]
-                left.append(some[~ask(arithmetic, self.problem.evaluate(arithmetic, some), some)])
-            undecided = np.concatenate(left) if left else undecided
-
-    def _wanted(self, among: Mask | None) -> Mask | None:
-        """The rows to ask about; None for all."""
-        problem = self.problem
-        if not problem.undefined.any() and not problem.nan.any():
-            return among
-        return self.valued if among is None else self.valued & among
+    def refine(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
+        """`refine` of the values."""
+        refine(self.problem, ask, among, ladder)
 
     def exponent_limits(self, fmt: FloatFormat, negligible: Float) -> Float:
         """The ulp in `fmt` of the value, flat; where it is unknown but at most `negligible`, that of an upper
@@ -228,7 +204,7 @@ class Enclosure:
             lower, upper = self._enclose()
             known = np.zeros_like(valued)
             known[valued] = told(lower[valued], upper[valued], valued, last=False)
-            self.climb(ask, ~known)
+            self.refine(ask, ~known)
         return out
 
     @property
@@ -249,7 +225,7 @@ class Enclosure:
                     decided: Mask = (low == high) | (np.nextafter(low, np.inf) == high)
                 return decided
 
-            self.climb(ask)
+            self.refine(ask)
             lower.flags.writeable = upper.flags.writeable = False
             self._limits = lower, upper
         return self._limits
@@ -257,13 +233,13 @@ class Enclosure:
     def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows]:
         """Rounded values, flat, and which of them are undecided."""
         problem = self.problem
-        found = problem.quickly(fmt) if isinstance(problem, Quick) else None
+        found = problem.round_fast(fmt) if isinstance(problem, Quick) else None
         if found is None or not isinstance(problem, Quick):
             values, decided = self.rounded_by_ladder(fmt)
             return values, np.flatnonzero(~decided) if not decided.all() else np.empty(0, dtype=np.intp)
         values, left = found
         if left.size:
-            values[left], decided = problem.finish(left, fmt)
+            values[left], decided = problem.round_rest(left, fmt)
             left = left[~decided]
         return values, left
 
@@ -291,8 +267,42 @@ class Enclosure:
             return decided
 
         # The radius of the first stage is no finer than float64: it could decide zeros alone.
-        self.climb(ask, among, LADDER[1:] if tried or fmt.name == "float64" else LADDER)
+        self.refine(ask, among, LADDER[1:] if tried or fmt.name == "float64" else LADDER)
         return (values, settled) if some is None else (values[some], settled[some])
+
+
+def refine(
+    numbers: Rowwise, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER
+) -> None:
+    """Put a question to each stage of the ladder in turn, about the rows (flat) that are still undecided."""
+    wanted = _wanted(numbers, among)
+    size, left = numbers.size, list[Rows]()
+    step = max(1, BLOCK_ROWS // numbers.stride) * numbers.stride
+    for start in range(0, size, step):
+        rows: Rows | slice = slice(start, min(start + step, size))
+        if wanted is not None and not wanted[rows].all():
+            rows = np.flatnonzero(wanted[rows]) + start
+            if not rows.size:
+                continue
+        decided = ask(ladder[0], numbers.evaluate(ladder[0], rows), rows)
+        if not decided.all():
+            places = np.flatnonzero(~decided)
+            left.append(places + start if isinstance(rows, slice) else rows[places])
+    undecided = np.concatenate(left) if left else np.empty(0, dtype=np.intp)
+    for arithmetic in ladder[1:]:
+        left = []
+        for start in range(0, undecided.size, BLOCK_ROWS):
+            some = undecided[start : start + BLOCK_ROWS]
+            left.append(some[~ask(arithmetic, numbers.evaluate(arithmetic, some), some)])
+        undecided = np.concatenate(left) if left else undecided
+
+
+def _wanted(numbers: Rowwise, among: Mask | None) -> Mask | None:
+    """The rows to ask about; None for all."""
+    if not numbers.undefined.any() and not numbers.nan.any():
+        return among
+    valued: Mask = ~(numbers.undefined | numbers.nan)
+    return valued if among is None else valued & among
 
 
 def required(what: str, given: object) -> Enclosure:

@@ -9,12 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossproof.reports import terminal
     from lossproof.reports.columns import CLAIM_COLUMNS, COLUMNS
     from lossproof.reports.errors import NoRun, NothingJudged, OutRefused, ReportError, WriteFailed
-    from lossproof.reports.folder import Run, check_out, read_run, read_samples, render, write_run
-    from lossproof.reports.scripts import reproducer
-    from lossproof.reports.terminal import summary_json
+    from lossproof.reports.pages import terminal
+    from lossproof.reports.pages.terminal import summary_json
+    from lossproof.reports.places import check_out
+    from lossproof.reports.reproducers.script import reproducer
+    from lossproof.reports.run import Run
+    from lossproof.reports.store import read_run, read_samples
+    from lossproof.reports.write import render, write_run
 
 __all__ = [
     "CLAIM_COLUMNS",
@@ -38,16 +41,19 @@ __all__ = [
 _HOMES = {
     "columns": ("CLAIM_COLUMNS", "COLUMNS"),
     "errors": ("NothingJudged", "NoRun", "OutRefused", "ReportError", "WriteFailed"),
-    "folder": ("Run", "check_out", "read_run", "read_samples", "render", "write_run"),
-    "scripts": ("reproducer",),
-    "terminal": ("summary_json",),
+    "pages.terminal": ("summary_json",),
+    "places": ("check_out",),
+    "reproducers.script": ("reproducer",),
+    "run": ("Run",),
+    "store": ("read_run", "read_samples"),
+    "write": ("render", "write_run"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module (PEP 562)."""
     if name == "terminal":
-        return importlib.import_module("lossproof.reports.terminal")
+        return importlib.import_module("lossproof.reports.pages.terminal")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(f"lossproof.reports.{home}"), name)

@@ -7,9 +7,11 @@ hours (digits), or mean different things to different readers (a name given twic
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -98,6 +100,28 @@ def tidy(value: Any) -> Any:
             raise Malformed(f"it holds a text of more than {MAX_TEXT:,} characters")
         return clean(value)
     return value
+
+
+def json_safe(value: Any, room: int = MAX_DEPTH - 4) -> Any:
+    """JSON data as it can be read back: clean text, and no deeper, longer or larger than a reader allows.
+
+    Nonfinite floats, which JSON lacks, become "nan", "inf", "-inf"; beyond the limits, data becomes text.
+    """
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)) and not room:
+        return "..."
+    if isinstance(value, Mapping):
+        return {clean(str(key)): json_safe(item, room - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [json_safe(item, room - 1) for item in items]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10 ** (MAX_DIGITS - 1):
+        return f"an integer of {value.bit_length()} bits"
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = clean(str(value))
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
 
 
 def _integer(text: str) -> int:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LEFT_OUT = '{"says": "left out, since it is longer than a text of a run may be"}'
+"""What stands in a column in place of a text that could not be read back."""
 MAX_ROWS = 2_000_000
 MAX_TABLE = 1 << 30
 """bytes of a table in memory: a short file may unfold to more than there is"""
@@ -58,7 +60,10 @@ def _frame(
 def _value(name: str, value: Any) -> Any:
     if name in FLOAT_COLUMNS:
         return math.nan if value is None else float(value)
-    return int(value) if name in INT_COLUMNS else clean(str(value))
+    if name in INT_COLUMNS:
+        return int(value)
+    text = clean(str(value))
+    return text if len(text) <= MAX_TEXT else LEFT_OUT
 
 
 def _typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Digests of docstrings in spec files: which version's page an edition was written from, entered in place."""
+"""Digests of docstrings in spec files: they name the version's page that an edition was written from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ State = Literal["recorded", "already recorded", "no edition covers"]
 
 @dataclass(frozen=True)
 class Recording:
-    """What came of recording the docstring of one API."""
+    """The result of recording the docstring of one API."""
 
     api: str
     state: State

@@ -1,4 +1,4 @@
-"""Which edition of a spec holds for the versions that a target reports."""
+"""Finds the edition of a spec that holds for the versions that a target reports."""
 
 from __future__ import annotations
 

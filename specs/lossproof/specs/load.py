@@ -1,4 +1,4 @@
-"""Read specs and the ledger: packaged ones, or a file or folder of one's own."""
+"""Reads specs and the ledger: packaged ones, or a file or folder of one's own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def load_ledger(path: str | Path | None = None) -> Ledger:
 
 
 def specs_digest(specs: Iterable[Spec] | None = None) -> str:
-    """SHA-256 (hex) of what the specs say: the same in any order, layout or wording of comments.
+    """SHA-256 (hex) of the data of the specs: the same in any order, layout or wording of comments.
 
     A field left out and the same field with its default count as equal. `specs` None: the packaged ones.
     """
@@ -72,7 +72,7 @@ def specs_digest(specs: Iterable[Spec] | None = None) -> str:
 
 
 def ledger_digest(ledger: Ledger | None = None) -> str:
-    """SHA-256 (hex) of what the ledger says, independent of order and layout; None: the packaged one."""
+    """SHA-256 (hex) of the data of the ledger, independent of order and layout; None: the packaged one."""
     found = load_ledger() if ledger is None else ledger
     return _digest({f.slug: f.model_dump(mode="json", exclude_defaults=True) for f in found.findings})
 

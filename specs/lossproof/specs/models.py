@@ -1,7 +1,7 @@
-"""The form of a spec: validated, frozen models of what a YAML file may say.
+"""The form of a spec: validated, frozen models of a YAML file.
 
 A spec is data and can run nothing. `lossproof.specs.load` reads the files and reports errors with file, line
-and field; the words are those of the design's vocabulary (docs/vocabulary.md).
+and field; docs/vocabulary.md explains the words.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Citation(Frozen):
 
 
 class ArrayParameter(Frozen):
-    """An array argument and what it means to the family."""
+    """An array argument and its role in the family."""
 
     name: Name = Field(description="name of the parameter")
     role: Literal["x", "y", "labels", "distances", "weights"] = Field(
@@ -119,7 +119,7 @@ class ArrayParameter(Frozen):
 
 
 class Option(Frozen):
-    """An option, what it means, its documented default and the values worth asking for."""
+    """An option, its role, its documented default and the values worth asking for."""
 
     name: Name = Field(description="name of the parameter")
     role: Literal["axis", "eps", "margin", "reduction", "name", "dtype", "other"] = Field(
@@ -152,7 +152,7 @@ class Call(Frozen):
 
 
 class Semantics(Frozen):
-    """The semantic parameters that the documentation fixes (design, section 3). None: it is silent."""
+    """The semantic parameters that the documentation fixes (docs/vocabulary.md). None: it is silent."""
 
     score: Literal["similarity", "negated", "distance"] | None = Field(
         None, description="of the family cosine: c, -c or 1 - c"
@@ -197,7 +197,7 @@ class ArrayValues(Frozen):
 
 
 class Expect(Frozen):
-    """What a case must give: exactly one field is set."""
+    """The expectation of a case: exactly one field is set."""
 
     printed: Any = Field(None, description="digits as the document prints them: nested lists of strings")
     oracle: Literal[True] | None = Field(None, description="the exact value of the documented formula")
@@ -226,7 +226,7 @@ class Expect(Frozen):
 
 
 class Case(Frozen):
-    """Given inputs with what is expected of them, by a slug that never changes."""
+    """Given inputs with their expectation, by a slug that never changes."""
 
     slug: Slug = Field(description="its name for ever")
     says: str = Field(description="what is asked and why, in one line")
@@ -278,7 +278,7 @@ class Decides(Frozen):
 
 
 class Claim(Frozen):
-    """One documented statement that can be checked, in our own words, with what decides it."""
+    """One documented statement that can be checked, in our own words, with the cells that decide it."""
 
     slug: Slug = Field(description="its name for ever")
     says: str = Field(description="the statement, in your own words, in one line")
@@ -297,7 +297,7 @@ class Claim(Frozen):
 
 
 class Edition(Frozen):
-    """What the documentation said over a range of versions of `package`."""
+    """The documentation over a range of versions of `package`."""
 
     slug: Slug = Field(description="its name for ever")
     package: str = Field(description="distribution whose version counts")
@@ -354,7 +354,7 @@ class Spec(Frozen):
 
 
 class BehavesAs(Frozen):
-    """What reproduces the wrong answers: other oracle parameters, a predicate on the inputs, or cases."""
+    """A rule that reproduces the wrong answers: other oracle parameters, a predicate on the inputs, or cases."""
 
     parameters: Mapping[Name, Any] = Field(
         default_factory=dict,

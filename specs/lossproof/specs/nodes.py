@@ -111,7 +111,7 @@ def read_document(text: str, file: str) -> Document:
 
 
 def _check_depth(text: str, file: str) -> None:
-    """Raise SpecError for what nests too deep. Events come one by one, so nothing recurses here."""
+    """Raise SpecError for a document that nests too deep. Events come one by one, so nothing recurses here."""
     depth = 0
     for event in yaml.parse(text, Loader=_Base):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -159,7 +159,7 @@ def _syntax(problem: yaml.YAMLError, file: str) -> Problem:
 
 
 class _Builder:
-    """Turns nodes into data and gathers what is wrong with them."""
+    """Turns nodes into data and gathers their faults."""
 
     def __init__(self, file: str) -> None:
         self.file = file

@@ -1,4 +1,4 @@
-"""What is wrong with a file, told so that a person can mend it: file, line, field, reason and hint."""
+"""Faults of a file, told so that a person can mend them: file, line, field, reason and hint."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SpecError(ValueError):
 
     @property
     def hint(self) -> str:
-        """What to do about the first problem, or ''."""
+        """The hint of the first problem, or ''."""
         return self.problems[0].hint
 
 

@@ -1,4 +1,4 @@
-"""What a valid spec must also be: every rule of the linter that looks at one spec alone.
+"""Rules that a valid spec must also meet: those of the linter that look at one spec alone.
 
 A rule yields faults: the path of the field, what is wrong and what to do about it.
 """
@@ -77,7 +77,7 @@ def claims_are_decided(spec: Spec) -> Iterator[Fault]:
 
 
 def _missing(decides: Decides, edition: Edition, cases: dict[str, Case]) -> str:
-    """Why the selection is empty in the edition, or ''."""
+    """The reason why the selection is empty in the edition, or ''."""
     call, wanted = edition.call, decides.property
     if decides.case is not None:
         return "" if _holds(cases[decides.case], edition) else f"the case is not one of {edition.slug}"

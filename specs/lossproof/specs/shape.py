@@ -1,4 +1,4 @@
-"""Which model stands at which place of a file: what the linter, the formatter and the error messages ask."""
+"""Maps a place in a file to its model, for the linter, the formatter and the error messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def root_model(data: Any) -> type[Spec] | type[Ledger]:
 
 
 def child(annotation: Any, part: str | int) -> Any:
-    """The annotation of a part (field, key or index) of what `annotation` describes; None if unknown."""
+    """The annotation of a part (field, key or index) of an annotated value; None if unknown."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(str(part))
         return _unwrap(field.annotation) if field else None

@@ -9,7 +9,7 @@ from typing import Any
 from lossproof.conformance.changes.compare import Change
 from lossproof.conformance.changes.model import Side
 from lossproof.conformance.targets.model import facts_of
-from lossproof.reports.scripts import recorded
+from lossproof.reports.reproducers.script import recorded
 from lossproof.specs import load_specs
 
 

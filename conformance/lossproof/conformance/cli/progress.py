@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lossproof.conformance.workers.signals import DONE, FAILED
-from lossproof.reports.terminal import plain
+from lossproof.reports.pages.terminal import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -17,7 +17,7 @@ from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.shrinker import Witness
 from lossproof.conformance.judging.executor import Executor, Reply, question_of
 from lossproof.conformance.judging.outcome import Failure, Outcome
-from lossproof.conformance.judging.relations import Apart, allowed, differs, of_sample, samples
+from lossproof.conformance.judging.relations import Apart, allowed, along, differs, of_sample, samples
 from lossproof.conformance.judging.serialize import documented, hexed, seen, serialized
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
@@ -174,6 +174,8 @@ def pair(subject: Subject, failure: Apart, first: Reply, second: Reply, place: i
     put, other = (serialized(question_of(subject, r.batch)) for r in (first, second))
     small = _small(first.batch.arrays) and _small(second.batch.arrays)
     put = {**put, "probe": BESIDE, "arguments": {"other": other["arrays"]}} if small else _label(first.batch)
+    if small and place is not None:
+        put["arguments"] |= _row(subject, first, second, place)
     answers = seen(second.answer), seen(first.answer)
     values = [a.get("value", f"{a.get('dtype')} values of shape {a.get('shape')}") for a in answers]
     if place is not None:
@@ -183,6 +185,15 @@ def pair(subject: Subject, failure: Apart, first: Reply, second: Reply, place: i
     if place is None:
         told["says"] = f"{failure.told}: {_decimal(values[1])}, then {_decimal(values[0])}"
     return Shown(put, {"says": "the same value both times"}, told)
+
+
+def _row(subject: Subject, first: Reply, alone: Reply, place: int) -> dict[str, Any]:
+    """Which values of the first answer are about the sample that the other question asks, and how near they must be."""
+    expected, observed = alone.judged.expected, alone.judged.observed
+    assert expected is not None
+    assert observed is not None
+    tolerance = allowed(subject, expected, observed.reshape(expected.shape))
+    return {"row": place, "axis": along(subject, first.batch), "tolerance": hexed(tolerance.ravel())}
 
 
 def _of(subject: Subject, reply: Reply, at: int) -> NDArray[Any]:
@@ -202,12 +213,12 @@ def _decimal(values: Any) -> str:
 def shown(subject: Subject, failure: Failure) -> Shown:
     """A failure as its own question shows it."""
     batch, judged = failure.reply.batch, failure.reply.judged
+    put = serialized(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
     if not failure.says and judged.expected is not None:
-        return Shown(serialized(question_of(subject, batch)), documented(judged), seen(failure.reply.answer))
+        return Shown(put, documented(judged), seen(failure.reply.answer))
     stated = documented(judged) if subject.states_values else {}
     expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **stated}
     observed = {**seen(failure.reply.answer), "says": failure.says}
-    put = serialized(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
     return Shown(put, expected, observed)
 
 

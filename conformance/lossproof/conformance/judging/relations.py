@@ -91,7 +91,7 @@ def by_relation(
         apart = differs(a, b, twice) & ~undefined
         if not apart.any():
             continue
-        sample = int(np.argwhere(apart)[0][_along(subject, reply.batch)]) if beside and apart.ndim else None
+        sample = int(np.argwhere(apart)[0][along(subject, reply.batch)]) if beside and apart.ndim else None
         wrong = next((r for r in (reply, second) if r.judged.wrong.any()), None)
         if wrong is not None and subject.states_values:
             failures.append(
@@ -261,7 +261,7 @@ def samples(subject: Subject, batch: Batch, chosen: list[int]) -> Batch:
 
 def of_sample(subject: Subject, batch: Batch, values: NDArray[Any], at: int) -> NDArray[Any]:
     """The values of one sample of a batch."""
-    return np.asarray(np.take(values, at, axis=_along(subject, batch)))
+    return np.asarray(np.take(values, at, axis=along(subject, batch)))
 
 
 def first_half(subject: Subject, batch: Batch) -> Batch | None:
@@ -276,11 +276,11 @@ def first_half(subject: Subject, batch: Batch) -> Batch | None:
 
 def of_first_half(subject: Subject, batch: Batch, values: NDArray[Any]) -> NDArray[Any]:
     """The values of the samples that `first_half` keeps."""
-    along = _along(subject, batch)
-    return np.take(values, np.arange(kept(values.shape[along])), axis=along) if values.ndim else values
+    axis = along(subject, batch)
+    return np.take(values, np.arange(kept(values.shape[axis])), axis=axis) if values.ndim else values
 
 
-def _along(subject: Subject, batch: Batch) -> int:
+def along(subject: Subject, batch: Batch) -> int:
     """The axis of the result along which the samples lie."""
     return _lead(batch) if subject.semantics.keepdims else 0
 

@@ -1,18 +1,18 @@
 """Batches: the arrays of one question for a region, dtype and variant of an API.
 
-Hypothesis draws the layout (rank, batch shape, length, memory order); a generator seeded by the run's seed and the
-cell's digest draws the numbers. The property is no part of the digest, so cells of several properties share
-their batches and each answer is asked for once.
+The run's seed and the cell's digest seed two generators: one draws the layout (rank, batch shape, length, memory
+order), the other the numbers. The property is no part of the digest, so cells of several properties share their batches
+and each answer is asked for once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product, starmap
 from typing import Any, Literal
 
 import numpy as np
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lossproof.conformance.model.dtypes import FORMATS, cast, numpy_dtype
@@ -44,6 +44,23 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Layouts:
+    """All layouts that a batch may have: a shape, a length and an order are drawn on their own."""
+
+    batches: tuple[tuple[int, ...], ...]
+    lengths: tuple[int, ...]
+    orders: tuple[Layout_, ...] = ("C",)
+
+    def __iter__(self) -> Iterator[Layout]:
+        return starmap(Layout, product(self.batches, self.lengths, self.orders))
+
+    def draw(self, count: int, run_seed: int, *words: object) -> list[Layout]:
+        """`count` layouts, a function of the seed and the words alone."""
+        drawn = draw((self.batches, self.lengths, self.orders), count, run_seed, *words)
+        return list(starmap(Layout, drawn))
+
+
+@dataclass(frozen=True)
 class Batch:
     """One question: arrays by parameter name and the options given."""
 
@@ -72,10 +89,10 @@ def batches(
     `rows` is how many rows a batch has where the region and the reduction do not ask for fewer.
     """
     words = (subject.api, region, dtype, variant.slug)
-    drawn = draw(layouts(subject, region, dtype, variant, rows), count, run_seed, *words)
+    drawn = layouts(subject, region, dtype, variant, rows).draw(count, run_seed, *words)
     for number, layout in enumerate(drawn):
         rng = generator(run_seed, *words, number)
-        arrays, axis = _arrays(subject, region, dtype, variant, layout, rng)
+        arrays, axis = arrange(subject, region, dtype, variant, layout, rng)
         label = (region, dtype, variant.slug, str(number))
         yield Batch(arrays, dict(variant.options), axis, layout.order, label, variant.wrt)
 
@@ -97,42 +114,37 @@ def _axis(subject: Subject, variant: Variant) -> int:
     return -1 if value is None else int(value)
 
 
-def layouts(
-    subject: Subject, region: str, dtype: str, variant: Variant, rows: int = ROWS
-) -> st.SearchStrategy[Layout]:
+def layouts(subject: Subject, region: str, dtype: str, variant: Variant, rows: int = ROWS) -> Layouts:
     """Layouts in which the region means something."""
     names = variant.dtypes or (dtype,)
     compute = subject.compute_dtype(*names) if dtype in FORMATS else "float32"
     # Of mixed dtypes the narrowest counts too, so that a computation in it can be told from others.
     longest = min(LONGEST[name] for name in (compute, *names) if name in FORMATS)
-    if region in ("below_eps", "subnormal"):
-        longest = min(longest, 64)
     if variant.wrt and region in FAR:
         longest = min(longest, 17)
-    common = [v for v in (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128) if v <= longest]
-    length: st.SearchStrategy[int] = st.sampled_from(common)
-    if region == "length_1":
-        length = st.just(1)
-    elif region == "long":
-        length = st.sampled_from(LONG)
+    length = lengths(region, longest)
     rows = LONG_ROWS if region == "long" else rows
     if _reduction(subject, variant) != "none":
         rows = min(rows, SUMMED_ROWS.get(compute, ROWS))
-    order: st.SearchStrategy[Layout_] = st.sampled_from(["C", "transposed", "strided"])
     if subject.spec.family == "contrastive":
-        if region == "empty":
-            return st.builds(Layout, st.just((0,)), st.just(1))
-        size = st.sampled_from([1]) if region == "length_1" else st.sampled_from([64, 63, 33])
-        return st.builds(
-            Layout, st.tuples(st.sampled_from([4096, 5000]) if region == "long" else size), st.just(1)
-        )
-    shapes = [s for r in ranks(subject, variant) for s in _batch_shapes(r, rows)]
+        sizes = {"empty": (0,), "length_1": (1,), "long": (4096, 5000)}.get(region, (64, 63, 33))
+        return Layouts(tuple((size,) for size in sizes), (1,))
+    shapes = tuple(s for r in ranks(subject, variant) for s in _batch_shapes(r, rows))
     if region == "empty":
-        hollow = [(0, *s[1:]) for s in shapes if s]
-        return st.builds(
-            Layout, st.sampled_from(hollow or shapes), st.sampled_from([0, 3]) if not hollow else length
-        )
-    return st.builds(Layout, st.sampled_from(shapes), length, order)
+        hollow = tuple((0, *s[1:]) for s in shapes if s)
+        return Layouts(hollow, length) if hollow else Layouts(shapes, (0, 3))
+    return Layouts(shapes, length, ("C", "transposed", "strided"))
+
+
+def lengths(region: str, longest: int) -> tuple[int, ...]:
+    """The lengths of rows of a region, none above `longest` but in the region of long rows."""
+    if region == "length_1":
+        return (1,)
+    if region == "long":
+        return LONG
+    if region in ("below_eps", "subnormal"):
+        longest = min(longest, 64)
+    return tuple(v for v in (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128) if v <= longest)
 
 
 def _batch_shapes(rank: int, rows: int) -> list[tuple[int, ...]]:
@@ -145,9 +157,10 @@ def _batch_shapes(rank: int, rows: int) -> list[tuple[int, ...]]:
     return [(2, rows // 8, 4) + (1,) * (rank - 4), (4, 2, rows // 8) + (1,) * (rank - 4)]
 
 
-def _arrays(
+def arrange(
     subject: Subject, region: str, dtype: str, variant: Variant, layout: Layout, rng: np.random.Generator
 ) -> tuple[dict[str, NDArray[Any]], int]:
+    """The arrays of a question by parameter name, and the position of the embedding axis."""
     call = subject.edition.call
     n = int(np.prod(layout.batch, dtype=np.int64))
     named: dict[str, NDArray[Any]] = {}

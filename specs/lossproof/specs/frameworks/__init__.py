@@ -1,4 +1,4 @@
-"""Facts of a framework: how it is found, spoken to and written in, and how its releases are obtained."""
+"""Facts of a framework: its packages and adapter, the words of its scripts, and the source of its releases."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import yaml
 from packaging.requirements import Requirement
@@ -23,12 +24,19 @@ class _Frozen(BaseModel):
 
 
 class Mode(_Frozen):
-    """How a reproducer script runs in one mode: jinja2 templates, see the head of the YAML files."""
+    """The parts of a reproducer script in one mode: jinja2 templates, see the head of the YAML files."""
 
     setup: str = ""
     call: str
     gradient: str = ""
-    numpy: str = ""
+    fetch: str = ""
+
+
+class Ask(_Frozen):
+    """How a script asks a probe of the framework's own, and what kind of answer that gives."""
+
+    body: str
+    answers: Literal["tensor", "data", "moves"]
 
 
 class Reproducer(_Frozen):
@@ -38,8 +46,8 @@ class Reproducer(_Frozen):
     seed: str
     array: str
     to_list: str
-    asks: tuple[str, ...] = ()
-    keras: str = ""
+    asks: Mapping[str, Ask] = Field(default_factory=dict)
+    imported_as: Mapping[str, str] = Field(default_factory=dict)
     modes: Mapping[str, Mode]
 
 
@@ -89,7 +97,7 @@ class FrameworkFacts(_Frozen):
 
 
 class Build(_Frozen):
-    """How the releases in `versions` (a PEP 440 specifier) are installed, perhaps for one backend only.
+    """The way to install the releases in `versions` (a PEP 440 specifier), perhaps for one backend only.
 
     `python` are the interpreters that will do, best first; `packages` are requirements in which `{version}`
     and `{minor}` stand for the release; `framework` is the one that speaks for the result, if not the
@@ -105,7 +113,7 @@ class Build(_Frozen):
 
 
 class Catalogue(_Frozen):
-    """What can stand before `==` in a target: a package, its framework, releases (oldest first) and builds.
+    """A package that may precede `==` in a target, with its framework, releases (oldest first) and builds.
 
     `backends` are those to choose from as in `keras[jax]==3.0.0`, the default first; empty where there is
     no choice. `needs` are the modules besides its own that a backend does not work without.
@@ -160,19 +168,27 @@ def load_catalogues() -> Mapping[str, Catalogue]:
 
 
 def _requirements(extra: str) -> tuple[str, ...]:
-    """The requirements that an extra of the installed lossproof adds on this machine, without their markers."""
+    """The requirements that an extra of the installed lossproof adds on this machine, without their markers.
+
+    Those of the extra `suite` are left out: whoever asks for a framework has them.
+    """
     try:
         declared = [Requirement(text) for text in metadata.requires("lossproof") or ()]
     except metadata.PackageNotFoundError:
         return ()
-    added = [
-        item
+    suite = set(_of_extra(declared, "suite"))
+    return tuple(text for text in _of_extra(declared, extra) if text not in suite)
+
+
+def _of_extra(declared: list[Requirement], extra: str) -> list[str]:
+    """The requirements declared for an extra alone; a wheel's metadata repeats those of the extras that it includes."""
+    return [
+        f"{item.name}{item.specifier}"
         for item in declared
         if item.marker is not None
         and item.marker.evaluate({"extra": extra})
         and not item.marker.evaluate({"extra": ""})
     ]
-    return tuple(f"{item.name}{item.specifier}" for item in added)
 
 
 def _read(folder: Traversable) -> list[object]:

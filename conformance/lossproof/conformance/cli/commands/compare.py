@@ -37,7 +37,7 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
     from lossproof.conformance.changes.documented import documented_answer
     from lossproof.conformance.changes.model import CELL
     from lossproof.conformance.changes.scripts import scripts_of
-    from lossproof.reports import comparison
+    from lossproof.reports.pages import comparison
 
     if out is not None:
         comparison.check_out(out)

@@ -110,7 +110,7 @@ def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
 def _print(shown: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from lossproof.reports.console import new_console
+    from lossproof.reports.pages.console import new_console
 
     console = new_console()
     table = Table.grid(padding=(0, 2))

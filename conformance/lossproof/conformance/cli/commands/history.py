@@ -51,7 +51,7 @@ def command(
     """
     from lossproof.conformance.changes.bisect import trace
     from lossproof.conformance.runs.run import Plan, judge_targets
-    from lossproof.reports import timeline
+    from lossproof.reports.pages import timeline
 
     releases = chosen(framework, first, last)
     if out is not None:

@@ -172,7 +172,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     from rich.live import Live
 
     from lossproof.conformance.cli.progress import Board
-    from lossproof.reports.console import new_console
+    from lossproof.reports.pages.console import new_console
 
     board = Board()
     with Live(board, console=new_console(stderr=True), transient=True):

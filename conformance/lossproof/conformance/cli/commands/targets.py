@@ -24,7 +24,7 @@ def command(remove: tuple[str, ...], as_json: bool) -> None:
     Names which arithmetic kernels the oracle runs on, too.
     """
     from lossproof.conformance.targets.environments import built
-    from lossproof.oracle import kernels
+    from lossproof.oracle.kernels import choice
 
     environments = built()
     if remove:
@@ -34,7 +34,7 @@ def command(remove: tuple[str, ...], as_json: bool) -> None:
         "installed": _installed(),
         "built": [_built(e) for e in environments],
         "catalogued": _catalogued(),
-        "oracle": kernels.active(),
+        "oracle": choice.active(),
     }
     if as_json:
         click.echo(json.dumps(told, indent=1))

@@ -63,6 +63,8 @@ except ImportError:  # not on this system: no limits
 LARGEST_FILE = 1 << 30
 DEEPEST = 20
 """Levels of containers that travel as such; what lies deeper travels as its repr."""
+LARGEST_DATA = 1 << 16
+"""Characters of what is no array that travel; of more only its type does."""
 LONGEST_INTEGER = 4096
 """Bits of an integer that JSON carries: Python refuses to print much longer ones."""
 
@@ -367,7 +369,8 @@ class Responder(object):
             return []
         if found is None:
             answer["note"] = "returned {}, not an array".format(what)
-            answer["data"] = jsonable(result)
+            told = jsonable(result)
+            answer["data"] = told if len(json.dumps(told, default=repr)) <= LARGEST_DATA else None
             return []
         data, dtype, shape = found
         answer["value"] = {"dtype": dtype, "shape": list(shape)}

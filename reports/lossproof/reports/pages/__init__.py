@@ -1,0 +1,1 @@
+"""The renderings: pages, summaries on the terminal, comparisons and timelines."""

@@ -1,0 +1,1 @@
+"""One standalone script for each finding, in the framework's own words."""

@@ -19,7 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
-from lossproof.conformance.targets.environments import Environment, Recipe, build, plan
+from lossproof.conformance.targets import environments
+from lossproof.conformance.targets.environments import Environment, Recipe
 from lossproof.conformance.targets.interpreters import packages_of
 from lossproof.conformance.targets.model import (
     ADAPTERS,
@@ -158,7 +159,7 @@ def _understand(text: str) -> list[Target] | Recipe:
             f"{text}: no environments are built for {catalogue.name}; install that version beside the tool, or name "
             "the path of a Python that has it"
         )
-    return plan(catalogue.name, version, backend)
+    return environments.plan(catalogue.name, version, backend)
 
 
 def _beside_the_tool(text: str, catalogue: Catalogue, backend: str, version: str | None) -> Target | None:
@@ -206,7 +207,7 @@ def _target(name: str, facts: FrameworkFacts, python: Path, backend: str = "") -
 
 
 def _build(recipe: Recipe, progress: Callable[[str], None] | None) -> Target:
-    return of_environment(build(recipe, progress))
+    return of_environment(environments.build(recipe, progress))
 
 
 def _of_interpreter(python: Path) -> list[Target]:

@@ -154,9 +154,10 @@ def test_subnormal_and_nonfinite_elements(dtype: str, d: int, seed: int) -> None
 @given(seed=seeds)
 def test_below_eps_lies_on_both_sides_of_it(dtype: str, rule: str, seed: int) -> None:
     eps = Fraction(1, 1000)
-    x, y = drawn("below_eps", dtype, 8, seed, eps=float(eps), norm_rule=rule)
+    # As many rows as a batch of the suite has: in sixteen one of 700 draws leaves a side out.
+    parts = [drawn("below_eps", dtype, 8, seed + i, eps=float(eps), norm_rule=rule) for i in range(4)]
     sides = set()
-    for _, q, r in sums(x, y):
+    for _, q, r in (row for x, y in parts for row in sums(x, y)):
         if rule in ("floor_norm", "threshold"):
             sides |= {q < eps**2, r < eps**2}
         elif rule in ("floor_product", "floor_squared_product"):

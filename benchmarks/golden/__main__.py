@@ -74,6 +74,10 @@ def main() -> int:
             model.write(path, today)
             print(f"{name}: {len(today)} lines written", flush=True)
             continue
+        if not path.exists():
+            print(f"{name}: there is no table yet; make it with --remake --only {name}", flush=True)
+            failed += 1
+            continue
         found = model.differences(model.read(path), today, granted)
         failed += len(found)
         print(f"{name}: {len(today)} lines, {len(found)} differ", *found[:40], sep="\n  ", flush=True)

@@ -1,4 +1,4 @@
-"""What comes of a case: its outcome, with what was wanted and what was seen."""
+"""The outcomes of cases, each with what was wanted and what was seen."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def batch_of(case: Case) -> Batch:
 
 
 def wanted_of(case: Case) -> dict[str, Any]:
-    """What the case expects, as JSON."""
+    """Return the case's expectation, as JSON."""
     return {k: v for k, v in case.expect.model_dump(mode="json").items() if v is not None}
 
 

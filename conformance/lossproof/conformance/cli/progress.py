@@ -109,7 +109,7 @@ class Board:
             self._lines[target] = replace(line, done=done, total=total, words=plain(doing), ended=ended)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich prints."""
+        """Yield the lines that rich prints."""
         from rich.text import Text
 
         now = self._clock()

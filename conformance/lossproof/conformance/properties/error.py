@@ -26,7 +26,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
-    """What comes back, an exception or values: the documentation fixes neither."""
+    """Judge the exception or values that come back: the documentation fixes neither."""
     return by_aspect(subject, key, executor, "error")
 
 

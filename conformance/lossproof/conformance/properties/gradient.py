@@ -50,7 +50,7 @@ def _regions(subject: Subject, dtype: str) -> Iterator[str]:
 
 
 def _variants(subject: Subject) -> Iterator[Variant]:
-    """What a derivative passes through: reductions, weights, axes, margins, and shapes that are broadcast."""
+    """Yield the variants a derivative passes through: reductions, weights, axes, margins, and broadcast shapes."""
     reductions = tuple(documented(subject)) or (subject.base,)
     yield from reductions
     if subject.has("weights"):

@@ -23,7 +23,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
-    """What came on standard output; standard error is for warnings."""
+    """Judge the text on standard output; standard error is for warnings."""
     replies = executor.replies(subject, key)
     failures = tuple(
         Failure(r, np.ones(1, dtype=np.bool_), "output", f"prints: {_first_line(r.answer.printed)}")

@@ -58,7 +58,7 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
 
 
 def selection(config: pytest.Config) -> Selection:
-    """What the options narrow the suite to."""
+    """Return the selection to which the options narrow the suite."""
     try:
         return Selection(
             tuple(config.getoption("--api")),

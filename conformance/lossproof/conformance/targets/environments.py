@@ -42,7 +42,7 @@ class CannotBuild(TargetUnavailable):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an environment is made of; `target` is how a user writes it, `key` its folder in the cache."""
+    """The ingredients of an environment; `target` is how a user writes it, `key` its folder in the cache."""
 
     target: str
     name: str

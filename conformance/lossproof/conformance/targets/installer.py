@@ -33,7 +33,7 @@ class Done:
     words: tuple[str, ...]
 
     def last_words(self) -> str:
-        """What uv said of its failure, in one line."""
+        """Return uv's account of its failure, in one line."""
         lines = [line.strip() for line in self.words if line.strip() and not line.startswith(NOISE)]
         return " ".join(lines[-6:]) or f"uv ended with status {self.returncode} and no message"
 

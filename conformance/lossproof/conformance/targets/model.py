@@ -1,4 +1,4 @@
-"""What a target is, and what may be wrong with one."""
+"""The definition of a target, and the errors that may concern one."""
 
 from __future__ import annotations
 

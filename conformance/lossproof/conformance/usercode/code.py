@@ -218,7 +218,7 @@ def _any_error(case: Case) -> Case:
 
 
 def described(place: Place, arrays: str) -> Mapping[str, str]:
-    """What run.json says of a user's code."""
+    """Return the entries of run.json that describe a user's code."""
     return {
         "code": str(place.code), "as": place.spec.api, "edition": place.edition.slug,
         "arrays": "NumPy" if arrays == "numpy" else place.target.framework,

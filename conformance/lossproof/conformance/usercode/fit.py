@@ -34,7 +34,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """What one call of the code takes; `parameters` is None where nothing says it, and anything is let through."""
+    """The parameters of one call of the code; `parameters` is None where nothing says them: anything is let through."""
 
     parameters: tuple[Parameter, ...] | None = None
 
@@ -67,7 +67,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Takes:
-    """What the code takes: when it is constructed, if it is a class, and when it is called (by which method)."""
+    """The signatures of the code: of its construction, if it is a class, and of its call, with the method called."""
 
     init: Signature = Signature()
     call: Signature = Signature()
@@ -75,7 +75,7 @@ class Takes:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Takes:
-        """What the worker tells of the code."""
+        """Return the code's signatures as the worker tells them."""
         return cls(Signature.of(told["init"]), Signature.of(told["call"]), told["method"])
 
     def at(self, place: str) -> Signature:

@@ -1,4 +1,4 @@
-"""What the pytest plugin does once it is used: cells at collection, a worker at the first test, an outcome for each."""
+"""The pytest plugin's work once it is used: cells at collection, a worker at the first test, an outcome for each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from lossproof.specs.models import KnownFinding
 
 @dataclass(frozen=True)
 class Wanted:
-    """What one marker asks for."""
+    """The request that one marker makes."""
 
     place: Place
     examples: int
@@ -49,7 +49,7 @@ class Wanted:
 
     @property
     def asked_alike(self) -> tuple[object, ...]:
-        """What tests must have in common to share a worker and its answers."""
+        """The settings that tests must have in common to share a worker and its answers."""
         target, known = self.place.target, tuple(f.slug for f in self.ledger)
         given = (target.python, target.adapter, tuple(sorted(target.env.items())), self.place.edition.slug)
         return (*given, self.examples, self.seed, self.timeout, known)
@@ -206,7 +206,7 @@ def code_of(thing: Any) -> Code:
 
 
 def _wanted(config: pytest.Config, definition: pytest.Item, mark: pytest.Mark) -> Wanted:
-    """What a marker says, its arguments bound as those of a function."""
+    """Return the request of a marker, its arguments bound as those of a function."""
     given = _signature.bind(*mark.args, **mark.kwargs)
     given.apply_defaults()
     said: Mapping[str, Any] = given.arguments

@@ -1,4 +1,4 @@
-"""What a property's test function takes: a function that judges one cell, and how a verdict ends a test."""
+"""The function that a property's test function takes to judge one cell, and the way a verdict ends a test."""
 
 from __future__ import annotations
 

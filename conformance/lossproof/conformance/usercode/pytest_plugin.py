@@ -63,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def conformance(request: pytest.FixtureRequest) -> Conformance:
-    """What a test with the marker conforms_to calls: judges one cell, and ends the test as the verdict asks for."""
+    """The function that a test marked conforms_to calls: it judges one cell, and ends the test as the verdict asks."""
     if not hasattr(request, "param"):
         raise pytest.UsageError(
             f"{request.node.nodeid} takes the fixture conformance; mark it with "

@@ -43,7 +43,7 @@ IN_NUMPY = Reproducer(
 )
 """How a script asks code that takes NumPy's arrays."""
 BOUND_TO = "implementation"
-"""What a script calls the user's code."""
+"""The name of the user's code in a script."""
 
 
 @contextmanager

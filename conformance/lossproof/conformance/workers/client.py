@@ -56,13 +56,13 @@ SETTINGS = {
     "CUDA_VISIBLE_DEVICES": "",
     "JAX_PLATFORMS": "cpu",
 }
-"""What every worker's environment says: one thread, no accelerator, no log noise, the same hashes."""
+"""The variables of every worker's environment: one thread, no accelerator, no log noise, the same hashes."""
 
 CHOICES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "JAX_ENABLE_X64", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
-"""What a user may have set for other work and would change the answers: a target says what it wants itself."""
+"""Variables that a user may have set for other work and that would change the answers: a target names its own."""
 
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-"""What belongs to the tool's own interpreter and would mislead another one."""
+"""Variables that belong to the tool's own interpreter and would mislead another one."""
 
 
 OURS = "lossproof: "
@@ -87,7 +87,7 @@ class WorkerClosed(WorkerError):  # noqa: N818
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """What a worker says of itself; `modes`: the default first; `companions`: versions by package."""
+    """A worker's account of itself; `modes`: the default first; `companions`: versions by package."""
 
     framework: str
     version: str
@@ -108,7 +108,7 @@ class _Late(Exception):  # noqa: N818
 
 
 class _Garbled(Exception):  # noqa: N818
-    """What came through the pipe is no message: the target wrote to it."""
+    """The bytes that came through the pipe are no message: the target wrote to it."""
 
 
 def environment(target: Target, scratch: Path) -> dict[str, str]:
@@ -285,7 +285,7 @@ class Worker:
 
     @property
     def info(self) -> WorkerInfo:
-        """What the target said when it started."""
+        """The target's account of itself when it started."""
         assert self._info is not None, "a worker is made with Worker.start"
         return self._info
 

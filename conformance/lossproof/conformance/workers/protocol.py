@@ -1,4 +1,4 @@
-"""What travels between the tool and a worker: arrays, questions and answers.
+"""The data that travels between the tool and a worker: arrays, questions and answers.
 
 Every type here is frozen data. The wire format (one JSON header, then the raw bytes of the arrays) is
 described in `workers.remote.worker`, which must not import this module: it runs in the target's own
@@ -104,7 +104,7 @@ class ErrorInfo:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `value` is set for an array, `data` for a probe, `error` where an exception was raised.
+    """The answer to a question. `value` is set for an array, `data` for a probe, `error` where an exception was raised.
 
     `type` is the qualified name of the returned object's class, `bases` its base classes; `changed` names the
     input arrays whose bytes differ after the call, `printed` is what a user's own code wrote to standard output (of a

@@ -15,7 +15,7 @@ Progress = Callable[[str, int, int, str], None]
 """Called with target, cells done, cells in all, and what is being judged."""
 
 DONE, FAILED = "done", "could not be started"
-"""What a target that has ended is told to be doing: its clock stops and, where lines are few, it is only counted."""
+"""The activity of a target that has ended: its clock stops and, where lines are few, it is only counted."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN = 5.0
 """Seconds that an orphaned process has for cleaning up before it is told to end once more."""

@@ -1,4 +1,4 @@
-"""What the judging commands share: their options, progress, the targets meant, and the run folder."""
+"""The shared parts of the judging commands: their options, progress, the targets meant, and the run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What any target can be asked besides values and gradients: names, signatures, documentation, configuration.
+"""Probes that any target answers, besides values and gradients: names, signatures, documentation, configuration.
 
 Loaded by worker.py beside the adapter: Python 3.7 syntax, standard library only. Every probe takes the
 adapter, the question's header, its arrays and its options, and returns what JSON can hold.

@@ -1,4 +1,4 @@
-"""What a Keras can be asked besides calls: training with a loss, evaluating with a metric.
+"""Probes that a Keras answers, besides calls: training with a loss, evaluating with a metric.
 
 Loaded by the adapters of TensorFlow and Keras inside the worker, whose attribute `keras` is the Keras to
 use: Python 3.7 syntax, NumPy 1.16, tf.keras of TensorFlow 1.15 and everything since.

@@ -1,4 +1,4 @@
-"""What only TensorFlow can be asked: distribution strategies and graph scripts.
+"""Probes that only TensorFlow answers: distribution strategies and graph scripts.
 
 Loaded by tensorflow_adapter.py inside the worker: Python 3.7 syntax, NumPy 1.16, tensorflow from 1.15 on.
 """

@@ -130,9 +130,9 @@ def opaque(found):
 
 
 def takes(thing):
-    """What the code takes: a function when it is called, a class when it is constructed and when its object is called.
+    """Return the parameters of a function's call, or of a class's construction and its object's call.
 
-    Where a class hides it behind (*args, **kwargs), `__init__` and `forward` say it.
+    Where a class hides them behind (*args, **kwargs), `__init__` and `forward` say them.
     """
     if not inspect.isclass(thing):
         return {"init": None, "call": parameters(thing), "method": "__call__"}
@@ -156,7 +156,7 @@ def capture():
 
 
 def printed():
-    """What was written to standard output since it was last asked; it goes to the log after all."""
+    """Return the text written to standard output since it was last asked for; it goes to the log after all."""
     try:
         sys.stdout.flush()
         ctypes.CDLL(None).fflush(None)  # what C code printed
@@ -204,7 +204,7 @@ def read(native):
 
 
 def call(api, arrays, options, mode):
-    """What the user's code gives."""
+    """Return the result of the user's code."""
     return adapter.call(api, arrays, options, mode)
 
 

@@ -80,7 +80,7 @@ SIGNATURE = [{"name": "y_true"}, {"name": "axis", "default": -1}]
 
 
 def rebuilt(config: Value, module: str = "old", hex_: str = "00", same: bool = True) -> Value:
-    """What comes of a configuration whose object was rebuilt and asked, too."""
+    """The answer for a configuration whose object was rebuilt and asked, too."""
     answers = [{"hex": hex_, "dtype": "float32", "shape": []}]
     both = {"config": config, "rebuilt_config": config, "answers": answers, "same": same}
     return {**both, "class": f"{module}.Loss", "rebuilt_class": f"{module}.Loss"}

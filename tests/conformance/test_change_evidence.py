@@ -1,4 +1,4 @@
-"""What a comparison shows of a change: a question that both releases, asked again, answer as it says."""
+"""A comparison shows each change by a question that both releases, asked again, answer as it says."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 
 def again(worker: Worker, witness: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a release answers to the question of a witness today, as witnesses have it."""
+    """A release's answer today to the question of a witness, as witnesses have it."""
     arrays = {
         n: Array.of(literal(ArrayValues(values=a["values"], dtype=a["dtype"], shape=a["shape"])))
         for n, a in witness["arrays"].items()

@@ -1,4 +1,4 @@
-"""What docs/columns.md says of empty and infinite values holds in runs over fakes that are wrong in many ways."""
+"""Statements of docs/columns.md on empty and infinite values hold in runs over fakes that are wrong in many a way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is expected of a call, by an edition's words: compared with fractions or mpmath, never with the oracle."""
+"""The expected answer of a call, by an edition's words: compared with fractions or mpmath, never with the oracle."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def same(found: Expected, wanted: Any) -> None:
 
 
 def ask(subject: Subject, override: Mapping[str, Any] | None = None, **given: Any) -> Expected:
-    """What is expected of a call with X and Y; arrays and options by name."""
+    """The expected answer of a call with X and Y; arrays and options by name."""
     names = {a.name for a in subject.edition.call.arrays}
     arrays: dict[str, NDArray[Any]] = {"x": X, "y": Y} if "x" in names else {}
     arrays |= {k: v for k, v in given.items() if k in names}

@@ -1,4 +1,4 @@
-"""What is expected of a call: the dtypes that are computed in and come back, and integers among the inputs."""
+"""The expected dtypes of a call: those that are computed in and come back, and integers among the inputs."""
 
 from __future__ import annotations
 

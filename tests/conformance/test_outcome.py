@@ -1,4 +1,4 @@
-"""What the judged answers of a cell come to: its verdict, kind, worst value and grade, by answers made here."""
+"""The outcome of a cell from its judged answers: verdict, kind, worst value and grade, by answers made here."""
 
 from __future__ import annotations
 

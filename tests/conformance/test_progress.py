@@ -37,7 +37,7 @@ class Clock:
 
 
 def frame(board: Board, width: int, height: int = 25) -> list[str]:
-    """What one drawing of the board leaves on a terminal of this size, cropped as rich does it."""
+    """The lines that one drawing of the board leaves on a terminal of this size, cropped as rich does it."""
     stream = io.StringIO()
     Console(file=stream, width=width, height=height, force_terminal=True, color_system=None).print(board)
     return stream.getvalue().splitlines()

@@ -22,7 +22,7 @@ torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="Py
 
 
 class Tried:
-    """What a run of `try` left: exit code, findings by kind, rows."""
+    """The results of a run of `try`: exit code, findings by kind, rows."""
 
     def __init__(self, code: int, folder: Path) -> None:
         self.code, self.folder = code, folder

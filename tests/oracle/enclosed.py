@@ -73,7 +73,7 @@ def known(stage, g, mid, rad, least=None):
 
 
 def ends(number, i):
-    """What is known of one number, as fractions; None where nothing is."""
+    """The known ends of one number, as fractions; None where nothing is known."""
     if isinstance(number, np.ndarray):
         assert not number[i].terms
         return number[i].r, number[i].r

@@ -1,4 +1,4 @@
-"""What the oracle refuses, and that it says what was given and what is allowed."""
+"""The oracle refuses bad input and says what was given and what is allowed."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ DEFAULTS = {
     "bound": {"flush": True},
     "within": {"dtype": None},
 }  # fmt: skip
-"""What is assumed where nothing is said: other programs rely on it."""
+"""The defaults of the parameters: other programs rely on them."""
 
 
 @pytest.mark.parametrize("name", DEFAULTS)

@@ -22,7 +22,7 @@ def pairs(g, hi):
 
 
 def test_sums_whose_high_parts_cancel_are_as_sharp_as_any():
-    """What is rounded of the low parts is no longer small beside the sum then (Joldes et al., theorem 3.1)."""
+    """The part rounded off the low parts is no longer small beside the sum then (Joldes et al., theorem 3.1)."""
     g = np.random.default_rng(4)
     hi = g.uniform(1, 2, N)
     near = hi * (1 + 2.0**-52 * g.integers(-3, 4, N))  # the same, or a few units beside it

@@ -16,7 +16,7 @@ from .test_gradients import gradient, inverse_slope
 F, TYPES = reference.F, samples.DTYPES
 GRADES = [(t, g) for t in TYPES for g in ("G1", "G2", "G3") if g != "G3" or t in ("float16", "bfloat16")]
 SLACK = 1e-9
-"""What the bounds may differ by for being computed in float64."""
+"""The difference allowed to the bounds for being computed in float64."""
 
 
 def unit(dtype):
@@ -31,7 +31,7 @@ def g(k, u):
 
 
 def lost(k, dtype, grade):
-    """What sums of k products lose relatively, with the 8 roundings around them."""
+    """The relative loss of sums of k products, with the 8 roundings around them."""
     u = unit(dtype)[0]
     if grade == "G1":
         return u * (2 * k**0.5 + 8)

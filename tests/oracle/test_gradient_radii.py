@@ -1,4 +1,4 @@
-"""What kernels decide of gradients lies farther from a tie than docs/bounds.md derives; elements here and there."""
+"""Gradients that kernels decide lie farther from a tie than docs/bounds.md derives; elements here and there."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def reciprocals():
 
 
 def decided(x, y, which, fmt, monkeypatch):
-    """What the kernel of a name says of the gradient: its values, and whether it is sure of them."""
+    """The gradient by the kernel of a name: its values, and whether the kernel is sure of them."""
     if which == "numba":
         pytest.importorskip("lossproof.oracle.kernels.compiled", reason="numba is not installed")
     monkeypatch.setattr(choice, "active", lambda: which)

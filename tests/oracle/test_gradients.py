@@ -151,7 +151,7 @@ def test_inside_a_clamp_the_formula_has_a_derivative():
 
 
 def test_a_norm_that_is_followed_below_its_floor():
-    """What comes of d/da_i of a norm whose value alone was raised to eps: k = 1/(eps |a|), and 0 for a = 0."""
+    """The value of d/da_i of a norm whose value alone was raised to eps: k = 1/(eps |a|), and 0 for a = 0."""
     x, y = np.array([[3.0, 4.0], [0.0, 0.0], [6.0, 8.0]]), np.array([[5.0, 12.0]] * 3)
     e = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=8.0, clamp="followed")
     held = oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=8.0)

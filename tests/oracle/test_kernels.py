@@ -146,7 +146,7 @@ def test_the_radii_of_both_kernels_are_alike(length):
     "shifts", [(181, 0), (0, 181), (-181, 0), (0, -181), (500, 0), (0, -500), (181, -181)]
 )
 def test_rows_far_from_one_on_one_side(which, shifts, monkeypatch):
-    """What the kernels decide there is what the ladder says."""
+    """The kernels decide there only what the ladder says."""
     monkeypatch.setattr(choice, "active", lambda: which)
     monkeypatch.setattr(choice, "MIN_COMPILED_ELEMENTS", 0)
     for length in (3, 40):

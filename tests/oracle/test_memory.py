@@ -1,4 +1,4 @@
-"""What docs/oracle.md says of memory: three times the inputs of a batch, and so many bytes an element of a long row."""
+"""The memory that docs/oracle.md states: three times a batch's inputs, and so many bytes an element of a long row."""
 
 from __future__ import annotations
 

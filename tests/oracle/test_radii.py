@@ -23,7 +23,7 @@ from .enclosed import fraction
 FIRST, PAIRS = Binary64(), DoubleDouble()
 LENGTHS = [1, 3, 8, 16, 41, 300]
 MORE = 1 + 2.0**-20
-"""What covers the second order of gamma, and the rounding of norms."""
+"""The factor that covers the second order of gamma, and the rounding of norms."""
 
 
 def norm(v):

@@ -114,7 +114,7 @@ def which(request, monkeypatch):
 
 
 def as_the_ladder(e, fmt, wanted):
-    """What kernels decide is what the ladder says, and they decide at least this share of it; None where none does."""
+    """Kernels decide as the ladder says, and decide at least this share; None where no kernel applies."""
     quick = e.problem.round_fast(fmt)
     if quick is None:
         return None

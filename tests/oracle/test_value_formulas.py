@@ -27,7 +27,7 @@ def g(k, u):
 
 
 def lost(d, dtype, grade):
-    """What sums of d products and 8 roundings lose relatively."""
+    """The relative loss of sums of d products and 8 roundings."""
     u = unit(dtype)[0]
     if grade == "G1":
         return u * (2 * mpmath.sqrt(d) + 8)

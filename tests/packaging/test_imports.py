@@ -1,4 +1,4 @@
-"""What is imported, and when: help at once, a framework never, and no arrow that runs back."""
+"""The imports and their time: help at once, a framework never, and no arrow that runs back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is declared: every package that is imported, every extra that is advised, every version that was tested."""
+"""The metadata declares every package that is imported, every extra that is advised, every version that was tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wheel holds, and that lossproof works from it as it does here."""
+"""The contents of a wheel, and that lossproof works from it as it does here."""
 
 from __future__ import annotations
 

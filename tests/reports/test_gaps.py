@@ -1,4 +1,4 @@
-"""What a run leaves open stands first: values that no formula judges, cells that could not be judged, and why."""
+"""The gaps of a run stand first: values that no formula judges, cells that could not be judged, and why."""
 
 from __future__ import annotations
 

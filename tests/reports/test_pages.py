@@ -17,7 +17,7 @@ VOID = {"meta", "input", "wbr", "br", "link", "img"}
 
 
 class Page(HTMLParser):
-    """What a browser makes of a page: elements, attributes, and the text outside scripts and styles."""
+    """A page as a browser parses it: elements, attributes, and the text outside scripts and styles."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)

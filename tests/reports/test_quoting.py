@@ -102,7 +102,7 @@ def variants(value: Any, by: str) -> Iterator[Any]:
 
 
 def runs(source: str) -> str:
-    """What of a script would run: its code without texts; comments are no part of it."""
+    """The part of a script that would run: its code without texts; comments are no part of it."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -82,7 +82,7 @@ DATA: dict[str, tuple[Any, str]] = {
     "graph_script": ({"as_given": {"shape": [1]}}, "shape"),
     "metric_in_compile": ({"values": [1.125, 2.25]}, "metric"),
 }
-"""What a probe gives on the right API, and which wrong one gives something else."""
+"""The answer of each probe on the right API, and which wrong API gives something else."""
 
 
 def finding(framework: str, **fields: Any) -> dict[str, Any]:
@@ -152,13 +152,13 @@ ASKED = {
     "mlx": {"fit"},
     "numpy": set(),
 }
-"""What is asked in the framework's own way; the rest of these probes has no script there."""
+"""The probes that are asked in the framework's own way; the rest of these has no script there."""
 OWN_WAYS = set.union(*ASKED.values())
 
 
 TENSOR = {"mlx": "array", "numpy": "ndarray"}
 CANNOT = {("tensorflow", "mutation")}
-"""What no API of the framework can get wrong: tensors of TensorFlow never change."""
+"""The checks that no API of the framework can fail: tensors of TensorFlow never change."""
 
 
 def snippets(framework: str) -> Mapping[str, Any]:

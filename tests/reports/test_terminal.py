@@ -120,7 +120,7 @@ SHOWS = {
 
 
 def output(run: Any, what: str, **env: str) -> str:
-    """What it prints as on a terminal that has colours."""
+    """The output as printed on a terminal that has colours."""
     code = SHOWS[what].replace("{run!r}", repr(str(run.path))).replace("{api!r}", repr(make.TORCH))
     done = subprocess.run(
         [sys.executable, "-c", code],

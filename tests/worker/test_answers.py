@@ -1,4 +1,4 @@
-"""What a worker answers when the target works, and when it answers nonsense."""
+"""A worker's answers when the target works, and when it answers nonsense."""
 
 from __future__ import annotations
 

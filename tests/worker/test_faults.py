@@ -1,4 +1,4 @@
-"""What the client makes of targets that raise, die, hang, shout or eat memory."""
+"""The client's handling of targets that raise, die, hang, shout or eat memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target does to the conversation itself: false frames, words that fail, limits, and a tool that dies."""
+"""A target's disturbances of the conversation itself: false frames, words that fail, limits, and a tool that dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true: exact values of documented formulas, with proof.
+"""Exact values of documented formulas, with proof.
 
     from lossproof import oracle
     e = oracle.cosine(x, y)

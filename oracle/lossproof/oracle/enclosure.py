@@ -85,7 +85,7 @@ class Quick(Protocol):
         ...
 
     def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
-        """What the ladder says of the rows that were left."""
+        """The ladder's answer for the rows that were left."""
         ...
 
 

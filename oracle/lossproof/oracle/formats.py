@@ -41,9 +41,7 @@ class FloatFormat:
 
     @property
     def eta(self) -> float:
-        """What a flushed product may lose: the smallest normal number, or 0 in a format that does not
-        flush.
-        """
+        """The most a flushed product may lose: the smallest normal number, or 0 in a format that does not flush."""
         return math.ldexp(1.0, self.emin) if self.flushes else 0.0
 
     @property
@@ -109,7 +107,7 @@ def cast(values: Float, fmt: FloatFormat) -> NDArray[Any]:
 
 
 def cast_between(low: Float, high: Float, size: Float, fmt: FloatFormat) -> tuple[Float, Mask]:
-    """What every number strictly between low and high, or equal to both, rounds to, and where that is one.
+    """The number to which all numbers strictly between low and high, or equal to both, round, and where there is one.
 
     Returned as float64, with a mask. `size` is the magnitude of a number between. Adding half a unit to the
     bit pattern and dropping the tail rounds to nearest, ties away from zero; a number strictly inside the
@@ -133,7 +131,7 @@ def cast_between(low: Float, high: Float, size: Float, fmt: FloatFormat) -> tupl
 
 
 def cast_ends(low: Float, high: Float, fmt: FloatFormat) -> tuple[Float, Mask]:
-    """What everything from low to high rounds to, and where that is one number (of one sign)."""
+    """The number to which everything from low to high rounds, and where that is one number (of one sign)."""
     first, last = (cast(v, fmt).astype(np.float64) for v in (low, high))
     known = np.isfinite(low) & np.isfinite(high)
     return first, known & (first == last) & ((first != 0) | (low >= 0) | (high <= 0))

@@ -25,7 +25,7 @@ from lossproof.oracle.norm_rules import Numbers
 
 
 class Score(Rowwise, Protocol):
-    """What pairs of vectors come to, one exact number a pair."""
+    """The score of pairs of vectors, one exact number a pair."""
 
     def subset(self, rows: Rows) -> Score:
         """The score of some pairs (flat) alone."""
@@ -53,7 +53,7 @@ class Score(Rowwise, Protocol):
 
 
 class Loss(Protocol):
-    """What a score costs, or the form in which it is given."""
+    """The cost of a score, or the form in which the score is given."""
 
     @property
     def form(self) -> str | None:

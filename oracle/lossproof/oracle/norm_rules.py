@@ -26,9 +26,7 @@ Numbers = Any
 
 @dataclass(frozen=True)
 class Quadratic:
-    """What a rule is given: Q, R, eps and 1 as numbers, and which decisions of a threshold or clamp to turn
-    over.
-    """
+    """The inputs of a rule: Q, R, eps and 1 as numbers, and which decisions of a threshold or clamp to turn over."""
 
     arithmetic: Any
     """An `Arithmetic`; bare floats with a `maximum` do for the rules without a threshold."""

@@ -77,7 +77,7 @@ def flat_bound(e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
 
 
 def rounding(size: Float, count: int, fmt: FloatFormat, grade: str) -> Float:
-    """What sums of `count` products, and the operations around them, may lose of `size`."""
+    """The most that sums of `count` products, and the operations around them, may lose of `size`."""
     with np.errstate(invalid="ignore"):
         if grade == "G1":
             out = fmt.u * (2 * np.sqrt(count) + EXTRA) * size

@@ -26,7 +26,7 @@ from lossproof.oracle.rounding import flat_bound, rounding_count
 
 @dataclass(frozen=True)
 class Factors:
-    """What multiplies the gradient of each pair: weights (flat) and a common rational divisor."""
+    """The factors of each pair's gradient: weights (flat) and a common rational divisor."""
 
     weights: Float
     divisor: fmpq

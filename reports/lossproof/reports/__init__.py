@@ -1,4 +1,4 @@
-"""What people read: tables, pages and scripts made from result rows. Reads results only, knows no framework.
+"""Tables, pages and scripts for people, made from result rows. Reads results only, knows no framework.
 
 Importing this package costs next to nothing: each name below is loaded from its module when it is first used.
 """

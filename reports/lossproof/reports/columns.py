@@ -159,7 +159,7 @@ INT_COLUMNS: Final = frozenset(column.name for column in RESULT_COLUMNS if colum
 """int64. Every column that is neither here nor in FLOAT_COLUMNS is text, "" for none."""
 
 CELL_KEY: Final = ("target", "api", "property", "region", "dtype", "variant")
-"""What makes a cell, and the order of the rows."""
+"""The columns that identify a cell and give the order of the rows."""
 
 CLAIM_KEY: Final = ("target", "api", "edition", "claim")
 

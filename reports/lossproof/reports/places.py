@@ -66,6 +66,6 @@ def try_place(out: Path, what: str) -> None:
 
 
 def room_or_place(problem: OSError) -> str:
-    """What to do about a folder that could not be written."""
+    """Advice for a folder that could not be written."""
     full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
     return "make room and run again" if full else "name another folder with --out and run again"

@@ -1,4 +1,4 @@
-"""What a run folder says, as models: whatever is read from one is held to them before anything uses it.
+"""Models of a run folder's contents: whatever is read from one is held to them before anything uses it.
 
 Names that come to stand in scripts and addresses (APIs, parameters, dtypes, files) are held to their letters, arrays to
 their shapes. Fields that these models do not know are plain data and stay as they are.
@@ -95,7 +95,7 @@ class Array(Stored):
 
 
 class Question(Stored):
-    """What was asked: a call with arrays and options, or a probe."""
+    """The question that was asked: a call with arrays and options, or a probe."""
 
     api: Dotted | None = None
     init: Mapping[Name, Any] | None = None
@@ -109,7 +109,7 @@ class Question(Stored):
 
 
 class Answer(Stored):
-    """What came back, or what is documented: a value, an error, a shape or a dtype, or what a probe gave."""
+    """An answer, observed or documented: a value, an error, a shape or a dtype, or what a probe gave."""
 
     outcome: Word | None = None
     error: Text | Names | None = None
@@ -149,7 +149,7 @@ class Sampled(Answer):
 
 
 class Expectation(Stored):
-    """What the documentation calls for."""
+    """The answer that the documentation calls for."""
 
     value: Numbers = None
     tolerance: Numbers = None
@@ -164,7 +164,7 @@ class Expectation(Stored):
 
 
 class Behaviour(Stored):
-    """What reproduces the wrong answers."""
+    """The behaviour that reproduces the wrong answers."""
 
     parameters: Mapping[Name, Any] | None = None
     predicate: Word | None = None
@@ -343,7 +343,7 @@ def samples(data: bytes) -> dict[tuple[str, ...], Mapping[str, Any]]:
 
 
 def told(text: str, model: TypeAdapter[Any]) -> Any:
-    """What a text column of the tables says in JSON, held to a model; the text itself where it is none."""
+    """The JSON of a text column of the tables, held to a model; the text itself where it is none."""
     if text[:1] not in ("{", "["):
         return text
     found = parsed(text)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 LEFT_OUT = '{"says": "left out, since it is longer than a text of a run may be"}'
-"""What stands in a column in place of a text that could not be read back."""
+"""The text that a column holds in place of one that could not be read back."""
 MAX_ROWS = 2_000_000
 MAX_TABLE = 1 << 30
 """bytes of a table in memory: a short file may unfold to more than there is"""

@@ -1,4 +1,4 @@
-"""What a report says in words: verdicts, severities, expectations, answers, and what answers behave as."""
+"""The words of a report: verdicts, severities, expectations, answers, and what answers behave as."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _ANSWER: Final = frozenset({
     "outcome", "value", "error", "message", "shape", "dtype", "note", "type", "data", "says",
     "moves", "before", "after", "missing", "answers otherwise",
 })  # fmt: skip
-"""What an answer may say of itself."""
+"""The fields that an answer may have."""
 
 
 def label(name: str) -> str:
@@ -104,7 +104,7 @@ def label(name: str) -> str:
 
 
 def behaves_as(behaviour: Mapping[str, Any]) -> str:
-    """What reproduces the wrong answers, in words; "" where nothing is known."""
+    """The behaviour that reproduces the wrong answers, in words; "" where nothing is known."""
     parts: list[str] = []
     parameters = dict(behaviour.get("parameters") or {})
     eps = parameters.pop("eps", None)
@@ -140,7 +140,7 @@ def expectation(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def expected(given: Mapping[str, Any], dtype: str = "float64") -> str:
-    """What the documentation calls for, in one line: a value, an error, a shape, a dtype, or a statement."""
+    """The documented answer, in one line: a value, an error, a shape, a dtype, or a statement."""
     want = expectation(given)
     parts: list[str] = []
     if want.get("value") is not None:
@@ -173,7 +173,7 @@ def expected(given: Mapping[str, Any], dtype: str = "float64") -> str:
 
 
 def observed(answer: Mapping[str, Any], dtype: str = "float64") -> str:
-    """What came back, in one line."""
+    """The observed answer, in one line."""
     if "outcome" not in answer and not answer.keys() <= _ANSWER:
         return data(answer)  # what a probe returned
     outcome = str(answer.get("outcome") or "")
@@ -288,7 +288,7 @@ def shape(sizes: Sequence[Any]) -> str:
 
 
 def data(value: Any) -> str:
-    """What a probe returned, as compact JSON."""
+    """The data that a probe returned, as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

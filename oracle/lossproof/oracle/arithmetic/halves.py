@@ -18,7 +18,7 @@ SIGN_AND_MAGNITUDE = ~(0x3F << 57)
 """All bits but those between the sign and the five bits of exponent, which hold copies of the sign."""
 
 IMAGE = 2.0 ** (127 - 15)
-"""What the bits of a float16 are too small by in the place of a float32's: exponents are biased by 15 and by 127."""
+"""The factor by which a float16's bits read as a float32 are too small: exponents are biased by 15 and by 127."""
 
 
 def widen_half(x: NDArray[np.float16], out: Float) -> None:

@@ -20,7 +20,7 @@ class FloatEnvironmentError(RuntimeError):
 
 
 def faults() -> tuple[str, ...]:
-    """What is wrong with the float environment of this process; empty if nothing is."""
+    """The faults of this process's float environment, in words; empty if there are none."""
     found = []
     tiny = _array(2.0**-1022)
     if not (tiny * 0.5 > 0).all() or not (_array(2.0**-1074) + 0.0 > 0).all():

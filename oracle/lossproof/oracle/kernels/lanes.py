@@ -128,7 +128,7 @@ def _cut(b: Any, v: Any, step: Any) -> tuple[Any, Any]:
 
 
 def _slice_terms(b: Any, v: Any, w: Any, totals: list[Any], steps: list[Any], narrow: bool) -> list[Any]:
-    """What _sums of compiled_float64.py adds up; `steps` are the sigmas of x and y."""
+    """The terms that _sums of compiled_float64.py adds up; `steps` are the sigmas of x and y."""
     p, q, r, p_low, q_low, r_low = totals
     (x1, rx), (y1, ry) = _cut(b, v, steps[0]), _cut(b, w, steps[1])
     return [
@@ -142,7 +142,7 @@ def _slice_terms(b: Any, v: Any, w: Any, totals: list[Any], steps: list[Any], na
 
 
 def _fine_terms(b: Any, v: Any, w: Any, totals: list[Any], steps: list[Any], narrow: bool) -> list[Any]:
-    """What _fine_sums of compiled_float64.py adds up; `steps` are the sigmas of x and y and the finer ones."""
+    """The terms that _fine_sums of compiled_float64.py adds up; `steps` are the sigmas of x and y, and finer ones."""
     p, q, r, p_mid, q_mid, r_mid, p_small, q_small, r_small, p_low, q_low, r_low = totals
     (x1, rx), (y1, ry) = _cut(b, v, steps[0]), _cut(b, w, steps[1])
     (x2, rx), (y2, ry) = _cut(b, rx, steps[2]), _cut(b, ry, steps[3])

@@ -1,1 +1,1 @@
-"""What scores and labels cost."""
+"""The losses: the cost of scores and labels."""

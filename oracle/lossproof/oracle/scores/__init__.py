@@ -1,1 +1,1 @@
-"""What two vectors come to: its value, its bounds, its gradient and its jumps."""
+"""The score of two vectors: its value, its bounds, its gradient and its jumps."""

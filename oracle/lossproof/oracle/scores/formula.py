@@ -71,9 +71,7 @@ def filled(a: Arithmetic[Any], c: Numbers, measure: Measure, zero_denominator: M
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over the rows tells: which are finite, where D vanishes, and P, Q, R where they are worth
-    keeping.
-    """
+    """One pass's findings on the rows: which are finite, where D vanishes, and P, Q, R where worth keeping."""
 
     finite: Mask
     zero_denominator: Mask

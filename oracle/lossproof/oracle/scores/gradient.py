@@ -43,7 +43,7 @@ from lossproof.oracle.scores.gradient_bounds import gradient_bound
 from lossproof.oracle.summed_gradients import Factors, arranged, factors
 
 CLAMPS = ("held", "followed")
-"""What the derivative does below a floor: it is that of the formula, or it follows the norm all the same."""
+"""The derivative's behaviour below a floor: it is that of the formula, or it follows the norm all the same."""
 
 
 @dataclass(frozen=True)

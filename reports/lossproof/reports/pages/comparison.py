@@ -134,7 +134,7 @@ def show(told: Mapping[str, Any], out: Path | None) -> None:
 
 
 def asked(told: Mapping[str, Any]) -> str:
-    """What both sides were asked, in one line."""
+    """The questions put to both sides, in one line."""
     apis = _few(told["apis"]) if told["selection"] or len(told["apis"]) < 3 else f"{len(told['apis'])} APIs"
     batches = f"{told['examples']} batch{'' if told['examples'] == 1 else 'es'}"
     narrowed = f", narrowed to {told['selection']}" if told["selection"] else ""

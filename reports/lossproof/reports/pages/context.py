@@ -20,7 +20,7 @@ MOST_CELLS = 30
 
 
 def context(run: Run) -> dict[str, Any]:
-    """What both report templates show."""
+    """The variables that both report templates show."""
     return {
         "run": run,
         "facts": view.facts(run),

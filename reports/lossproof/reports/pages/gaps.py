@@ -1,4 +1,4 @@
-"""What a run leaves open: cells that could not be judged, targets that did not start, values nobody documents."""
+"""The gaps of a run: cells that could not be judged, targets that did not start, values nobody documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lossproof.reports.run import Run
 UNJUDGED_ADVICE: Final = (
     "judge by an API whose page states a formula; lossproof explain API shows what a page states"
 )
-"""What to do about values that were not judged."""
+"""Advice for values that were not judged."""
 
 
 def records(run: Run, *names: str) -> list[dict[str, str]]:
@@ -101,7 +101,7 @@ class Unjudged:
 
     @property
     def page(self) -> str:
-        """What its page lacks: "states none", of the formula by which no value was judged, or what was asked."""
+        """The gap in its page: "states none", of the formula by which no value was judged, or what was asked."""
         return "states none" if self.formula else "does not say what the values asked for are"
 
     @property
@@ -111,7 +111,7 @@ class Unjudged:
 
     @property
     def instead(self) -> str:
-        """What was judged in place of the values, and how many cells were recorded."""
+        """The properties judged in place of the values, and how many cells were recorded."""
         checked = f"{', '.join(map(words.label, self.checked))} ({words.count(self.cells, 'cell')})"
         return f"{checked if self.checked else 'nothing'}; {words.count(self.recorded, 'cell')} recorded"
 

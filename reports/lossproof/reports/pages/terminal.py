@@ -1,4 +1,4 @@
-"""What the terminal shows of a run: verdicts by target and API, findings worst first, where the report is."""
+"""The terminal's summary of a run: verdicts by target and API, findings worst first, where the report is."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Counts:
     """of the longest name of an API in the run, so that the tables of all targets have one layout"""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich prints."""
+        """Yield the table, or the list where the table is too wide, for rich to print."""
         needed = self.width + 2 + sum(self._width(verdict) + 1 for verdict in self.shown)
         yield self._table() if needed <= options.max_width else self._list()
 
@@ -174,7 +174,7 @@ def _findings(run: Run) -> list[RenderableType]:
 
 
 def _in_words(finding: Mapping[str, Any]) -> str:
-    """What a finding does, and the expected and observed answer to its witness: a line or two."""
+    """A finding's title, and the expected and observed answer to its witness: a line or two."""
     title = _cut(plain(finding["title"]).rstrip("."), 110)
     place, expected, observed = words.first_difference(finding)
     if place:
@@ -236,7 +236,7 @@ class Hanging:
     style: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich prints."""
+        """Yield the wrapped lines, the head before the first, for rich to print."""
         from rich.text import Text
 
         indent = len(self.head)

@@ -1,4 +1,4 @@
-"""What every rendering shows, counted and put in order once: verdicts, matrices, undocumented behaviours."""
+"""The contents of every rendering, counted and put in order once: verdicts, matrices, undocumented behaviours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lossproof.reports.pages import gaps
 from lossproof.reports.run import Run
 
 _WORST = ("broken", "diverges", "conforms", "undocumented", "unsupported")
-"""What a square shows: the first of these that occurs. One judged cell says more than a silent one."""
+"""A square shows the first of these that occurs. One judged cell says more than a silent one."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _square(
 
 
 def about(run: Run) -> dict[str, str]:
-    """What each target is, from its first row: "torch 2.13.0, Python 3.11, cpu, eager"."""
+    """A description of each target, from its first row: "torch 2.13.0, Python 3.11, cpu, eager"."""
     if run.results.empty:
         return {}
     found = {}
@@ -189,7 +189,7 @@ def drifted(run: Run) -> tuple[Drifted, ...]:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What an API does where its documentation is silent: a property and region, over dtypes and variants."""
+    """An API's behaviour where its documentation is silent: a property and region, over dtypes and variants."""
 
     target: str
     api: str

@@ -67,7 +67,7 @@ def order(arguments: Mapping[str, Any]) -> dict[str, Code]:
 def descend(
     witness: Mapping[str, Any], snippets: Mapping[str, Any], mode: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a step of descent needs: the array that moves, flat, and the one it should approach.
+    """The values that a step of descent needs: the array that moves, flat, and the one it should approach.
 
     `wrt` of the witness names the array that moves, else it is the first; the target is the other one of the
     same shape. Without one (distances) nearness is minus the mean of the array itself.

@@ -1,1 +1,1 @@
-"""What changed between two runs, and in which release."""
+"""The changes between two runs, and the release that each appeared in."""

@@ -29,7 +29,7 @@ RATIO = 2.0**-10
 SHORT = 40
 """Characters of a value in a sentence."""
 NOT_COMPARED = frozenset({"type", "message", "note", "where", "says"})
-"""What an answer says that is no behaviour."""
+"""The entries of an answer that are no behaviour."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _dtypes(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
 
 
 def _data(pairs: Sequence[tuple[Told, Told]]) -> Difference | None:
-    """What probes gave: configurations, signatures, steps of training."""
+    """Return how the data of probes differ: configurations, signatures, steps of training."""
     for x, y in pairs:
         if {"value", "values"} & {*x, *y} or refusal(x):
             continue

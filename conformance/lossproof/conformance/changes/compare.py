@@ -35,7 +35,7 @@ CLASSES = (
 )
 JUDGED = ("newly diverging", "fixed")
 RELIED_ON = CLASSES[:5]
-"""What a user relies on: these classes make a comparison fail."""
+"""The classes of change in what a user relies on: they make a comparison fail."""
 ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
 EDGES = frozenset({"zero", "below_eps", "tiny_norm", "nonfinite", "empty"})
@@ -66,7 +66,7 @@ class Change:
 
 
 def compare(old: Side, new: Side) -> list[Change]:
-    """What changed from `old` to `new`: first what users rely on, worst and widest first, then class by class."""
+    """Return the changes from `old` to `new`: what users rely on leads, worst and widest first, then class by class."""
     gone = old.absent | new.absent
     keys = [k for k in sorted(set(old.rows) & set(new.rows)) if k[0] not in gone]
     groups: dict[tuple[str, ...], list[Seen]] = defaultdict(list)

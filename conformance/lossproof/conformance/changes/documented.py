@@ -22,7 +22,7 @@ BY_PAGE = ("newly diverging", "fixed")
 
 
 def documented_answer(change: Change, old: Side, new: Side) -> Mapping[str, Any]:
-    """What the documentation of the new side says of the change's question; empty where it says nothing.
+    """Return the new side's documented answer to the change's question; empty where the documentation gives none.
 
     It is what a run kept with that question, else the value of the documented formula.
     """

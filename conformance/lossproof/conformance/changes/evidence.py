@@ -130,6 +130,6 @@ def _alike(one: Batch, other: Batch) -> bool:
 
 
 def _told(text: Any, model: Any) -> Mapping[str, Any]:
-    """What a column of a row says; nothing where it is no answer."""
+    """Return the answer that a column of a row holds; an empty mapping where it holds none."""
     found = stored.told(str(text or ""), model)
     return found if isinstance(found, Mapping) else {}

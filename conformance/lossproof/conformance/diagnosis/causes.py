@@ -182,7 +182,7 @@ def _matches(subject: Subject, key: CellKey, failure: Failure, finding: KnownFin
 FEWEST = 4
 """Wrong values on whose two sides something can be built."""
 WHOLE_CALL = {"compute_dtype", "score"}
-"""What holds for a whole call or not at all: it is no cause where most of the wrong rows of the call deny it."""
+"""The parameters that hold for a whole call or not at all: no cause where most of its wrong rows deny them."""
 
 
 def _diagnose(subject: Subject, key: CellKey, left: Sequence[_Left], budget: Budget) -> list[Explained]:
@@ -214,8 +214,10 @@ def _diagnose(subject: Subject, key: CellKey, left: Sequence[_Left], budget: Bud
 
 
 def _coarser(subject: Subject, key: CellKey, left: Sequence[_Left]) -> list[Explained]:
-    """What nothing else explains, and lies on both sides of the documented values no farther from them than arithmetic
-    of fewer bits would leave it: a wide bound accepts much, but another formula errs to one side.
+    """Trace what nothing else explains to arithmetic of fewer bits, if it lies on both sides of the documented values.
+
+    It must lie no farther from them than such arithmetic would leave it: a wide bound accepts much, but another formula
+    errs to one side.
     """
     open_ = [i for i in left if i.mask.any() and i.failure.reply.judged.expected and not i.failure.says]
     errors = [_signs(i) for i in open_]
@@ -352,7 +354,7 @@ def _in_words(parameters: Mapping[str, Any]) -> str:
 
 
 def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
-    """What nothing explains is grouped by API, property and what went wrong; where no value came, by API alone."""
+    """Group a failure that nothing explains by API, property and what went wrong; where no value came, by API alone."""
     failure = item.failure
     kind = failure.kind or "formula"
     if not failure.says and kind == "formula" and _near(failure, item.mask):
@@ -369,7 +371,7 @@ def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
 
 
 def _what(failure: Failure) -> str:
-    """What went wrong, in a word or two: the class of an exception, else the beginning of what the failure says."""
+    """Name the fault in a word or two: the class of an exception, else the beginning of what the failure says."""
     error = failure.reply.answer.error
     told = error.type if failure.kind == "error" and error is not None else failure.says.split(":")[0]
     return told.rsplit(".", 1)[-1]

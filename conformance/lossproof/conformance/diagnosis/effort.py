@@ -63,10 +63,10 @@ class Budget:
 
 
 def to_explain(stop: Stop) -> Budget:
-    """What the catalogue may cost in one cell: a walk and a half through it, on a few rows each."""
+    """The budget of the catalogue in one cell: a walk and a half through it, on a few rows each."""
     return Budget(112, 4096, stop)
 
 
 def to_reduce(calls: int, stop: Stop) -> Budget:
-    """What a witness of so many calls may cost."""
+    """The budget of a witness that may take so many calls."""
     return Budget(calls, 16 * calls + 256, stop)

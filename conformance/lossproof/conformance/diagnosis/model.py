@@ -12,7 +12,7 @@ from lossproof.specs.models import KnownFinding
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What reproduces wrong answers: other semantic parameters, a predicate on the inputs, or cases.
+    """A behaviour that reproduces wrong answers: other semantic parameters, a predicate on the inputs, or cases.
 
     False where nothing is known to.
     """

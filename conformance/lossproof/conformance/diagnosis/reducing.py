@@ -31,7 +31,7 @@ SAME: Mapping[str, Callable[[Answer], Any]] = {
     "output": lambda answer: bool(answer.printed),
     "mutation": lambda answer: answer.changed,
 }
-"""What a smaller question must have in common with the one that it stands for, by kind of finding."""
+"""The part of the answer that a smaller question must share with the one that it stands for, by kind of finding."""
 BESIDE = "beside"
 """The probe of a witness that asks its question twice: with its arrays, and with `other` arrays."""
 PROPERTY_WORDS = {

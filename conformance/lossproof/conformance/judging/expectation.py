@@ -1,4 +1,4 @@
-"""What the documentation lets one expect of a call: the oracle, asked with an edition's semantic parameters."""
+"""The documented value of a call: the oracle computes it with an edition's semantic parameters."""
 
 from __future__ import annotations
 

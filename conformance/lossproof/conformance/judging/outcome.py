@@ -1,4 +1,4 @@
-"""What a property is: which cells it means something in, and how a cell is judged.
+"""The definition of a property: the cells that it means something in, and the way a cell is judged.
 
 A property is defined in one file of `properties`. The verdict on a cell is a function of
 the target, the seed and the cell alone.
@@ -149,7 +149,7 @@ def refusal(reply: Reply) -> Failure:
 
 
 def behaviour(replies: Sequence[Reply]) -> dict[str, Any]:
-    """What was seen where nothing is documented: the outcomes, in words that do not depend on the numbers drawn."""
+    """Describe the outcomes seen where nothing is documented, in words that do not depend on the numbers drawn."""
     seen: dict[str, Any] = {}
     for reply in replies:
         answer = reply.answer

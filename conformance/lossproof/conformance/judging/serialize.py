@@ -63,7 +63,7 @@ def seen(answer: Answer) -> dict[str, Any]:
 
 
 def documented(judged: Judged) -> dict[str, Any]:
-    """What is documented for a judged question: values with the bound on each, shape and dtype."""
+    """The documented answer to a judged question: values with the bound on each, shape and dtype."""
     expected = judged.expected
     if expected is None:
         return {}

@@ -1,4 +1,4 @@
-"""What is judged: an API at the edition that documents the target's version, and the cells asked of it."""
+"""The subject of a judgement: an API at the edition that documents the target's version, and the cells asked of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lossproof.specs.models import Case, Citation, Claim, Edition, Option, Seman
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """What a running target says of itself: the columns of a result row that belong to the target."""
+    """The facts that a running target reports about itself: the columns of a result row that belong to the target."""
 
     target: str
     framework: str
@@ -139,7 +139,7 @@ class Subject:
         return self.base
 
     def meaning(self, reduction: Any) -> str:
-        """What a documented value of the reduction option stands for."""
+        """The meaning of a documented value of the reduction option."""
         option = self.option("reduction")
         if option is None:
             return self.semantics.reduction

@@ -1,4 +1,4 @@
-"""What an error says of an unknown name: the nearest names, or what there is."""
+"""The suggestions of an error about an unknown name: the nearest names, or the existing ones."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ Pair = tuple[Vectors, Vectors]
 
 @dataclass(frozen=True)
 class Shape:
-    """What a region may depend on: rows, length, format, and the eps and norm rule that the documentation fixes."""
+    """The facts a region may depend on: rows, length, format, and the documented eps and norm rule."""
 
     n: int
     d: int

@@ -18,7 +18,7 @@ from lossproof.specs.models import Edition
 
 
 def drift(subject: Subject, executor: Executor) -> Drift | None:
-    """What is to be said where the API's docstring differs from every one that its edition records, else None.
+    """Return the drift to report where the API's docstring differs from every one that its edition records, else None.
 
     One question; none where the edition records no docstring. Where the target gives no answer, nothing is said.
     """

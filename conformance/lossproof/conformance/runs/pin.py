@@ -67,7 +67,7 @@ def pin(path: Path, slugs: Sequence[str]) -> list[str]:
 
 
 def kept(observed: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an answer is pinned: not messages, which change with a release, and no timings."""
+    """The part of an answer that is pinned: not messages, which change with a release, and no timings."""
     return {name: observed[name] for name in KEPT if observed.get(name) not in (None, "")}
 
 

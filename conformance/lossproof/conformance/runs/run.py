@@ -36,7 +36,7 @@ LOG_TAIL = 20_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of every target."""
+    """The plan of a run: the questions that it asks of every target."""
 
     apis: tuple[str, ...] = ()
     """globs over full API names; empty: all"""
@@ -56,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What came of one target; `failed` says why it could not be started or went down."""
+    """The results of one target; `failed` says why it could not be started or went down."""
 
     target: str
     facts: TargetInfo | None = None
@@ -79,7 +79,7 @@ class TargetResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run."""
+    """The results of a run."""
 
     targets: tuple[TargetResult, ...]
     scripts: Mapping[str, str] = field(default_factory=dict)

@@ -37,7 +37,7 @@ BITS = 3
 
 
 def sample(subject: Subject, key: CellKey, executor: Executor) -> dict[str, Any]:
-    """What a cell's batches gave; computed once for the cells that share them.
+    """The sample of the answers to a cell's batches; computed once for the cells that share them.
 
     `answers`: outcome, dtype, shape, the first values and the reach of each, of each of the first batches. `question`
     and `answer`: one small question, with its whole answer and the `tolerance` of each value.

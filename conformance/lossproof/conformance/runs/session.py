@@ -51,7 +51,7 @@ class Judgement:
 
     @property
     def sample(self) -> dict[str, Any]:
-        """What the run keeps of the cell's answers, see `samples`."""
+        """The part of the cell's answers that the run keeps, see `samples`."""
         sampled = self.outcome.sample or {"answers": [_mapping(self.outcome.observed)]}
         row = self.row
         cell = {n: getattr(row, n) for n in ("target", "api", "property", "region", "dtype", "variant")}
@@ -147,7 +147,7 @@ class Session:
         return outcome, causes, self._row(subject, key, outcome, causes)
 
     def outcome(self, subject: Subject, key: CellKey) -> Outcome:
-        """What a cell's property says of it."""
+        """Return the outcome of a cell under its property."""
         outcome = judge_cell(subject, key, self.executor)
         kept = sample_of_case(subject, outcome) if key.variant.case else sample(subject, key, self.executor)
         return replace(outcome, sample=kept)

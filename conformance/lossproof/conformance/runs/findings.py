@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lossproof.conformance.diagnosis.model import Explained
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import NOWHERE, named
 from lossproof.conformance.model.results import ClaimRow, Finding, Row, Status, Verdict
 from lossproof.conformance.model.subject import CellKey, Subject, selects
@@ -87,7 +88,8 @@ def _title(judgement: Judgement, item: Explained) -> str:
     if case is not None:
         return f"{name}: {item.cause.words} ({case.says.rstrip('.')})"
     error = judgement.outcome.error
-    if item.cause.kind != "accuracy" or error is None or not math.isfinite(error):
+    digits = kinds.named(item.cause.kind).of_digits
+    if not digits or error is None or not math.isfinite(error):
         return f"{name}: {item.cause.words}"
     return f"{name}: {item.cause.words}, {error:.3g} ulp off"
 

@@ -18,6 +18,7 @@ from lossproof.conformance.diagnosis.causes import explain, in_range, settled, u
 from lossproof.conformance.diagnosis.effort import Stop, to_explain, to_reduce
 from lossproof.conformance.diagnosis.model import Cause, Explained
 from lossproof.conformance.diagnosis.reducing import Reducing, shown
+from lossproof.conformance.families.kinds import named as kind_named
 from lossproof.conformance.families.regions.registry import shows
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
@@ -234,7 +235,7 @@ class Session:
             put, observed = serialized(question_of(subject, batch)), seen(reply.answer)
             expected = documented(reply.judged)
         status: Status
-        if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
+        if outcome.verdict not in ("diverges", "undocumented") and not kind_named(known.kind).beside_value:
             status = "fixed"
         else:
             status = "known" if _as_pinned(pinned, observed) else "changed"

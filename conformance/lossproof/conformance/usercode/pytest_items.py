@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from lossproof.conformance.families import kinds
 from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.model.subject import CellKey
 from lossproof.conformance.properties.registry import cells
@@ -27,7 +28,7 @@ from lossproof.conformance.usercode.code import Code, Place, parse_code, place
 from lossproof.conformance.usercode.ledger import entry
 from lossproof.conformance.usercode.pytest_outcome import settle
 from lossproof.conformance.usercode.run import TIMEOUT, asked
-from lossproof.conformance.usercode.session import CRASH_WORDS, UserSession
+from lossproof.conformance.usercode.session import UserSession
 from lossproof.conformance.workers.protocol import Answer, Question
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.reports.columns import SEVERITIES
@@ -98,7 +99,7 @@ class Conformance:
         before = len(session.met)
         judgement = session.judge_cell(subject, self._parameter.key)
         row, node = judgement.row, self._request.node
-        if session.met[before:] and row.kind not in CRASH_WORDS and wanted.severity > "S1":
+        if session.met[before:] and not kinds.named(row.kind).ends and wanted.severity > "S1":
             _ended(*session.met[before])  # where the documentation is silent, or while a witness was reduced
         node.user_properties += [("verdict", row.verdict), ("finding", row.finding)]
         if row.status in ("new", "changed"):
@@ -111,7 +112,7 @@ class Conformance:
 
 def _ended(put: Question, answer: Answer) -> NoReturn:
     lines = (
-        f"the code {CRASH_WORDS[answer.outcome]}: {answer.note_and_log}",
+        f"the code {kinds.named(answer.outcome).ends}: {answer.note_and_log}",
         f"asked     {json.dumps(serialized(put))}",
     )
     pytest.fail("\n".join(lines), pytrace=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 from lossproof.conformance.cases.probes import matches
 from lossproof.conformance.diagnosis.model import Explained
-from lossproof.conformance.diagnosis.reducing import PROPERTY_WORDS, SAME
+from lossproof.conformance.families import kinds
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
@@ -41,7 +41,6 @@ NEEDS_THE_FRAMEWORK = {
 CORE = ("x", "y", "distances")
 OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
 """Types of what is called and is no instance of a class of its own."""
-CRASH_WORDS = {"crash": "crashes", "hang": "hangs"}
 
 
 class UserSession(Session):
@@ -79,7 +78,8 @@ class UserSession(Session):
         dead = self.executor.smoke(subject)
         if dead is not None and case is not None and case.ask == "call":
             return Outcome(
-                "unsupported", note=f"not asked: your code {CRASH_WORDS[dead.answer.outcome]} on plain input"
+                "unsupported",
+                note=f"not asked: your code {kinds.named(dead.answer.outcome).ends} on plain input",
             )
         name = self.facts.target.rpartition(":")[2].rpartition(".")[2]
         return excused(case, super().outcome(subject, key), name)
@@ -96,12 +96,13 @@ class UserSession(Session):
     ) -> LedgerStatus:
         failure, known = item.failure, item.cause.known
         shown = super().show(subject, key, outcome, item, calls)
-        plain = known is not None or outcome.case is not None or failure.kind not in SAME
-        if plain or failure.kind == "error":
+        kind = kinds.named(failure.kind)
+        plain = known is not None or outcome.case is not None or kind.kept is None
+        if plain or kind.raises:
             return shown
         return replace(
             shown,
-            expected={"says": PROPERTY_WORDS[failure.kind]},
+            expected={"says": kind.expected},
             observed={"outcome": "value", "says": failure.says},
         )
 
@@ -112,14 +113,14 @@ class UserSession(Session):
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
-        if not self.met or any(f.kind in CRASH_WORDS for f in found):
+        if not self.met or any(kinds.named(f.kind).ends for f in found):
             return ()
         put, answer = min(self.met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
         (subject,) = self.subjects
         name = subject.api.rsplit(".", 1)[-1]
         finding = Finding(
             slug=f"{self.facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
-            title=f"{name}: {CRASH_WORDS[answer.outcome]} on some input", target=self.facts.target,
+            title=f"{name}: {kinds.named(answer.outcome).ends} on some input", target=self.facts.target,
             framework=self.facts.framework, version=self.facts.version, apis=(subject.api,),
             kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
             citation=str(subject.edition.source), witness=serialized(put), expected={"says": "an answer"},
@@ -188,7 +189,7 @@ def excused(case: Case | None, outcome: Outcome, name: str) -> Outcome:
         return _unsupported(outcome, message)
     if outcome.verdict != "diverges":
         return outcome
-    if outcome.kind == "documentation":
+    if kinds.named(outcome.kind).of_page:
         return _unsupported(outcome, "the documentation contradicts itself here")
     if case is None or case.ask == "call":
         return outcome

@@ -13,7 +13,7 @@ from .conftest import ROOT
 
 FLOORS = {
     "conformance": (
-        "model", "targets", "workers", "questions", "judging", "diagnosis", "cases", "properties", "runs", "changes",
+        "model", "targets", "workers", "families", "questions", "judging", "diagnosis", "cases", "properties", "runs", "changes",
         "usercode", "suite", "cli",
     ),
     "oracle": (

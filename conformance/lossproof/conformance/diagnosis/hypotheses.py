@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lossproof.conformance.diagnosis.matching import holding
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -28,24 +29,19 @@ FLOORS = (
 
 def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
-    semantics, judged = subject.semantics, failure.reply.judged
+    family, semantics, judged = family_of(subject), subject.semantics, failure.reply.judged
     assert judged.expected is not None
     observed = str(judged.observed.dtype) if judged.observed is not None else ""
     if judged.dtype_differs and observed in FORMATS:
         yield "dtype", {"result_dtype": observed}
     if judged.shape_differs and not judged.size_differs:
-        yield "shape", {"keepdims": not semantics.keepdims}
-    if key.region == "zero" and subject.has("x"):  # 1 - 0 is 1, but so is a rule of its own
+        yield "shape", {"keepdims": not semantics.fixed("keepdims")}
+    if key.region == "zero" and family.inputs.vectors:  # 1 - 0 is 1, but so is a rule of its own
         yield from _zeros(subject, failure)
-    for score in ("similarity", "negated", "distance"):
-        if subject.spec.family == "cosine" and score != semantics.score:
-            yield (
-                ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"),
-                {"score": score},
-            )
+    yield from family.other_scores(semantics)
     if failure.reply.batch.wrt:
         yield from _gradients(subject)
-    if subject.has("x"):
+    if family.inputs.vectors:
         if key.region in ("underflow", "subnormal"):
             yield "underflow", {"subnormals": "zero"}
         yield from _rules(subject, key, failure)
@@ -61,15 +57,9 @@ def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tup
     if key.variant.broadcast:
         yield (
             "broadcasting",
-            {"broadcasting": "normalise" if semantics.broadcasting == "expand" else "expand"},
+            {"broadcasting": "normalise" if semantics.fixed("broadcasting") == "expand" else "expand"},
         )
-    if subject.spec.family == "contrastive":
-        for parameter, value in (
-            ("similar", 1 - semantics.similar),
-            ("squared", not semantics.squared),
-            ("half", not semantics.half),
-        ):
-            yield "formula", {parameter: value}
+    yield from family.other_terms(semantics)
     # Last, since the wide bound of a narrow dtype accepts much.
     if len(set(key.variant.dtypes)) > 1:
         yield "dtype", {"compute_dtype": "narrowest"}
@@ -81,9 +71,10 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which the gradient of a right value is wrong: none, by a factor, of the other input, past a floor."""
     for factor in (0.0, 2.0, 0.5):
         yield "gradient", {"gradient_factor": factor}
-    if subject.has("x"):
+    family = family_of(subject)
+    if family.inputs.vectors:
         yield "gradient", {"gradient_of": "other"}
-    if subject.spec.family == "cosine" and subject.eps():
+    if family.follows_clamps and subject.eps():
         yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
 
 
@@ -94,11 +85,11 @@ def _rules(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[s
         if failure.reply.judged.expected.compute == "float64":
             yield "eps", {"eps_dtype": "float32"}
         for rule in FLOORS:
-            if rule != subject.semantics.norm_rule:
+            if rule != subject.semantics.fixed("norm_rule"):
                 yield kind, {"norm_rule": rule}
         if key.region != "zero":
             yield kind, {"norm_rule": "plain"}
-    documented = [rule for rule in FLOORS if rule == subject.semantics.norm_rule]
+    documented = [rule for rule in FLOORS if rule == subject.semantics.fixed("norm_rule")]
     for rules in (documented, [rule for rule in FLOORS if rule not in documented]):
         for eps in EPS:
             for rule in rules:

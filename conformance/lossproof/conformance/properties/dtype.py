@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
@@ -25,7 +26,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     for dtype in FLOATS:
         if dtype in subject.semantics.dtypes:
             yield CellKey("dtype", "ordinary", dtype, subject.row_wise)
-    if subject.spec.family == "contrastive" or subject.semantics.inputs == "unit_norm":
+    if not family_of(subject).mixes_dtypes(subject.semantics):
         return
     for pair in (*MIXED, *WITH_INTEGERS):
         options = subject.row_wise.options

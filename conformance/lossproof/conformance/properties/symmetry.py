@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, swapped
@@ -15,7 +16,7 @@ REGIONS = ("ordinary", "nearly_orthogonal", "mixed_scale")
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
-    if not subject.has("x"):
+    if not family_of(subject).symmetric():
         return
     for dtype in FLOATS:
         for region in REGIONS:

@@ -182,7 +182,7 @@ def arrange(
             position = axis % by_role["y"].ndim
             by_role["y"] = np.take(by_role["y"], [0], axis=position)
         result_shape = layout.batch
-        if subject.semantics.keepdims:
+        if subject.semantics.fixed("keepdims"):
             position = axis % (len(layout.batch) + 1)
             result_shape = (*layout.batch[:position], 1, *layout.batch[position:])
         if subject.has("labels"):
@@ -226,8 +226,8 @@ def _rows(
     every = (*floats, subject.compute_dtype(*names), *([result] if result in FORMATS else []))
     narrow = min(every, key=lambda name: (FORMATS[name].emax, FORMATS[name].precision))
     eps = subject.eps(dict(variant.options)) or 0.0
-    shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
-    x, y = regions.pairs(region, rng, shape, unit_norm=semantics.inputs == "unit_norm")
+    shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.fixed("norm_rule") or "plain")
+    x, y = regions.pairs(region, rng, shape, unit_norm=semantics.fixed("inputs") == "unit_norm")
     if len(floats) < len(names):
         whole = _integers(rng, (n, d), next(name for name in names if name not in FORMATS))
         return (whole.astype(names[0]), y) if names[0] not in FORMATS else (x, whole.astype(names[1]))
@@ -270,7 +270,7 @@ def weights(
         size = shape
     elif kind == "broadcast":
         size = (1,) * (len(shape) - 1) + shape[-1:]
-        if subject.semantics.keepdims:
+        if subject.semantics.fixed("keepdims"):
             size = (1,) * len(shape)
     else:
         size = shape[:1]

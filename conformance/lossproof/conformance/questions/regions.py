@@ -292,6 +292,6 @@ def possible(region: str, subject: Subject, dtype: str) -> bool:
         return False
     if subject.spec.family == "contrastive":
         return region in DISTANCE_REGIONS
-    if subject.semantics.inputs == "unit_norm":
+    if subject.semantics.fixed("inputs") == "unit_norm":
         return region in UNIT_REGIONS
     return True

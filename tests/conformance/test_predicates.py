@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof.conformance.diagnosis.predicates import holds, of_elements
-from lossproof.conformance.families.inputs import axis_of, log2_squared_norms
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.regions.held import log2_squared_norms
 from lossproof.conformance.questions.batches import Batch
 
 from .test_expectation import CONTRASTIVE, COSINE, OPTIONS, WEIGHTS, documented

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from lossproof.conformance.diagnosis.matching import holding
+from lossproof.conformance.families.regions.model import Region
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
 
-EXTREME = ("underflow", "overflow", "subnormal")
-PLAIN = ("ordinary", "parallel", "opposite")
-DIRECTED = (*PLAIN, "nearly_orthogonal", "tiny_norm", "mixed_scale", "length_1", "long")
-"""Regions of rows whose dot product is neither zero nor out of range: there `raw` gives what no other rule gives."""
 EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
 """Floors seen in implementations; the second is 1e-12 as a float32 constant."""
 FLOORS = (
@@ -30,28 +28,29 @@ FLOORS = (
 def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
     family, semantics, judged = family_of(subject), subject.semantics, failure.reply.judged
+    region = of(subject, key.region)
     assert judged.expected is not None
     observed = str(judged.observed.dtype) if judged.observed is not None else ""
     if judged.dtype_differs and observed in FORMATS:
         yield "dtype", {"result_dtype": observed}
     if judged.shape_differs and not judged.size_differs:
         yield "shape", {"keepdims": not semantics.fixed("keepdims")}
-    if key.region == "zero" and family.inputs.vectors:  # 1 - 0 is 1, but so is a rule of its own
+    if region.zero_rows and family.inputs.vectors:  # 1 - 0 is 1, but so is a rule of its own
         yield from _zeros(subject, failure)
     yield from family.other_scores(semantics)
     if failure.reply.batch.wrt:
         yield from _gradients(subject)
     if family.inputs.vectors:
-        if key.region in ("underflow", "subnormal"):
+        if region.flush_counts:
             yield "underflow", {"subnormals": "zero"}
-        yield from _rules(subject, key, failure)
+        yield from _rules(subject, region, failure)
     for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
         if key.variant.weights or reduction in ("none", "sum", "mean"):
             yield "reduction", {"reduction": reduction}
     if key.variant.weights:
         yield "weights", {"ignore_weights": True}
         yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
-    if subject.option("axis") is not None and key.region in PLAIN:
+    if subject.option("axis") is not None and region.plain:
         for axis in (-1, 0, 1, -2):
             yield "axis", {"axis": axis}
     if key.variant.broadcast:
@@ -63,7 +62,7 @@ def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tup
     # Last, since the wide bound of a narrow dtype accepts much.
     if len(set(key.variant.dtypes)) > 1:
         yield "dtype", {"compute_dtype": "narrowest"}
-    elif judged.expected.compute == "float64" and key.region not in EXTREME:
+    elif judged.expected.compute == "float64" and not region.extreme:
         yield "dtype", {"compute_dtype": "float32"}
 
 
@@ -78,8 +77,8 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
 
 
-def _rules(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
-    kind = "zero_vector" if key.region == "zero" else "eps"
+def _rules(subject: Subject, region: Region, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
+    kind = "zero_vector" if region.zero_rows else "eps"
     if subject.eps() is not None:  # another rule with whatever eps is given
         assert failure.reply.judged.expected is not None
         if failure.reply.judged.expected.compute == "float64":
@@ -87,14 +86,14 @@ def _rules(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[s
         for rule in FLOORS:
             if rule != subject.semantics.fixed("norm_rule"):
                 yield kind, {"norm_rule": rule}
-        if key.region != "zero":
+        if not region.zero_rows:
             yield kind, {"norm_rule": "plain"}
     documented = [rule for rule in FLOORS if rule == subject.semantics.fixed("norm_rule")]
     for rules in (documented, [rule for rule in FLOORS if rule not in documented]):
         for eps in EPS:
             for rule in rules:
                 yield kind, {"norm_rule": rule, "eps": eps}
-    if key.region in DIRECTED:
+    if region.directed:
         yield "formula", {"norm_rule": "raw"}
 
 

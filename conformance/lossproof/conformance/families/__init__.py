@@ -1,1 +1,1 @@
-"""Everything that the suite must know of a family: its arrays, its formula, its labels, and how it may go wrong."""
+"""The suite's side of the seams: families, regions of the input space and kinds of divergence, each one object."""

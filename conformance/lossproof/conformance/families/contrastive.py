@@ -8,7 +8,7 @@ import numpy as np
 
 from lossproof import oracle
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula
-from lossproof.conformance.families.inputs import Given
+from lossproof.conformance.families.given import Given
 from lossproof.conformance.families.model import Family, Hypothesis, Labels
 from lossproof.specs.semantics import ContrastiveSemantics, Semantics
 
@@ -20,7 +20,7 @@ class Contrastive(Family):
 
     name = "contrastive"
     inputs = Given(("distances",))
-    labels = Labels((0.0, 1.0), ("-1", "2", "5"))
+    labels = Labels((0.0, 1.0), ("-1", "2", "5"), whole=True)
 
     def formula(self, chosen: Chosen, by_role: Arrays) -> Formula:
         """The documented terms of each label and distance."""

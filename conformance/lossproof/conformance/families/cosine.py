@@ -7,8 +7,8 @@ from typing import Any
 
 from lossproof import oracle
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula, Undocumented
-from lossproof.conformance.families.inputs import Vectors
 from lossproof.conformance.families.model import Family, Hypothesis
+from lossproof.conformance.families.vectors import Vectors
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs.semantics import CosineSemantics, OverCosine, Semantics
 

@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula
 from lossproof.conformance.families.inputs import Inputs
+from lossproof.conformance.model.dtypes import cast
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs.semantics import Semantics
 
@@ -26,6 +30,13 @@ class Labels:
 
     named: tuple[float, ...] = ()
     others: tuple[str, ...] = ()
+    whole: bool = False
+    """whether they are drawn as integers; else in the dtype of the inputs"""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """A label with a term for each row."""
+        drawn = np.asarray(self.named)[rng.integers(0, len(self.named), shape)]
+        return drawn.astype(np.int64) if self.whole else cast(drawn, dtype)
 
 
 class Family(ABC):

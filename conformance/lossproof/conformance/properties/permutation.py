@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, of_turned, one_each, permuted, turned
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "nearly_orthogonal", "long")
-PAIRS = ("ordinary", "mixed_scale")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, or pairs with a loss each, in every dtype."""
-    vectors = family_of(subject).inputs.vectors
-    if not vectors and not one_each(subject):
+    if not family_of(subject).inputs.vectors and not one_each(subject):
         return
     for dtype in FLOATS:
-        for region in REGIONS if vectors else PAIRS:
-            if possible(region, subject, dtype):
-                yield CellKey("permutation", region, dtype, subject.row_wise)
+        for region in asked("permutation", subject, dtype):
+            yield CellKey("permutation", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lossproof.conformance.families.formula import Formula
-from lossproof.conformance.families.inputs import Given
+from lossproof.conformance.families.given import Given
 from lossproof.conformance.families.model import Family
 from triplets_family.oracle import triplet, triplet_gradient
 

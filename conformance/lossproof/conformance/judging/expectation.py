@@ -227,7 +227,7 @@ def _formula(
     if semantics.norm_rule is None:
         raise Undocumented("the documentation gives no formula")
     rule: dict[str, Any] = {"norm_rule": semantics.norm_rule}
-    if semantics.norm_rule not in ("raw", "plain"):
+    if oracle.norm_rule(semantics.norm_rule).eps is not None:
         rule["eps"] = chosen.eps()
     if subject.spec.family == "cosine_embedding":
         return _Formula(

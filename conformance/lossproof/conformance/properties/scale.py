@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof import oracle
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, scaled
@@ -15,11 +16,10 @@ REGIONS = ("ordinary", "parallel", "nearly_orthogonal")
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
-    if (
-        not subject.has("x")
-        or subject.semantics.inputs == "unit_norm"
-        or subject.semantics.norm_rule in (None, "raw", "add_squared")
-    ):
+    rule = subject.semantics.norm_rule
+    if not subject.has("x") or subject.semantics.inputs == "unit_norm" or rule is None:
+        return
+    if not oracle.norm_rule(rule).scale_free:
         return
     for dtype in FLOATS:
         for region in REGIONS:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.diagnosis.predicates import axis_of, holds, log2_squared_norms, of_elements
+from lossproof.conformance.diagnosis.predicates import axis_of, holds, of_elements
+from lossproof.conformance.families.regions.held import log2_squared_norms
 from lossproof.conformance.questions.batches import Batch
 
 from .test_expectation import CONTRASTIVE, COSINE, OPTIONS, WEIGHTS, documented

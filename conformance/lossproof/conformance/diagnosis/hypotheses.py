@@ -7,16 +7,14 @@ from typing import Any
 
 from lossproof import oracle
 from lossproof.conformance.diagnosis.matching import holding
+from lossproof.conformance.families.regions.model import Region
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.oracle.norm_rules.rules import PLAIN as PLAIN_RULE
 from lossproof.oracle.norm_rules.rules import RAW as RAW_RULE
 
-EXTREME = ("underflow", "overflow", "subnormal")
-PLAIN = ("ordinary", "parallel", "opposite")
-DIRECTED = (*PLAIN, "nearly_orthogonal", "tiny_norm", "mixed_scale", "length_1", "long")
-"""Regions of rows whose dot product is neither zero nor out of range: there `raw` gives what no other rule gives."""
 EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
 """Floors seen in implementations; the second is 1e-12 as a float32 constant."""
 
@@ -29,13 +27,14 @@ def floors() -> tuple[str, ...]:
 def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
     semantics, judged = subject.semantics, failure.reply.judged
+    region = of(subject, key.region)
     assert judged.expected is not None
     observed = str(judged.observed.dtype) if judged.observed is not None else ""
     if judged.dtype_differs and observed in FORMATS:
         yield "dtype", {"result_dtype": observed}
     if judged.shape_differs and not judged.size_differs:
         yield "shape", {"keepdims": not semantics.keepdims}
-    if key.region == "zero" and subject.has("x"):  # 1 - 0 is 1, but so is a rule of its own
+    if region.zero_rows and subject.has("x"):  # 1 - 0 is 1, but so is a rule of its own
         yield from _zeros(subject, failure)
     for score in ("similarity", "negated", "distance"):
         if subject.spec.family == "cosine" and score != semantics.score:
@@ -46,16 +45,16 @@ def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tup
     if failure.reply.batch.wrt:
         yield from _gradients(subject)
     if subject.has("x"):
-        if key.region in ("underflow", "subnormal"):
+        if region.flush_counts:
             yield "underflow", {"subnormals": "zero"}
-        yield from _rules(subject, key, failure)
+        yield from _rules(subject, region, failure)
     for reduction in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"):
         if key.variant.weights or reduction in ("none", "sum", "mean"):
             yield "reduction", {"reduction": reduction}
     if key.variant.weights:
         yield "weights", {"ignore_weights": True}
         yield "weights", {"weights": "numpy" if semantics.weights == "per_sample" else "per_sample"}
-    if subject.option("axis") is not None and key.region in PLAIN:
+    if subject.option("axis") is not None and region.plain:
         for axis in (-1, 0, 1, -2):
             yield "axis", {"axis": axis}
     if key.variant.broadcast:
@@ -73,7 +72,7 @@ def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tup
     # Last, since the wide bound of a narrow dtype accepts much.
     if len(set(key.variant.dtypes)) > 1:
         yield "dtype", {"compute_dtype": "narrowest"}
-    elif judged.expected.compute == "float64" and key.region not in EXTREME:
+    elif judged.expected.compute == "float64" and not region.extreme:
         yield "dtype", {"compute_dtype": "float32"}
 
 
@@ -89,8 +88,8 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield "gradient", {"norm_rule": rule.name, "clamp": "followed"}
 
 
-def _rules(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
-    kind = "zero_vector" if key.region == "zero" else "eps"
+def _rules(subject: Subject, region: Region, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
+    kind = "zero_vector" if region.zero_rows else "eps"
     if subject.eps() is not None:  # another rule with whatever eps is given
         assert failure.reply.judged.expected is not None
         if failure.reply.judged.expected.compute == "float64":
@@ -98,14 +97,14 @@ def _rules(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[s
         for rule in floors():
             if rule != subject.semantics.norm_rule:
                 yield kind, {"norm_rule": rule}
-        if key.region != "zero":
+        if not region.zero_rows:
             yield kind, {"norm_rule": PLAIN_RULE.name}
     documented = [rule for rule in floors() if rule == subject.semantics.norm_rule]
     for rules in (documented, [rule for rule in floors() if rule not in documented]):
         for eps in EPS:
             for rule in rules:
                 yield kind, {"norm_rule": rule, "eps": eps}
-    if key.region in DIRECTED:
+    if region.directed:
         yield "formula", {"norm_rule": RAW_RULE.name}
 
 

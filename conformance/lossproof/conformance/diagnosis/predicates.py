@@ -8,22 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.regions.held import log2_squared_norms
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.questions.batches import Batch
 
 Mask = NDArray[np.bool_]
-
-
-def log2_squared_norms(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """log2(sum x^2) along an axis, without leaving the range: -inf for a zero row, inf or NaN for a nonfinite one."""
-    wide = np.abs(values.astype(np.float64))
-    with np.errstate(all="ignore"):
-        top = np.max(wide, axis=axis, keepdims=True, initial=0.0)
-        _, exponent = np.frexp(np.where(np.isfinite(top), top, 1.0))
-        scaled = np.ldexp(wide, -exponent)
-        total = np.sum(scaled * scaled, axis=axis)
-        return np.asarray(np.log2(total) + 2.0 * np.squeeze(exponent, axis=axis))
 
 
 def holds(

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.diagnosis import predicates
 from lossproof.conformance.diagnosis.effort import Budget
+from lossproof.conformance.families.regions.held import Held
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.executor import Executor, Reply, twice
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
@@ -25,6 +27,10 @@ from lossproof.conformance.workers.protocol import Unrepeated
 Inputs = dict[str, NDArray[Any]]
 Same = Callable[[Reply], Failure | None]
 """The failure of a reduced question if it is the same failure, else None."""
+
+
+DRAWN = ("x", "y", "distances")
+"""The roles of the arrays that a region draws."""
 
 
 @dataclass(frozen=True)
@@ -281,33 +287,6 @@ def stays(
 ) -> bool:
     """Whether reduced arrays still lie in the region they were drawn from."""
     roles = _roles(subject)
-    pair = [a for n, a in arrays.items() if roles[n] in ("x", "y")]
-    if not pair or region in ("-", "empty"):
-        return True
-    named = [str(a.dtype) for a in pair if str(a.dtype) in FORMATS]
-    format_ = FORMATS[min(named, key=lambda n: FORMATS[n].emax)] if named else FORMATS["float32"]
-    wide = [a.astype(np.float64) for a in pair]
-    if region == "nonfinite":
-        return any(not np.isfinite(a).all() for a in wide)
-    if not all(np.isfinite(a).all() for a in wide):
-        return False
-    if region == "subnormal":
-        return any(((np.abs(a) < format_.smallest_normal) & (a != 0)).any() for a in wide)
-    axis = predicates.axis_of(subject, options)
-    norms = np.concatenate([np.ravel(predicates.log2_squared_norms(a, axis)) / 2 for a in pair])
-    if region == "zero":
-        return bool(np.isneginf(norms).any())
-    if np.isneginf(norms).any():
-        return False
-    low, high = float(norms.min()), float(norms.max())
-    if region == "tiny_norm":
-        return low <= np.log2(1e-2) and 2 * low > format_.emin
-    if region == "underflow":
-        return 2 * low < format_.emin
-    if region == "overflow":
-        return 2 * high > format_.emax
-    if region == "below_eps":
-        return high < 8
-    if region == "mixed_scale":
-        return 2 * low > format_.emin and 2 * high < format_.emax
-    return low > -8 and 2 * high < format_.emax - 2
+    drawn = tuple(a for n, a in arrays.items() if roles[n] in DRAWN)
+    held = Held(drawn, predicates.axis_of(subject, options))
+    return not drawn or of(subject, region).contains(held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -19,9 +20,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     for kind in KINDS:
         rank = 3 if kind == "both" else None
         if rank is None or rank in subject.semantics.ranks:
-            yield CellKey(
-                "broadcasting", "ordinary", "float32", replace(subject.row_wise, broadcast=kind, rank=rank)
-            )
+            variant = replace(subject.row_wise, broadcast=kind, rank=rank)
+            for region in asked("broadcasting", subject, "float32"):
+                yield CellKey("broadcasting", region, "float32", variant)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, of_turned, one_each, permuted, turned
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "nearly_orthogonal", "long")
-PAIRS = ("ordinary", "mixed_scale")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
@@ -19,9 +16,8 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     if not subject.has("x") and not one_each(subject):
         return
     for dtype in FLOATS:
-        for region in REGIONS if subject.has("x") else PAIRS:
-            if possible(region, subject, dtype):
-                yield CellKey("permutation", region, dtype, subject.row_wise)
+        for region in asked("permutation", subject, dtype):
+            yield CellKey("permutation", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

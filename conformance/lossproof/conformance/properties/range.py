@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.comparison import Judged, reach
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "parallel", "opposite", "long", "mixed_scale")
 
 
 def interval(subject: Subject) -> tuple[float, float]:
@@ -27,9 +25,8 @@ def interval(subject: Subject) -> tuple[float, float]:
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows whose value lies at the ends of the interval, in every dtype."""
     for dtype in FLOATS:
-        for region in REGIONS:
-            if possible(region, subject, dtype):
-                yield CellKey("range", region, dtype, subject.row_wise)
+        for region in asked("range", subject, dtype):
+            yield CellKey("range", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lossproof import oracle
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, scaled
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "parallel", "nearly_orthogonal")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
@@ -22,9 +20,8 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     if not oracle.norm_rule(rule).scale_free:
         return
     for dtype in FLOATS:
-        for region in REGIONS:
-            if possible(region, subject, dtype):
-                yield CellKey("scale", region, dtype, subject.row_wise)
+        for region in asked("scale", subject, dtype):
+            yield CellKey("scale", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

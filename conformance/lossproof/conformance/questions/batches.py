@@ -15,21 +15,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.regions import registry
+from lossproof.conformance.families.regions.model import Region, Shape
 from lossproof.conformance.model.dtypes import FORMATS, cast, numpy_dtype
 from lossproof.conformance.model.subject import Subject, Variant
-from lossproof.conformance.questions import regions
 from lossproof.conformance.questions.seeding import draw, generator
 
 ROWS = 64
-LONG_ROWS = 8
 # A sum in bfloat16 loses u n of a mean, and so 16 rows leave the bound below 1/4.
 SUMMED_ROWS = {"bfloat16": 16}
-LONG = (4096, 5000, 8191)
 # Longest rows for which the native bound stays below 1/4 (design, section 4); see test_bounds_reject.
 LONGEST = {"float16": 96, "bfloat16": 8, "float32": 128, "float64": 128}
-
-FAR = ("tiny_norm", "underflow", "overflow", "mixed_scale", "subnormal")
-"""Regions where most numbers are decided by exact arithmetic alone: a gradient has d of them for each row."""
+LENGTHS = (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128)
+PAIRS = (64, 63, 33)
+"""How many distances a question gives."""
+COSTLY_LENGTH = 17
+"""The longest rows of a gradient where most numbers are decided by exact arithmetic."""
 
 Layout_ = Literal["C", "transposed", "strided"]
 
@@ -120,31 +121,25 @@ def layouts(subject: Subject, region: str, dtype: str, variant: Variant, rows: i
     compute = subject.compute_dtype(*names) if dtype in FORMATS else "float32"
     # Of mixed dtypes the narrowest counts too, so that a computation in it can be told from others.
     longest = min(LONGEST[name] for name in (compute, *names) if name in FORMATS)
-    if variant.wrt and region in FAR:
-        longest = min(longest, 17)
-    length = lengths(region, longest)
-    rows = LONG_ROWS if region == "long" else rows
+    place = registry.of(subject, region)
+    if variant.wrt and place.costly:
+        longest = min(longest, COSTLY_LENGTH)
+    length = lengths(place, longest)
+    rows = place.rows or rows
     if _reduction(subject, variant) != "none":
         rows = min(rows, SUMMED_ROWS.get(compute, ROWS))
     if subject.spec.family == "contrastive":
-        sizes = {"empty": (0,), "length_1": (1,), "long": (4096, 5000)}.get(region, (64, 63, 33))
-        return Layouts(tuple((size,) for size in sizes), (1,))
+        return Layouts(tuple((size,) for size in place.lengths or PAIRS), (1,))
     shapes = tuple(s for r in ranks(subject, variant) for s in _batch_shapes(r, rows))
-    if region == "empty":
+    if place.hollow:
         hollow = tuple((0, *s[1:]) for s in shapes if s)
         return Layouts(hollow, length) if hollow else Layouts(shapes, (0, 3))
     return Layouts(shapes, length, ("C", "transposed", "strided"))
 
 
-def lengths(region: str, longest: int) -> tuple[int, ...]:
-    """The lengths of rows of a region, none above `longest` but in the region of long rows."""
-    if region == "length_1":
-        return (1,)
-    if region == "long":
-        return LONG
-    if region in ("below_eps", "subnormal"):
-        longest = min(longest, 64)
-    return tuple(v for v in (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128) if v <= longest)
+def lengths(region: Region, longest: int) -> tuple[int, ...]:
+    """The lengths of rows of a region: its own, or those up to `longest`."""
+    return region.lengths or tuple(v for v in LENGTHS if v <= min(longest, region.longest))
 
 
 def _batch_shapes(rank: int, rows: int) -> list[tuple[int, ...]]:
@@ -167,10 +162,10 @@ def arrange(
     axis = _axis(subject, variant)
     if subject.spec.family == "contrastive":
         margin = float(_option(subject, variant, "margin", 1.0))
-        by_role = {
-            "labels": rng.integers(0, 2, n),
-            "distances": regions.distances(region, rng, n, dtype, margin),
-        }
+        labels = rng.integers(0, 2, n)
+        shape = Shape(n, 1, FORMATS[dtype], margin=margin)
+        (distances,) = registry.of(subject, region).arrays(rng, shape)
+        by_role = {"labels": labels, "distances": distances}
         result_shape = layout.batch
     else:
         x, y = _rows(subject, region, dtype, variant, layout.d, n, rng)
@@ -226,8 +221,8 @@ def _rows(
     every = (*floats, subject.compute_dtype(*names), *([result] if result in FORMATS else []))
     narrow = min(every, key=lambda name: (FORMATS[name].emax, FORMATS[name].precision))
     eps = subject.eps(dict(variant.options)) or 0.0
-    shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
-    x, y = regions.pairs(region, rng, shape, unit_norm=semantics.inputs == "unit_norm")
+    shape = Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
+    x, y = registry.of(subject, region).arrays(rng, shape, unit_norm=semantics.inputs == "unit_norm")
     if len(floats) < len(names):
         whole = _integers(rng, (n, d), next(name for name in names if name not in FORMATS))
         return (whole.astype(names[0]), y) if names[0] not in FORMATS else (x, whole.astype(names[1]))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof import oracle
 from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.families.inputs import axis_of
 from lossproof.conformance.families.registry import family_of
@@ -36,10 +37,10 @@ def alternatives(
         found += [{"reduction": r} for r in ("mean_by_weight", "mean_by_nonzero")]
     elif given == {"norm_rule", "eps"}:
         found = [{"norm_rule": parameters["norm_rule"], "eps": eps} for eps in values]
-    elif given == {"norm_rule"} and parameters["norm_rule"] != "raw":
-        found = [{"norm_rule": rule} for rule in floors]
-        if parameters["norm_rule"] == "plain":
-            found += [{"norm_rule": "floor_norm", "eps": eps} for eps in values]
+    elif given == {"norm_rule"} and not (rule := oracle.norm_rule(parameters["norm_rule"])).unit:
+        found = [{"norm_rule": floor} for floor in floors]
+        if rule.eps is None:  # an eps too small for these rows shows nothing
+            found += [{"norm_rule": floors[0], "eps": eps} for eps in values]
     else:
         return []
     return [other for other in found if other != dict(parameters)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lossproof import oracle
 from lossproof.conformance.diagnosis.matching import holding
 from lossproof.conformance.families.regions.model import Region
 from lossproof.conformance.families.regions.registry import of
@@ -12,17 +13,16 @@ from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.oracle.norm_rules.rules import PLAIN as PLAIN_RULE
+from lossproof.oracle.norm_rules.rules import RAW as RAW_RULE
 
 EPS = (1e-12, 9.999999960041972e-13, 1e-8, 1e-7, 1e-6, 1e-16, 1e-24)
 """Floors seen in implementations; the second is 1e-12 as a float32 constant."""
-FLOORS = (
-    "floor_norm",
-    "floor_squared_norm",
-    "floor_product",
-    "floor_squared_product",
-    "add_squared",
-    "threshold",
-)
+
+
+def floors() -> tuple[str, ...]:
+    """The norm rules with an eps, simplest first: implementations use one in the place of another."""
+    return tuple(rule.name for rule in oracle.norm_rules() if rule.eps is not None)
 
 
 def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,7 +74,9 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     if family.inputs.vectors:
         yield "gradient", {"gradient_of": "other"}
     if family.follows_clamps and subject.eps():
-        yield "gradient", {"norm_rule": "floor_norm", "clamp": "followed"}
+        for rule in oracle.norm_rules():
+            if rule.followed is not None:
+                yield "gradient", {"norm_rule": rule.name, "clamp": "followed"}
 
 
 def _rules(subject: Subject, region: Region, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -83,23 +85,23 @@ def _rules(subject: Subject, region: Region, failure: Failure) -> Iterator[tuple
         assert failure.reply.judged.expected is not None
         if failure.reply.judged.expected.compute == "float64":
             yield "eps", {"eps_dtype": "float32"}
-        for rule in FLOORS:
+        for rule in floors():
             if rule != subject.semantics.fixed("norm_rule"):
                 yield kind, {"norm_rule": rule}
         if not region.zero_rows:
-            yield kind, {"norm_rule": "plain"}
-    documented = [rule for rule in FLOORS if rule == subject.semantics.fixed("norm_rule")]
-    for rules in (documented, [rule for rule in FLOORS if rule not in documented]):
+            yield kind, {"norm_rule": PLAIN_RULE.name}
+    documented = [rule for rule in floors() if rule == subject.semantics.fixed("norm_rule")]
+    for rules in (documented, [rule for rule in floors() if rule not in documented]):
         for eps in EPS:
             for rule in rules:
                 yield kind, {"norm_rule": rule, "eps": eps}
     if region.directed:
-        yield "formula", {"norm_rule": "raw"}
+        yield "formula", {"norm_rule": RAW_RULE.name}
 
 
 def _zeros(subject: Subject, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """A value of its own for zero vectors; None: 0/0, where no eps that vanishes explains it."""
     for value in () if failure.reply.batch.wrt else (0.0, 1.0, -1.0):
-        yield "zero_vector", {"norm_rule": "plain", "zero": value}
+        yield "zero_vector", {"norm_rule": PLAIN_RULE.name, "zero": value}
     if not holding(subject, failure, "eps_vanishes").any():
-        yield "zero_vector", {"norm_rule": "plain", "zero": None}
+        yield "zero_vector", {"norm_rule": PLAIN_RULE.name, "zero": None}

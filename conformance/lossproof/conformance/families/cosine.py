@@ -26,7 +26,7 @@ def documented_rule(chosen: Chosen) -> dict[str, Any]:
     if semantics.norm_rule is None:
         raise Undocumented("the documentation gives no formula")
     rule: dict[str, Any] = {"norm_rule": semantics.norm_rule}
-    if semantics.norm_rule not in ("raw", "plain"):
+    if oracle.norm_rule(semantics.norm_rule).eps is not None:
         rule["eps"] = chosen.eps()
     return rule
 
@@ -43,7 +43,9 @@ class OfPairs(Family):
     def scale_free(self, semantics: Semantics) -> bool:
         """Under a rule that divides by the norms, of vectors of any norm."""
         assert isinstance(semantics, OverCosine)
-        return semantics.inputs != "unit_norm" and semantics.norm_rule not in (None, "raw", "add_squared")
+        if semantics.inputs == "unit_norm" or semantics.norm_rule is None:
+            return False
+        return oracle.norm_rule(semantics.norm_rule).scale_free
 
     def mixes_dtypes(self, semantics: Semantics) -> bool:
         """Unless the page asks for unit norms, which integers do not have."""

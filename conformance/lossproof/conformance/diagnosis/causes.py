@@ -14,7 +14,7 @@ import numpy as np
 
 from lossproof.conformance.diagnosis.disambiguation import alternatives, separating_batch
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain
-from lossproof.conformance.diagnosis.hypotheses import EPS, FLOORS, hypotheses
+from lossproof.conformance.diagnosis.hypotheses import EPS, floors, hypotheses
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     Mask,
@@ -310,7 +310,7 @@ def settled(
             return item if value.expected is None or value.wrong.any() else _of_gradient(subject, key, item)
         others = [
             alternative
-            for alternative in alternatives(parameters, bool(key.variant.weights), FLOORS, EPS)
+            for alternative in alternatives(parameters, bool(key.variant.weights), floors(), EPS)
             if explained(subject, item.failure, alternative)[item.mask].all()
         ]
         left = [parameters, *others]

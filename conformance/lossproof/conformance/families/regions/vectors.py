@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from lossproof import oracle
 from lossproof.conformance.families.regions import model
 from lossproof.conformance.families.regions.held import Held
 from lossproof.conformance.families.regions.model import (
@@ -24,6 +25,7 @@ from lossproof.conformance.families.regions.model import (
 )
 from lossproof.conformance.model.dtypes import Format, cast
 from lossproof.conformance.model.subject import Subject
+from lossproof.oracle.norm_rules.model import Eps
 
 Pair = tuple[Numbers, Numbers]
 
@@ -186,11 +188,12 @@ def below_eps(rng: np.random.Generator, s: Shape) -> Pair:
     """Norms on both sides of the documented eps, in the quantity that the norm rule compares with it."""
     x, y = unit(rng.standard_normal((s.n, s.d))), unit(rng.standard_normal((s.n, s.d)))
     y = np.where(np.arange(s.n)[:, None] % 2 == 0, x, y)  # half of them parallel: the value is large
+    use = oracle.norm_rule(s.norm_rule).eps or Eps()
     level = np.log2(s.eps)
-    if s.norm_rule in ("floor_squared_norm", "add_squared", "floor_squared_product"):
+    if use.squared:
         level /= 2
     span = _powers(rng, s.n, level - 6, level + 3)
-    if s.norm_rule in ("floor_product", "floor_squared_product"):
+    if use.product:
         share = np.exp2(rng.uniform(-2, 2, (s.n, 1)))
         return x * np.sqrt(span) * share, y * np.sqrt(span) / share
     third = (np.arange(s.n) % 3)[:, None]

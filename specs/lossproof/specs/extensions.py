@@ -5,9 +5,9 @@ An entry point names a package, as in
     [project.entry-points."lossproof.extensions"]
     tinyframe = "tinyframe_lossproof"
 
-in whose folder lie `apis/*.yaml` (specs), `ledger/*.yaml` (known findings) and `frameworks/*.yaml` (facts of a
-framework, each beside its adapter); each of the three may be missing. Nothing of the package is imported: what is read
-is data, and its adapter runs in a worker.
+in whose folder lie `apis/*.yaml` (specs), `ledger/*.yaml` (known findings) and `frameworks/NAME/` (a framework, laid
+out as lossproof's own in `lossproof.specs.frameworks`); each of the three may be missing. Nothing of the package is
+imported: what is read is data, and its adapter runs in a worker.
 """
 
 from __future__ import annotations

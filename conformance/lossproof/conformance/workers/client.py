@@ -27,6 +27,7 @@ from typing import Any
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
+from lossproof.specs.frameworks import adapter_folders
 
 WORKER = Path(__file__).with_name("remote") / "worker.py"
 GRACE = 30.0
@@ -141,6 +142,8 @@ class _Process:
         lifeline_read, lifeline = os.pipe()
         theirs, ours = (questions_read, answers_write, lifeline_read), (self.reading, self.writing, lifeline)
         command = [str(target.python), str(WORKER), "--adapter", str(target.adapter)]
+        folders = {name: str(folder) for name, folder in adapter_folders().items()}
+        command += ["--frameworks", json.dumps(folders)]
         command += ["--read-fd", str(questions_read), "--write-fd", str(answers_write)]
         command += ["--lifeline-fd", str(lifeline_read), "--seconds", str(start_timeout + GRACE)]
         try:

@@ -1,9 +1,11 @@
 """The process that a target runs in: answers one question after another and outlives what the target does.
 
-Started as ``python worker.py --adapter FILE --read-fd R --write-fd W --lifeline-fd L`` by the target's own interpreter:
-Python 3.7 or newer with NumPy and the framework, without lossproof. So this file imports the standard
-library and NumPy, nothing else; adapters and probes, loaded by path, reach its helpers through ``import
-lossproof_worker``.
+Started by the target's own interpreter, Python 3.7 or newer with NumPy and the framework, without lossproof:
+
+    python worker.py --adapter FILE --frameworks JSON --read-fd R --write-fd W --lifeline-fd L
+
+So this file imports the standard library and NumPy, nothing else; adapters and probes, loaded by path, reach its
+helpers through ``import lossproof_worker``.
 
 Wire format, both ways: 8 bytes (little-endian) with the length of a JSON header, the header, then the buffers
 whose lengths the header lists under ``buffers``. An answer repeats the ``number`` of its question, so that a frame
@@ -491,10 +493,16 @@ def write(descriptor, parts):
             view = view[os.write(descriptor, view[: 1 << 20]) :]
 
 
-def load_beside(path, name):
-    """The module `name` from the folder of the file `path`, loaded once."""
-    file = os.path.join(os.path.dirname(os.path.abspath(path)), name + ".py")
-    return sys.modules.get("lossproof_" + name) or load(file, "lossproof_" + name)
+FRAMEWORKS = {}
+"""The folders of the frameworks by name, as the tool gave them."""
+
+
+def part(framework, name="adapter"):
+    """The module called `name` in the folder of a framework, loaded once: another's adapter, or one's own probes."""
+    if framework not in FRAMEWORKS:
+        raise Unsupported("lossproof has no adapter of {}".format(framework))
+    module = "lossproof_{}_{}".format(framework, name)
+    return sys.modules.get(module) or load(os.path.join(FRAMEWORKS[framework], name + ".py"), module)
 
 
 def load(path, name="lossproof_adapter"):
@@ -510,12 +518,14 @@ def main():
     """Load the adapter, introduce it, answer questions, leave without the framework's exit handlers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--adapter", required=True)
+    parser.add_argument("--frameworks", type=json.loads, default={}, help="JSON: folders by name")
     parser.add_argument("--read-fd", type=int, required=True)
     parser.add_argument("--write-fd", type=int, required=True)
     parser.add_argument("--lifeline-fd", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=0.0, help="end by then if the start has not")
     arguments = parser.parse_args()
     sys.modules["lossproof_worker"] = sys.modules[__name__]
+    FRAMEWORKS.update(arguments.frameworks)
     faulthandler.enable()
     for descriptor in (arguments.read_fd, arguments.write_fd, arguments.lifeline_fd):
         os.set_inheritable(descriptor, False)
@@ -533,7 +543,7 @@ def main():
         traceback.print_exc()
         write(arguments.write_fd, packed({"outcome": "error", "error": describe(error)}))
         os._exit(3)
-    probes = load(os.path.join(HERE, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
+    probes = load(os.path.join(HERE, "generic_probes.py"), "lossproof_generic_probes").PROBES
     write(arguments.write_fd, packed({"outcome": "value", "info": info}))
     Responder(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()

@@ -154,6 +154,5 @@ def run(fetch, feed, variables=()):
 
 
 def probe(name, api, arrays, options, mode):
-    """The probes of tensorflow_probes.py, which lies beside this file."""
-    probes = worker.load_beside(__file__, "tensorflow_probes")
-    return probes.probe(sys.modules[__name__], name, api, arrays, options)
+    """The probes of probes.py, which lies beside this file."""
+    return worker.part("tensorflow", "probes").probe(sys.modules[__name__], name, api, arrays, options)

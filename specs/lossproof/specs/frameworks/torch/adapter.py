@@ -3,6 +3,8 @@
 Runs inside the worker: Python 3.7 syntax, NumPy and torch only (see worker.py for the contract).
 """
 
+import sys
+
 import lossproof_worker as worker
 import numpy as np
 import torch
@@ -97,45 +99,5 @@ def in_mode(function, api, arrays, options, mode):
 
 
 def probe(name, api, arrays, options, mode):
-    """`fit`: train a linear layer against the loss, see `fit`."""
-    if name != "fit":
-        raise worker.Unsupported("no probe is called {!r} here".format(name))
-    return fit(api, arrays, dict(options["call"]), options["init"])
-
-
-def fit(api, arrays, call_options, init):
-    """Plain gradient descent on a linear map of `inputs` whose image is compared with `targets` by the loss.
-
-    `arrays` are `inputs` (n, k), `targets` (n, d), `weights` (k, d) and others for the loss; options:
-    `steps`, `rate`, `order` (which of the loss's parameters takes the predictions and which the targets),
-    `extra` (other options of the call). Returns the losses and the mean cosine of predictions and targets
-    before and after.
-    """
-    steps, rate = call_options.get("steps", 10), call_options.get("rate", 0.1)
-    names = call_options.get("order", {"predictions": "x1", "targets": "x2"})
-    extra = worker.plain_options(call_options.get("extra"), resolve)
-    loss = resolve(api)
-    if init is not None:
-        loss = loss(**worker.plain_options(init, resolve))
-    inputs, targets = arrays["inputs"].value, arrays["targets"].value
-    for name, given in arrays.items():
-        if name not in ("inputs", "targets", "weights"):
-            extra[name] = given.value
-    layer = torch.nn.Linear(inputs.shape[1], targets.shape[1], bias=False)
-    with torch.no_grad():
-        layer.weight.copy_(arrays["weights"].value.T)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=rate)
-    history, before = [], cosine(layer(inputs), targets)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        value = loss(**dict({names["predictions"]: layer(inputs), names["targets"]: targets}, **extra)).mean()
-        value.backward()
-        optimizer.step()
-        history.append(float(value))
-    return {"losses": history, "cosine_before": before, "cosine_after": cosine(layer(inputs), targets)}
-
-
-def cosine(predictions, targets):
-    """The mean cosine of the rows, in float64 and without the framework's own cosine."""
-    a, b = (t.detach().double().numpy() for t in (predictions, targets))
-    return float(np.mean((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))))
+    """The probes of probes.py, which lies beside this file."""
+    return worker.part("torch", "probes").probe(sys.modules[__name__], name, api, arrays, options)

@@ -1,16 +1,16 @@
 """Probes that only TensorFlow answers: distribution strategies and graph scripts.
 
-Loaded by tensorflow_adapter.py inside the worker: Python 3.7 syntax, NumPy 1.16, tensorflow from 1.15 on.
+Loaded by the adapter beside it inside the worker: Python 3.7 syntax, NumPy 1.16, tensorflow from 1.15 on.
 """
 
 import lossproof_worker as worker
 import tensorflow as tf
 
-keras_probes = worker.load_beside(__file__, "keras_probes")
+keras_probes = worker.part("keras", "probes")
 
 
 def probe(adapter, name, api, arrays, options):
-    """Answer the probe called `name` in JSON; those of any Keras are in keras_probes.py."""
+    """Answer the probe called `name` in JSON; those of any Keras are Keras' own."""
     if name not in PROBES:
         return keras_probes.probe(adapter, name, api, arrays, options)
     return PROBES[name](adapter, api, arrays, options)

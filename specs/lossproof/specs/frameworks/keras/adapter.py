@@ -1,7 +1,7 @@
 """Keras 3 without TensorFlow as a target: on PyTorch, JAX or NumPy, whose adapters carry the arrays.
 
 Runs inside the worker: NumPy, keras and its backend only (see worker.py for the contract). On the TensorFlow
-backend Keras is judged through tensorflow_adapter.py.
+backend Keras is judged through TensorFlow's adapter.
 """
 
 import sys
@@ -9,7 +9,7 @@ import sys
 import keras
 import lossproof_worker as worker
 
-native = worker.load_beside(__file__, keras.backend.backend() + "_adapter")
+native = worker.part(keras.backend.backend())
 make, read, call, grad = native.make, native.read, native.call, native.grad
 
 
@@ -31,6 +31,5 @@ native.resolve = resolve
 
 
 def probe(name, api, arrays, options, mode):
-    """The probes of keras_probes.py, which lies beside this file."""
-    probes = worker.load_beside(__file__, "keras_probes")
-    return probes.probe(sys.modules[__name__], name, api, arrays, options)
+    """The probes of probes.py, which lies beside this file."""
+    return worker.part("keras", "probes").probe(sys.modules[__name__], name, api, arrays, options)

@@ -2,7 +2,7 @@
 
 Runs inside the worker: Python 3.7 syntax, NumPy and what the user's code imports (see worker.py for the
 contract). LOSSPROOF_OWN holds, as JSON, `file` or `module` and `name` of the code, the `api` whose place it takes,
-the framework's `adapter` (a path, or None where the framework is not installed) and module (`imports`), which
+the `framework` (None where it is not installed) and its module (`imports`), which
 `arrays` it is given (auto, framework or numpy), the `folder` to run in and the `path` to import from.
 """
 
@@ -82,8 +82,8 @@ def find(module):
 
 def arrays_for(module):
     """`framework` or `numpy`: as asked for; else NumPy's for code that imports NumPy and not the framework."""
-    if GIVEN["adapter"] is None or GIVEN["arrays"] != "auto":
-        return "numpy" if GIVEN["adapter"] is None else GIVEN["arrays"]
+    if GIVEN["framework"] is None or GIVEN["arrays"] != "auto":
+        return "numpy" if GIVEN["framework"] is None else GIVEN["arrays"]
     try:
         tree = ast.parse(inspect.getsource(module))
     except (OSError, TypeError, SyntaxError):
@@ -99,9 +99,7 @@ def start():
     module = load_module()
     code = find(module)
     arrays = arrays_for(module)
-    path = GIVEN["adapter"] if arrays == "framework" else __file__
-    name = os.path.splitext(os.path.basename(path))[0] if arrays == "framework" else "numpy_adapter"
-    adapter = worker.load_beside(path, name)
+    adapter = worker.part(GIVEN["framework"] if arrays == "framework" else "numpy")
     theirs = adapter.resolve
 
     def resolve(api):

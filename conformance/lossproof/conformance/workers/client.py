@@ -88,16 +88,16 @@ class WorkerClosed(WorkerError):  # noqa: N818
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """A worker's account of itself; `modes`: the default first; `companions`: versions by package."""
+    """A worker's account of itself; `modes` and `devices`: the default first; `companions`: versions by package."""
 
     framework: str
     version: str
     companions: Mapping[str, str]
     backend: str
-    device: str
     python: str
     numpy: str
     modes: tuple[str, ...]
+    devices: tuple[str, ...]
 
 
 class _Died(Exception):  # noqa: N818
@@ -378,7 +378,7 @@ class Worker:
             problem = header["error"]
             raise CannotStart(f"{self.target.name}: {problem['type']}: {problem['message']}", self._tail())
         info = header["info"]
-        self._info = WorkerInfo(**(info | {"modes": tuple(info["modes"])}))
+        self._info = WorkerInfo(**(info | {name: tuple(info[name]) for name in ("modes", "devices")}))
         return process
 
     def _restart(self) -> _Process:
@@ -400,6 +400,7 @@ class Worker:
             "verb": question.verb,
             "api": question.api,
             "mode": question.mode,
+            "device": question.device,
             "wrt": question.wrt,
             "probe": question.probe,
             "init": None if question.init is None else dict(question.init),

@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import re
 
+import lossproof_execution as execution
 import lossproof_worker as worker
 
 
@@ -135,7 +136,8 @@ def config(adapter, question, arrays, options):
     if arrays:
         pair = []
         for rebuild in (False, True):
-            result = adapter.call(question["api"], arrays, dict(options, rebuild=rebuild), question["mode"])
+            asked = dict(options, rebuild=rebuild)
+            result = execution.answer(adapter, question["api"], arrays, asked, question["mode"])
             result = result.value if isinstance(result, worker.Evaluated) else result
             data, dtype, shape = adapter.read(result)
             pair.append({"hex": data.hex(), "dtype": dtype, "shape": list(shape)})
@@ -147,13 +149,20 @@ def call_other(adapter, question, arrays, options):
     """The value of another function, named by the option `call`: a recipe that the documentation gives."""
     named = dict(options["call"])
     other = named.pop("call")
-    result = adapter.call(other, arrays, {"init": None, "call": named, "positional": False}, question["mode"])
+    asked = {"init": None, "call": named, "positional": False}
+    result = execution.answer(adapter, other, arrays, asked, question["mode"])
     result = result.value if isinstance(result, worker.Evaluated) else result
     data, dtype, shape = adapter.read(result)
     return {"value": worker.as_numpy(data, dtype, shape).tolist(), "dtype": dtype, "shape": list(shape)}
 
 
+def compiled_runs(adapter, question, arrays, options):
+    """How often compiled code was entered in this process."""
+    return worker.RUNS["compiled"]
+
+
 PROBES = {
+    "compiled_runs": compiled_runs,
     "call_other": call_other,
     "signature": signature,
     "defaults": defaults,

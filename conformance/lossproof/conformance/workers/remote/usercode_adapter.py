@@ -175,13 +175,16 @@ except Exception as error:  # told when it is asked for: a worker that starts is
     failed = error
 capture()
 
+MODES = ("eager",) if failed else adapter.MODES
+DEVICES = worker.devices(adapter)
+execute, evaluate, to = (getattr(adapter, name, None) for name in ("execute", "evaluate", "to"))
+
 
 def info():
     """Who answers here."""
     if failed is None:
         return adapter.info()
-    nobody = {"framework": "", "version": "", "companions": {}, "backend": "", "device": ""}
-    return dict(nobody, modes=("eager",))
+    return {"framework": "", "version": "", "companions": {}, "backend": ""}
 
 
 def resolve(api):
@@ -201,14 +204,9 @@ def read(native):
     return adapter.read(native)
 
 
-def call(api, arrays, options, mode):
-    """Return the result of the user's code."""
-    return adapter.call(api, arrays, options, mode)
-
-
-def grad(api, arrays, options, mode, wrt):
+def grad(executable, values, place):
     """Its gradient, where the framework differentiates."""
-    return adapter.grad(api, arrays, options, mode, wrt)
+    return adapter.grad(executable, values, place)
 
 
 def probe(name, api, arrays_given, options, mode):

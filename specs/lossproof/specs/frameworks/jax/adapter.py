@@ -12,16 +12,12 @@ import numpy as np
 NARROWED = ("float64", "int64", "uint64", "complex128")
 
 
+MODES = ("eager", "compiled")
+
+
 def info():
     """Who answers here."""
-    return {
-        "framework": "jax",
-        "version": str(jax.__version__),
-        "companions": {},
-        "backend": "jax",
-        "device": "cpu",
-        "modes": ("eager", "compiled"),
-    }
+    return {"framework": "jax", "version": str(jax.__version__), "companions": {}, "backend": "jax"}
 
 
 def resolve(api):
@@ -46,36 +42,23 @@ def read(native):
     return None
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return jax.block_until_ready(in_mode(function, mode, args, kwargs))
+def evaluate(native):
+    """The array once its work is done."""
+    return jax.block_until_ready(native)
 
 
-def in_mode(function, mode, args, kwargs):
-    """The result, eagerly or through `jax.jit` with the arrays as its inputs."""
-    if mode == "eager":
-        return function(*args, **kwargs)
-    if mode != "compiled":
-        raise worker.Unsupported("JAX has no mode {}".format(mode))
-    inputs = dict(enumerate(args), **kwargs)
-    arrays = {name: value for name, value in inputs.items() if isinstance(value, jax.Array)}
+def execute(function, mode):
+    """The function through `jax.jit`, which counts its traces; `Unsupported` where compilation is switched off."""
+    if jax.config.jax_disable_jit:
+        raise worker.Unsupported("jax.jit is switched off: it calls the function as it is")
 
     def body(*values):
-        filled = dict(inputs, **dict(zip(arrays, values)))  # noqa: B905
-        return function(*[filled.pop(index) for index in range(len(args))], **filled)
+        worker.count_run()
+        return function(*values)
 
-    return jax.jit(body)(*arrays.values())
+    return jax.jit(body)
 
 
-def grad(api, arrays, options, mode, wrt):
-    """The gradient of the summed value with respect to the array called `wrt`."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    place = list(arrays).index(wrt)
-
-    def total(leaf):
-        if args:
-            return jnp.sum(in_mode(function, mode, [*args[:place], leaf, *args[place + 1 :]], kwargs))
-        return jnp.sum(in_mode(function, mode, args, dict(kwargs, **{wrt: leaf})))
-
-    return jax.block_until_ready(jax.grad(total)(arrays[wrt].value))
+def grad(executable, values, place):
+    """The gradient of the summed result with respect to one array."""
+    return jax.grad(lambda *arrays: jnp.sum(executable(*arrays)), argnums=place)(*values)

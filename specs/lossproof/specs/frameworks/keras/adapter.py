@@ -10,7 +10,9 @@ import keras
 import lossproof_worker as worker
 
 native = worker.part(keras.backend.backend())
-make, read, call, grad = native.make, native.read, native.call, native.grad
+make, read, grad = native.make, native.read, native.grad
+execute, evaluate, to = (getattr(native, name, None) for name in ("execute", "evaluate", "to"))
+MODES, DEVICES = native.MODES, worker.devices(native)
 
 
 def info():

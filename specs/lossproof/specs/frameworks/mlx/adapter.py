@@ -26,6 +26,7 @@ NAMES = (
 )
 NAMES += ("bfloat16", "complex64")
 DTYPES = {name: getattr(mx, name) for name in NAMES if hasattr(mx, name)}
+MODES = ("eager", "compiled")
 UNSIGNED = {2: "uint16", 4: "uint32", 8: "uint64"}
 
 
@@ -36,14 +37,7 @@ def version():
 
 def info():
     """Who answers here."""
-    return {
-        "framework": "mlx",
-        "version": version(),
-        "companions": {},
-        "backend": "mlx",
-        "device": "cpu",
-        "modes": ("eager", "compiled"),
-    }
+    return {"framework": "mlx", "version": version(), "companions": {}, "backend": "mlx"}
 
 
 def resolve(api):
@@ -93,44 +87,41 @@ def read(native):
     return np.ascontiguousarray(np.array(native)).tobytes(), name, shape
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    result = in_mode(function, mode, args, kwargs)
-    if isinstance(result, mx.array):
-        mx.eval(result)  # the work is lazy: its errors belong to the call
-    return result
+def evaluate(native):
+    """The array once its lazy work is done."""
+    if isinstance(native, mx.array):
+        mx.eval(native)
+    return native
 
 
-def in_mode(function, mode, args, kwargs):
-    """The result, eagerly or through `mx.compile` with the arrays as its inputs."""
-    if mode == "eager":
-        return function(*args, **kwargs)
-    if mode != "compiled":
-        raise worker.Unsupported("mlx has no mode {}".format(mode))
-    inputs = dict(enumerate(args), **kwargs)
-    arrays = {name: value for name, value in inputs.items() if isinstance(value, mx.array)}
+def execute(function, mode):
+    """The function through `mx.compile`, which counts its traces; `Unsupported` where compilation is switched off."""
 
     def body(*values):
-        filled = dict(inputs, **dict(zip(arrays, values)))  # noqa: B905
-        return function(*[filled.pop(index) for index in range(len(args))], **filled)
+        worker.count_run()
+        return function(*values)
 
-    return mx.compile(body)(*arrays.values())
+    if not compiles():
+        raise worker.Unsupported("mx.compile is switched off: it calls the function as it is")
+    return mx.compile(body)
 
 
-def grad(api, arrays, options, mode, wrt):
-    """The gradient of the summed value with respect to the array called `wrt`."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    place = list(arrays).index(wrt)
+def compiles():
+    """Whether `mx.compile` traces a function once and then leaves it alone."""
+    seen = []
 
-    def total(leaf):
-        if args:
-            return mx.sum(in_mode(function, mode, [*args[:place], leaf, *args[place + 1 :]], kwargs))
-        return mx.sum(in_mode(function, mode, args, dict(kwargs, **{wrt: leaf})))
+    def noted(value):
+        seen.append(value)
+        return value
 
-    result = mx.grad(total)(arrays[wrt].value)
-    mx.eval(result)
-    return result
+    function, one = mx.compile(noted), mx.array(1.0)
+    mx.eval(function(one), function(one))
+    return len(seen) == 1
+
+
+def grad(executable, values, place):
+    """The gradient of the summed result with respect to one array."""
+    return mx.grad(lambda *arrays: mx.sum(executable(*arrays)), argnums=place)(*values)
 
 
 def probe(name, api, arrays, options, mode):

@@ -3,17 +3,12 @@
 import lossproof_worker as worker
 import numpy as np
 
+MODES = ("eager",)
+
 
 def info():
     """Who answers here."""
-    return {
-        "framework": "numpy",
-        "version": str(np.__version__),
-        "companions": {},
-        "backend": "numpy",
-        "device": "cpu",
-        "modes": ("eager",),
-    }
+    return {"framework": "numpy", "version": str(np.__version__), "companions": {}, "backend": "numpy"}
 
 
 def resolve(api):
@@ -38,14 +33,6 @@ def read(native):
     return worker.from_numpy(native) if isinstance(native, (np.ndarray, np.generic)) else None
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    if mode != "eager":
-        raise worker.Unsupported("NumPy has no mode {}".format(mode))
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return function(*args, **kwargs)
-
-
-def grad(api, arrays, options, mode, wrt):
+def grad(executable, values, place):
     """NumPy differentiates nothing."""
     raise worker.Unsupported("NumPy has no gradients")

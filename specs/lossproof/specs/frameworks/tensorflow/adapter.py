@@ -37,8 +37,6 @@ def info():
         "version": str(tf.__version__),
         "companions": companions,
         "backend": "tensorflow",
-        "device": "cpu",
-        "modes": MODES,
     }
 
 
@@ -74,69 +72,64 @@ def read(native):
     return worker.from_numpy(native)
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    if mode == "graph":
-        return in_graph(api, arrays, options, None)
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return in_mode(function, mode)(*args, **kwargs)
+def execute(function, mode):
+    """The function in a graph: traced by `tf.function`, or built as in TensorFlow 1 and run in a session."""
+    return InGraph(function) if mode == "graph" else traced(function)
 
 
-def grad(api, arrays, options, mode, wrt):
-    """The gradient of the summed value with respect to the array called `wrt`."""
-    if mode == "graph":
-        return in_graph(api, arrays, options, wrt)
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    leaf = arrays[wrt].value
+def traced(function):
+    """The function through `tf.function`, which counts its traces: code that runs eagerly is none."""
+    options = tf.config if hasattr(tf.config, "functions_run_eagerly") else tf.config.experimental
+    if getattr(options, "functions_run_eagerly", bool)():
+        raise worker.Unsupported("tf.function is switched off: it calls the function as it is")
+
+    def body(*values):
+        if not tf.executing_eagerly():
+            worker.count_run()
+        return function(*values)
+
+    return tf.function(body)
+
+
+class InGraph(object):
+    """A function built in a graph of its own, with a placeholder for every array, and run in a session."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *values):
+        """The result, evaluated."""
+        return self.run(values, lambda returned, holders: returned)
+
+    def gradient(self, values, place):
+        """The gradient of the summed result with respect to one array."""
+        return self.run(
+            values, lambda returned, holders: tf.gradients(tf.reduce_sum(returned), holders[place])[0]
+        )
+
+    def run(self, values, asked):
+        """What is `asked` of the result and the placeholders, as the API returned it and as a session evaluates it."""
+        with tf.Graph().as_default():
+            holders = [
+                tf.compat.v1.placeholder(value.dtype, value.shape, name=name)
+                for name, value in zip(self.function.names, values)  # noqa: B905
+            ]
+            call = self.function.anew()  # variables of a Keras object belong to the graph
+            returned = asked(call(*holders), holders)
+            feed = {holder: value.numpy() for holder, value in zip(holders, values)}  # noqa: B905
+            worker.count_run()
+            return worker.Evaluated(returned, run(returned, feed, getattr(call.function, "variables", ())))
+
+
+def grad(executable, values, place):
+    """The gradient of the summed result with respect to one tensor."""
+    if isinstance(executable, InGraph):
+        return executable.gradient(values, place)
+    leaf = values[place]
     with tf.GradientTape() as tape:
         tape.watch(leaf)
-        total = tf.reduce_sum(in_mode(function, mode)(*args, **kwargs))
+        total = tf.reduce_sum(executable(*values))
     return tape.gradient(total, leaf)
-
-
-def in_mode(function, mode):
-    """The function itself, or traced by `tf.function` with the tensors as its inputs."""
-    if mode == "eager":
-        return function
-    if mode != "compiled":
-        raise worker.Unsupported("tensorflow has no mode {}".format(mode))
-
-    def compiled(*args, **kwargs):
-        everything = dict(enumerate(args), **kwargs)
-        tensors = {name: value for name, value in everything.items() if isinstance(value, tf.Tensor)}
-
-        def body(*values):
-            filled = dict(everything, **dict(zip(tensors, values)))  # noqa: B905
-            return function(*[filled.pop(index) for index in range(len(args))], **filled)
-
-        return tf.function(body)(*tensors.values())
-
-    return compiled
-
-
-class Fed(object):
-    """Stands for an input array in a graph."""
-
-    def __init__(self, value):
-        self.value = value
-
-
-def in_graph(api, arrays, options, wrt):
-    """Build the call in a graph of its own, with a placeholder for every array, and run it in a session."""
-    with tf.Graph().as_default():
-        fed, feed = {}, {}
-        for name, given in arrays.items():
-            if given.form == "list":
-                fed[name] = given
-                continue
-            holder = tf.compat.v1.placeholder(tf.as_dtype(given.dtype), given.shape, name=name)
-            feed[holder] = numpy_of(given.data, given.dtype, given.shape, given.layout)
-            fed[name] = Fed(holder)
-        function, args, kwargs = worker.prepare(api, fed, options, resolve)
-        returned = function(*args, **kwargs)
-        if wrt:
-            (returned,) = tf.gradients(tf.reduce_sum(returned), fed[wrt].value)
-        return worker.Evaluated(returned, run(returned, feed, getattr(function, "variables", ())))
 
 
 def run(fetch, feed, variables=()):

@@ -25,20 +25,19 @@ NAMES = (
     "complex128",
 )
 DTYPES = {name: getattr(torch, name) for name in (*NAMES, "bfloat16")}
-compiled = {"key": None, "function": None}
+MODES = ("eager", "compiled") if hasattr(torch, "compile") else ("eager",)
+DEVICES = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+latest = {"key": None, "function": None}
+"""The function that was compiled last: the questions of a cell differ in their numbers alone."""
+
+
+PARTIAL = ("Unsupported", "UserError", "FailOnCacheLimitHit", "FailOnRecompileLimitHit")
+"""Errors of torch.compile, not of what it compiles: a part of the function would have to run eagerly."""
 
 
 def info():
     """Who answers here."""
-    modes = ("eager", "compiled") if hasattr(torch, "compile") else ("eager",)
-    return {
-        "framework": "torch",
-        "version": str(torch.__version__),
-        "companions": {},
-        "backend": "torch",
-        "device": "cpu",
-        "modes": modes,
-    }
+    return {"framework": "torch", "version": str(torch.__version__), "companions": {}, "backend": "torch"}
 
 
 def resolve(api):
@@ -69,33 +68,66 @@ def read(native):
     return bits.numpy().tobytes(), name, tuple(tensor.shape)
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return in_mode(function, api, arrays, options, mode)(*args, **kwargs)
+def to(device):
+    """Move tensors to a device, in the strides that they have."""
+    if device not in DEVICES:
+        raise worker.Unsupported("torch {} finds no device {} here".format(torch.__version__, device))
+
+    def move(tensor):
+        moved = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
+        return moved.copy_(tensor)
+
+    return move
 
 
-def grad(api, arrays, options, mode, wrt):
-    """The gradient of the summed value with respect to the array called `wrt`; None where it is cut off."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    leaf = arrays[wrt].value.requires_grad_()
-    total = in_mode(function, api, arrays, options, mode)(*args, **kwargs).sum()
+def execute(function, mode):
+    """The function compiled as one graph, which counts its runs.
+
+    Other shapes are compiled anew: torch keeps eight compilations of a function, and older releases run it eagerly
+    from then on.
+    """
+    if function.key is None or latest["key"] != function.key:
+        torch._dynamo.reset()
+
+        def body(*values):
+            return function(*values)
+
+        compiled = torch.compile(body, fullgraph=True, dynamic=False, backend=counting)
+        latest.update(key=function.key, function=compiled)
+    compiled = latest["function"]
+
+    def whole(*values):
+        try:
+            return compiled(*values)
+        except RuntimeError as error:
+            if type(error).__name__ not in PARTIAL:
+                raise
+            reason = str(error).strip().split("\n")[0]
+            raise worker.Unsupported("torch.compile makes no single graph of it: " + reason) from error
+
+    return whole
+
+
+def counting(graph, inputs):
+    """The default backend of torch.compile, whose code counts each run."""
+    from torch._dynamo.backends.registry import lookup_backend  # slow to import, and not in every release
+
+    run = lookup_backend("inductor")(graph, inputs)
+
+    def counted(*values):
+        worker.count_run()
+        return run(*values)
+
+    return counted
+
+
+def grad(executable, values, place):
+    """The gradient of the summed result with respect to one tensor; None where it is cut off."""
+    leaf = values[place].requires_grad_()
+    total = executable(*values).sum()
     result = torch.autograd.grad(total, leaf, allow_unused=True)[0] if total.requires_grad else None
     leaf.requires_grad_(False)
     return result
-
-
-def in_mode(function, api, arrays, options, mode):
-    """The function itself, or compiled anew for other shapes: a full cache would fall back to eager."""
-    if mode == "eager":
-        return function
-    if mode != "compiled" or not hasattr(torch, "compile"):
-        raise worker.Unsupported("torch {} has no mode {}".format(torch.__version__, mode))
-    key = repr((api, options, [(name, g.dtype, g.shape, g.form, g.layout) for name, g in arrays.items()]))
-    if compiled["key"] != key or options["init"] is not None:
-        torch._dynamo.reset()
-        compiled.update(key=key, function=torch.compile(function, dynamic=False))
-    return compiled["function"]
 
 
 def probe(name, api, arrays, options, mode):

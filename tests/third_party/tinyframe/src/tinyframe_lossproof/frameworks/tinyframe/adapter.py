@@ -4,6 +4,8 @@ import lossproof_worker as worker
 import numpy as np
 import tinyframe
 
+MODES = ("eager",)
+
 
 def info():
     """Who answers here."""
@@ -12,8 +14,6 @@ def info():
         "version": tinyframe.__version__,
         "companions": {},
         "backend": "",
-        "device": "cpu",
-        "modes": ("eager",),
     }
 
 
@@ -36,12 +36,6 @@ def read(native):
     return worker.from_numpy(native) if isinstance(native, (np.ndarray, np.generic)) else None
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return function(*args, **kwargs)
-
-
-def grad(api, arrays, options, mode, wrt):
+def grad(executable, values, place):
     """Tinyframe differentiates nothing."""
     raise worker.Unsupported("tinyframe has no gradients")

@@ -135,6 +135,8 @@ def test_the_rule_explains_wrong_answers_of_other_apis(judge: Judge) -> None:
     assert code == 1
     (finding,) = run.findings
     assert finding["behaves_as"]["parameters"] == {"norm_rule": "add_squared_product"}
+    (script,) = run.scripts.values()
+    assert "adds to the product of the squared norms: |x|^2 |y|^2 + eps" in script
     assert verdicts(run, "eps") == {"below_eps": {"diverges"}}
 
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from benchmarks.allowed.ways import Way, ways
 from lossproof import oracle
+from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.families.regions.registry import named, of
 from lossproof.conformance.judging.comparison import measured, reach
-from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.properties.registry import properties

@@ -109,7 +109,7 @@ def ways(subject: Subject, region: str, dtype: str, variant: Variant) -> list[Wa
 
 
 def _right(loss: Loss, subject: Subject, region: str, compute: str, variant: Variant) -> bool:
-    cosine, rule = loss.cosine, subject.semantics.norm_rule
+    cosine, rule = loss.cosine, subject.semantics.fixed("norm_rule")
     if subject.spec.family == "contrastive":
         return not (cosine.clip or cosine.scaled) and cosine.form == "divide"
     if rule == "raw":

@@ -16,13 +16,14 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lossproof.conformance.families.regions.model import ORDINARY, Shape
-from lossproof.conformance.families.regions.registry import of_role
+from lossproof.conformance.families.layouts import Layout, lengths
+from lossproof.conformance.families.regions.model import ORDINARY, VECTORS, Shape
+from lossproof.conformance.families.regions.registry import in_space
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.conformance.properties.registry import cells
-from lossproof.conformance.questions.batches import LONGEST, Layout, arrange, layouts, lengths
+from lossproof.conformance.questions.batches import LONGEST, arrange, layouts
 from lossproof.conformance.usercode.code import spec_of
 
 __all__ = ["questions", "vectors"]
@@ -49,7 +50,7 @@ def vectors(
     `length` fixes d; without it, d stays where the bound of the dtype rejects wrong answers. `eps` and `norm_rule`
     matter in the region `below_eps` alone.
     """
-    places = of_role("x")
+    places = {place.name: place for place in in_space(VECTORS)}
     if region not in places:
         raise ValueError(f"there is no region {region!r}; {nearest(region, places)}")
     if dtype not in FORMATS:

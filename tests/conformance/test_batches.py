@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lossproof.conformance.families.regions.registry import of_role
+from lossproof.conformance.families.layouts import Layout
+from lossproof.conformance.families.regions.registry import in_space
+from lossproof.conformance.families.vectors import ranks
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject, Variant
-from lossproof.conformance.questions.batches import Batch, Layout, batches, layouts, ranks, weights
+from lossproof.conformance.questions.batches import Batch, batches, layouts, weights
 from lossproof.conformance.questions.seeding import draw
 
 from .test_expectation import CONTRASTIVE, COSINE, EMBEDDING, OPTIONS, WEIGHTS, documented
@@ -78,7 +80,7 @@ def test_lengths_of_mixed_dtypes_are_those_of_the_narrowest() -> None:
 
 
 def test_gradients_of_far_regions_are_short() -> None:
-    costly = {name for name, region in of_role("x").items() if region.costly}
+    costly = {region.name for region in in_space("vectors") if region.costly}
     assert costly == {"tiny_norm", "underflow", "overflow", "mixed_scale", "subnormal"}
     for region in costly:
         assert lengths(region, variant=Variant(wrt="x")) == COMMON[:7]

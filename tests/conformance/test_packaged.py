@@ -151,7 +151,7 @@ def test_no_value_cell_accepts_everything(name: str) -> None:
 
 def test_the_documented_rule_explains_itself() -> None:
     """The exact value, rounded, is right under the documented parameters and wrong under the negated ones."""
-    subject = next(s for s in SUBJECTS.values() if s.semantics.score == "similarity")
+    subject = next(s for s in SUBJECTS.values() if s.semantics.fixed("score") == "similarity")
     (batch,) = batches(subject, "parallel", "float32", subject.row_wise, 1, 0)
     expected = expect(subject, batch.arrays, batch.options)
     answer = Answer("value", Array.of(expected.value.rounded("float32")))

@@ -38,7 +38,7 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, Any
 
 def test_the_words_of_specs_are_those_of_the_objects() -> None:
     assert {region.name for region in OWN} == set(vocabulary.REGIONS.built_in)
-    assert [region.name for region in OWN if region.role == "x"] == [r.name for r in vectors.REGIONS]
+    assert [region.name for region in OWN if region.space == "vectors"] == [r.name for r in vectors.REGIONS]
     assert [kind.name for kind in kinds.BUILT_IN] == list(vocabulary.KINDS.built_in)
     assert vocabulary.REGIONS.group == registry.GROUP
     assert vocabulary.KINDS.group == kinds.GROUP
@@ -61,9 +61,9 @@ def test_only_properties_that_there_are_ask_a_region() -> None:
 
 
 def test_a_region_belongs_to_the_arrays_that_an_api_takes() -> None:
-    assert registry.of(PAIRS, "zero").role == "distances"
-    assert registry.of(ROWS, "zero").role == "x"
-    assert registry.of(PAIRS, "parallel").role == "x"  # of its name there is no other
+    assert registry.of(PAIRS, "zero").space == "given"
+    assert registry.of(ROWS, "zero").space == "vectors"
+    assert registry.of(PAIRS, "parallel").space == "vectors"  # of its name there is no other
     assert registry.of(ROWS, "-") is registry.named("-") is registry.NOWHERE
     assert not registry.possible("parallel", PAIRS, "float32")
     assert registry.possible("parallel", ROWS, "float32")
@@ -138,7 +138,7 @@ def test_a_package_brings_a_region_for_each_input(brought: dict[str, dict[str, A
         ("mine", "no region", "is no Region"),
         ("other", REGION, "whose name is 'other'"),
         ("zero", replace(vectors.ZERO), "is there already"),
-        ("mine", (REGION, replace(REGION, role="distances", extreme=True)), "differs in extreme"),
+        ("mine", (REGION, replace(REGION, space="given", extreme=True)), "differs in extreme"),
     ],
 )
 def test_a_region_that_does_not_fit_is_refused(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lossproof.conformance.families.regions.model import Shape
-from lossproof.conformance.families.regions.registry import of_role
+from lossproof.conformance.families.regions.registry import in_space
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.questions.batches import LONGEST, batches
@@ -23,7 +23,7 @@ from lossproof.conformance.questions.batches import LONGEST, batches
 from .fake_sessions import documented
 
 DTYPES = tuple(FORMATS)
-VECTORS = of_role("x")
+VECTORS = {region.name: region for region in in_space("vectors")}
 N = 16
 lengths = st.sampled_from([2, 3, 4, 7, 8, 17])
 seeds = st.integers(0, 2**32)

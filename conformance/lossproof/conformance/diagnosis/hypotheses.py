@@ -9,6 +9,7 @@ from lossproof import oracle
 from lossproof.conformance.diagnosis.matching import holding
 from lossproof.conformance.families.regions.model import Region
 from lossproof.conformance.families.regions.registry import of
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -26,25 +27,20 @@ def floors() -> tuple[str, ...]:
 
 def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which implementations go wrong, as (kind, semantic parameters), simplest first."""
-    semantics, judged = subject.semantics, failure.reply.judged
+    family, semantics, judged = family_of(subject), subject.semantics, failure.reply.judged
     region = of(subject, key.region)
     assert judged.expected is not None
     observed = str(judged.observed.dtype) if judged.observed is not None else ""
     if judged.dtype_differs and observed in FORMATS:
         yield "dtype", {"result_dtype": observed}
     if judged.shape_differs and not judged.size_differs:
-        yield "shape", {"keepdims": not semantics.keepdims}
-    if region.zero_rows and subject.has("x"):  # 1 - 0 is 1, but so is a rule of its own
+        yield "shape", {"keepdims": not semantics.fixed("keepdims")}
+    if region.zero_rows and family.inputs.vectors:  # 1 - 0 is 1, but so is a rule of its own
         yield from _zeros(subject, failure)
-    for score in ("similarity", "negated", "distance"):
-        if subject.spec.family == "cosine" and score != semantics.score:
-            yield (
-                ("sign" if {score, semantics.score} == {"similarity", "negated"} else "formula"),
-                {"score": score},
-            )
+    yield from family.other_scores(semantics)
     if failure.reply.batch.wrt:
         yield from _gradients(subject)
-    if subject.has("x"):
+    if family.inputs.vectors:
         if region.flush_counts:
             yield "underflow", {"subnormals": "zero"}
         yield from _rules(subject, region, failure)
@@ -60,15 +56,9 @@ def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tup
     if key.variant.broadcast:
         yield (
             "broadcasting",
-            {"broadcasting": "normalise" if semantics.broadcasting == "expand" else "expand"},
+            {"broadcasting": "normalise" if semantics.fixed("broadcasting") == "expand" else "expand"},
         )
-    if subject.spec.family == "contrastive":
-        for parameter, value in (
-            ("similar", 1 - semantics.similar),
-            ("squared", not semantics.squared),
-            ("half", not semantics.half),
-        ):
-            yield "formula", {parameter: value}
+    yield from family.other_terms(semantics)
     # Last, since the wide bound of a narrow dtype accepts much.
     if len(set(key.variant.dtypes)) > 1:
         yield "dtype", {"compute_dtype": "narrowest"}
@@ -80,9 +70,10 @@ def _gradients(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways in which the gradient of a right value is wrong: none, by a factor, of the other input, past a floor."""
     for factor in (0.0, 2.0, 0.5):
         yield "gradient", {"gradient_factor": factor}
-    if subject.has("x"):
+    family = family_of(subject)
+    if family.inputs.vectors:
         yield "gradient", {"gradient_of": "other"}
-    if subject.spec.family == "cosine" and subject.eps():
+    if family.follows_clamps and subject.eps():
         for rule in oracle.norm_rules():
             if rule.followed is not None:
                 yield "gradient", {"norm_rule": rule.name, "clamp": "followed"}
@@ -95,11 +86,11 @@ def _rules(subject: Subject, region: Region, failure: Failure) -> Iterator[tuple
         if failure.reply.judged.expected.compute == "float64":
             yield "eps", {"eps_dtype": "float32"}
         for rule in floors():
-            if rule != subject.semantics.norm_rule:
+            if rule != subject.semantics.fixed("norm_rule"):
                 yield kind, {"norm_rule": rule}
         if not region.zero_rows:
             yield kind, {"norm_rule": PLAIN_RULE.name}
-    documented = [rule for rule in floors() if rule == subject.semantics.norm_rule]
+    documented = [rule for rule in floors() if rule == subject.semantics.fixed("norm_rule")]
     for rules in (documented, [rule for rule in floors() if rule not in documented]):
         for eps in EPS:
             for rule in rules:

@@ -1,1 +1,1 @@
-"""The suite's side of the seams: regions of the input space and kinds of divergence, each one object."""
+"""The suite's side of the seams: families, regions of the input space and kinds of divergence, each one object."""

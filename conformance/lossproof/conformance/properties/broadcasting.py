@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -15,7 +16,7 @@ KINDS = ("left", "right", "both", "axis")
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """A batch axis of length 1 on either side or both, and an embedding axis of length 1."""
-    if subject.spec.family != "cosine" or subject.semantics.broadcasting == "refused":
+    if family_of(subject).broadcasts(subject.semantics) is False:
         return
     for kind in KINDS:
         rank = 3 if kind == "both" else None

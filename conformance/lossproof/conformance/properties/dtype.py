@@ -11,6 +11,7 @@ import numpy as np
 
 from lossproof.conformance.families.regions.model import ORDINARY
 from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
@@ -27,7 +28,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     for dtype in FLOATS:
         for region in asked("dtype", subject, dtype):
             yield CellKey("dtype", region, dtype, subject.row_wise)
-    if subject.spec.family == "contrastive" or subject.semantics.inputs == "unit_norm":
+    if not family_of(subject).mixes_dtypes(subject.semantics):
         return
     for pair in (*MIXED, *WITH_INTEGERS):
         options = subject.row_wise.options

@@ -9,18 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
-
-LABELS = {"cosine_embedding": ("-5", "0", "0.5", "4"), "contrastive": ("-1", "2", "5")}
-"""Labels that the family's formula has no term for, on both sides of those that it has and between them."""
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary rows with one label each that the documentation does not name, besides the cases of the spec."""
     for region in asked("error", subject, "float32"):
-        for label in LABELS.get(subject.spec.family, ()):
+        for label in family_of(subject).labels.others:
             yield CellKey("error", region, "float32", replace(subject.row_wise, label=label))
 
 

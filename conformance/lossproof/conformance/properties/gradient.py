@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from lossproof.conformance.families.regions.model import ORDINARY
 from lossproof.conformance.families.regions.registry import asked, possible
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.properties.reduction import documented
 
-DIFFERENTIABLE = ("x", "y", "distances")
 WEIGHTS = ("per_sample", "full")
 BROADCASTS = ("left", "right")
 
@@ -27,7 +27,7 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     Where the documentation has nothing to differentiate, one cell for each input records what comes back.
     """
     for array in subject.edition.call.arrays:
-        if array.role not in DIFFERENTIABLE:
+        if array.role not in family_of(subject).inputs.roles:
             continue
         row_wise = replace(subject.row_wise, wrt=array.name)
         if "gradient" in subject.edition.silent:
@@ -54,7 +54,7 @@ def _variants(subject: Subject) -> Iterator[Variant]:
         for value in option.ask if option else ():
             if option and value != option.default:
                 yield subject.row_wise.having(**{option.name: value})
-    if subject.spec.family == "cosine" and subject.semantics.broadcasting in ("expand", "normalise"):
+    if family_of(subject).broadcasts(subject.semantics):
         for kind in BROADCASTS:
             yield replace(subject.row_wise, broadcast=kind)
 

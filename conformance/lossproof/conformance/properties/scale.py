@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossproof import oracle
 from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, scaled
@@ -14,10 +14,7 @@ from lossproof.conformance.model.subject import CellKey, Subject
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
-    rule = subject.semantics.norm_rule
-    if not subject.has("x") or subject.semantics.inputs == "unit_norm" or rule is None:
-        return
-    if not oracle.norm_rule(rule).scale_free:
+    if not family_of(subject).scale_free(subject.semantics):
         return
     for dtype in FLOATS:
         for region in asked("scale", subject, dtype):

@@ -13,7 +13,8 @@ from lossproof.conformance.model.suggestions import nearest
 from lossproof.conformance.properties.registry import cells, properties
 from lossproof.conformance.targets.model import UsageError
 from lossproof.specs import vocabulary
-from lossproof.specs.models import DtypeName, KnownFinding
+from lossproof.specs.fields import DtypeName
+from lossproof.specs.models import KnownFinding
 
 
 @dataclass(frozen=True)

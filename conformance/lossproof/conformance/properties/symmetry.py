@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, swapped
@@ -13,7 +14,7 @@ from lossproof.conformance.model.subject import CellKey, Subject
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
-    if not subject.has("x"):
+    if not family_of(subject).symmetric():
         return
     for dtype in FLOATS:
         for region in asked("symmetry", subject, dtype):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lossproof.conformance.families.regions.model import ORDINARY
 from lossproof.conformance.families.regions.registry import asked, of, possible
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
@@ -31,9 +32,7 @@ def single(subject: Subject) -> Variant | None:
 
     No other cell asks for their value: a batch of one pair tells little, so layouts are drawn with more.
     """
-    option = subject.option("axis")
-    axis = -1 if option is None else option.default
-    if subject.spec.family == "contrastive" or 1 not in subject.semantics.ranks or axis not in (-1, 0):
+    if not family_of(subject).lone(subject):
         return None
     return replace(subject.row_wise, rank=1) if possible(ORDINARY, subject, "float32") else None
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from lossproof.conformance.families.regions import vectors
 from lossproof.conformance.families.regions.model import (
+    GIVEN,
     Draw,
     Region,
     Rows,
@@ -70,7 +71,7 @@ def _of(
     """The region of distances that has the name of one of vectors; a reduced distance may be any."""
     return replace(
         region,
-        role="distances",
+        space=GIVEN,
         draw=draw,
         contains=anything,
         asked_by=asked_by,

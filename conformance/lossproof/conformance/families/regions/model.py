@@ -23,6 +23,9 @@ Rows = tuple[Numbers, ...]
 
 ORDINARY: Final = "ordinary"
 """The region that every kind of input has: options, shapes and dtypes are asked there."""
+VECTORS: Final = "vectors"
+GIVEN: Final = "given"
+"""The spaces that there are: pairs of vectors, and numbers that are handed in."""
 LAST: Final = 100
 UNBOUNDED: Final = 1 << 30
 
@@ -79,14 +82,14 @@ def nonzero(rows: Numbers) -> Numbers:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Region:
-    """A region of one kind of input, told by the role of the array that an API must take to have it.
+    """A region of one kind of input, told by its space.
 
     Regions of one name that belong to different inputs agree in every field from `place` on.
     """
 
     name: str
-    role: str = "x"
-    """"x": pairs of vectors; "distances": given distances"""
+    space: str = VECTORS
+    """of the inputs whose region it is: that of a family's `Inputs`"""
     draw: Draw
     """arrays of a shape, in float64; adversarial rows among them, all inside the region"""
     contains: Callable[[Held], bool] = anything
@@ -141,13 +144,12 @@ class Region:
         return "S3" if self.extreme else "S2" if self.special else "S1"
 
     def possible(self, subject: Subject, dtype: str) -> bool:
-        """Whether the region means something for an API in a dtype."""
+        """Whether the region means something for an API of its space in a dtype."""
         semantics = subject.semantics
         return (
-            subject.has(self.role)
-            and dtype in semantics.dtypes
+            dtype in semantics.dtypes
             and self.exists(FORMATS[dtype])
-            and (self.of_unit_norm or semantics.inputs != "unit_norm")
+            and (self.of_unit_norm or semantics.fixed("inputs") != "unit_norm")
             and self.applies(subject, dtype)
         )
 

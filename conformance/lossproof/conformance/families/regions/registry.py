@@ -7,6 +7,7 @@ from typing import Final
 
 from lossproof.conformance.families.regions import distances, vectors
 from lossproof.conformance.families.regions.model import ORDINARY, Region
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs import extensions
 from lossproof.specs.problems import Problem, SpecError
@@ -38,8 +39,8 @@ def _fitting(name: str, region: object, others: list[Region]) -> Region:
     if not isinstance(region, Region) or region.name != name:
         raise _fault(name, f"is no Region, or a tuple of Regions, whose name is {name!r}")
     for other in others:
-        if (other.name, other.role) == (name, region.role):
-            raise _fault(name, f"a region of that name and role {region.role!r} is there already")
+        if (other.name, other.space) == (name, region.space):
+            raise _fault(name, f"a region of that name in the space {region.space!r} is there already")
         differ = [f for f in SHARED if other.name == name and getattr(other, f) != getattr(region, f)]
         if differ:
             raise _fault(name, f"another region of that name differs in {', '.join(differ)}")
@@ -61,23 +62,33 @@ def named(name: str) -> Region:
     return next((region for region in regions() if region.name == name), NOWHERE)
 
 
+def of_inputs(subject: Subject) -> tuple[Region, ...]:
+    """The regions of the arrays that an API takes."""
+    return in_space(family_of(subject).inputs.space)
+
+
+def in_space(space: str) -> tuple[Region, ...]:
+    """The regions of a space."""
+    return tuple(region for region in regions() if region.space == space)
+
+
 def of(subject: Subject, name: str) -> Region:
     """The region of this name for the arrays that the API takes."""
-    return next((r for r in regions() if r.name == name and subject.has(r.role)), named(name))
+    return next((r for r in of_inputs(subject) if r.name == name), named(name))
 
 
 def asked(property_: str, subject: Subject, dtype: str) -> tuple[str, ...]:
     """The names of the regions in which a property asks an API in a dtype."""
     return tuple(
         region.name
-        for region in regions()
+        for region in of_inputs(subject)
         if dtype in region.asked_by.get(property_, ()) and region.possible(subject, dtype)
     )
 
 
 def possible(name: str, subject: Subject, dtype: str) -> bool:
     """Whether the API has a region of this name that means something in a dtype."""
-    return any(region.possible(subject, dtype) for region in regions() if region.name == name)
+    return any(region.possible(subject, dtype) for region in of_inputs(subject) if region.name == name)
 
 
 def shows(name: str) -> Region:
@@ -88,8 +99,3 @@ def shows(name: str) -> Region:
 def confined(kind: str) -> tuple[str, ...]:
     """The names of the regions outside of which findings of this kind do not show; (): they may show in any."""
     return tuple(dict.fromkeys(region.name for region in regions() if kind in region.kinds))
-
-
-def of_role(role: str) -> dict[str, Region]:
-    """The regions of the arrays of a role by name."""
-    return {region.name: region for region in regions() if region.role == role}

@@ -117,7 +117,8 @@ FINDING_TABLE: Final = (
     Column("status", "`new`, `changed`, `carried`, `known` or `fixed`"),
     Column(
         "behaves_as",
-        "what reproduces the wrong answers: `parameters` of a formula, a `predicate`, or the `cases` that show it",
+        "what reproduces the wrong answers: `parameters` of a formula, a `predicate`, or the `cases` that show it;"
+        " `says` has the words of a norm rule that an installed package brings",
         "nothing is known that does",
         "object",
     ),

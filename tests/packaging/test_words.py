@@ -20,8 +20,7 @@ CLEAR = REGIONS - {"zero", "empty", "nonfinite", "overflow", "underflow", "long"
 """Names of regions that are no words for anything else."""
 KNOWN = {
     "specs/lossproof/specs/rules.py": "the region below eps needs an eps: specs import no object of conformance",
-    "reports/lossproof/reports/pages/gaps.py": "the plainest cell: reports import no object of conformance",
-    "reports/lossproof/reports/reproducers/choice.py": "the form of a script: as above",
+    "reports/lossproof/reports/reproducers/choice.py": "the form of a script: reports import no object of conformance",
     "reports/lossproof/reports/reproducers/script.py": "the expectation of a script: as above",
 }
 """Files that may, each with the reason."""

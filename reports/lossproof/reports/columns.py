@@ -189,3 +189,6 @@ VALUE_PROPERTIES: Final = frozenset({
     "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "gradient",
 })  # fmt: skip
 """Those that compare an answer with the value of the documented formula."""
+
+PLAIN_VALUE: Final = ("value", "ordinary")
+"""Property and region of the cell that a page with a formula documents in any case."""

@@ -50,6 +50,8 @@ NormRule = Literal[
 ]  # fmt: skip
 Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
 Severity = Literal["S1", "S2", "S3", "S4"]
+ModeName = Literal["eager", "graph", "compiled", "xla", "autocast", "vmap", "inference"]
+DeviceName = Literal["cpu", "cuda", "mps"]
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -245,7 +247,7 @@ class Case(Frozen):
         default_factory=dict, description="options by name, wherever they are given"
     )
     arguments: Mapping[Name, Any] = Field(default_factory=dict, description="further arguments of a probe")
-    mode: Literal["eager", "compiled", "graph"] | None = Field(None, description="left out: the target's")
+    mode: ModeName | None = Field(None, description="left out: the target's")
     positional: bool = Field(False, description="give the arrays by position")
     expect: Expect = Field(description="what must come of it")
     contradicts: str | None = Field(
@@ -406,6 +408,8 @@ class KnownFinding(Frozen):
     regions: tuple[RegionName, ...] = Field((), description="empty: any")
     dtypes: tuple[DtypeName, ...] = Field((), description="empty: any")
     backends: tuple[str, ...] = Field((), description="empty: any")
+    modes: tuple[ModeName, ...] = Field((), description="empty: any")
+    devices: tuple[DeviceName, ...] = Field((), description="empty: any")
     behaves_as: BehavesAs = Field(description="what reproduces the wrong answers")
     witness: Pinned = Field(description="what is asked first, and answered as pinned")
     reason: str = Field(description="why it comes to that, and what it means to a user")

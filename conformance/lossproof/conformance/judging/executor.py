@@ -67,7 +67,9 @@ def question(
     at_call = {k: v for k, v in options.items() if init is None or k not in init}
     packed = {n: a if isinstance(a, Array) else _packed(a, order) for n, a in arrays.items()}
     mode = more.pop("mode", None) or subject.facts.mode
-    return Question(subject.api, packed, init, at_call, mode=mode, **more)
+    return Question(
+        subject.api, packed, init, at_call, mode=mode, device=subject.facts.device, **more
+    )  # fmt: skip
 
 
 def question_of(subject: Subject, batch: Batch) -> Question:

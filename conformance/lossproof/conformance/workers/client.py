@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lossproof.conformance.model.execution import DEVICES
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
@@ -53,10 +54,8 @@ SETTINGS = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "CUDA_VISIBLE_DEVICES": "",
-    "JAX_PLATFORMS": "cpu",
 }
-"""The variables of every worker's environment: one thread, no accelerator, no log noise, the same hashes."""
+"""The variables of every worker's environment: one thread, no log noise, the same hashes. A device has its own."""
 
 CHOICES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "JAX_ENABLE_X64", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
 """Variables that a user may have set for other work and that would change the answers: a target names its own."""
@@ -79,6 +78,10 @@ class CannotStart(WorkerError, TargetUnavailable):  # noqa: N818
 
 class TooManyRestarts(WorkerError):  # noqa: N818
     """The target crashed or hung more often than it may."""
+
+
+class NoSuchMode(WorkerError):  # noqa: N818
+    """The target has no mode of the name that is asked for."""
 
 
 class WorkerClosed(WorkerError):  # noqa: N818
@@ -117,7 +120,7 @@ def environment(target: Target, scratch: Path) -> dict[str, str]:
     if not _same_python(target.python):
         for name in FOREIGN:
             variables.pop(name, None)
-    variables |= SETTINGS
+    variables |= SETTINGS | dict(DEVICES[target.execution.device].environment)
     # The user's own keras.json may change epsilon and floatx: an empty folder stands in for it.
     variables["KERAS_HOME"] = str(scratch)
     if target.backend:
@@ -397,6 +400,7 @@ class Worker:
             "verb": question.verb,
             "api": question.api,
             "mode": question.mode,
+            "device": question.device,
             "wrt": question.wrt,
             "probe": question.probe,
             "init": None if question.init is None else dict(question.init),

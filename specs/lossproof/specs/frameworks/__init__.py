@@ -13,6 +13,7 @@ from typing import Literal
 
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossproof.specs import extensions
@@ -58,8 +59,9 @@ class FrameworkFacts(_Frozen):
     file name in `workers.remote.adapters` (of an extension: a path), `extra` the extra of lossproof that
     installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the
     package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
-    in a script, `backends` are the libraries that it can compute with, where it has a choice, and `beside` names
-    the framework that speaks for this one where both are installed.
+    in a script, `backends` are the libraries that it can compute with, where it has a choice, `beside` names
+    the framework that speaks for this one where both are installed, and `own_modes` maps a range of versions to the
+    mode in which they answer unless asked for another, where that is not eager.
     """
 
     name: str
@@ -72,6 +74,7 @@ class FrameworkFacts(_Frozen):
     editions: Mapping[str, str]
     backends: tuple[str, ...] = ()
     beside: str = ""
+    own_modes: Mapping[str, str] = Field(default_factory=dict)
     spelling: Mapping[str, str] = Field(default_factory=dict)
     reproducer: Reproducer
 
@@ -87,6 +90,11 @@ class FrameworkFacts(_Frozen):
     def has(self, api: str) -> bool:
         """Whether an API's full name belongs to this framework."""
         return any(api.startswith(prefix + ".") for prefix in self.prefixes)
+
+    def own_mode(self, version: str) -> str:
+        """The mode in which a version of it answers unless asked for another."""
+        ranges = (mode for text, mode in self.own_modes.items() if SpecifierSet(text).contains(version, True))
+        return next(ranges, "eager")
 
     def spell(self, api: str) -> str:
         """The API's name as a script in this framework writes it: keras.losses.X for tf.keras.losses.X."""

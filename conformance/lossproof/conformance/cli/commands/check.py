@@ -12,6 +12,7 @@ import click
 
 from lossproof.conformance.cli.commands.judging import (
     Asked,
+    executing_options,
     find_targets,
     judging,
     judging_options,
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
     "targets",
     multiple=True,
     metavar="T",
-    help="torch, torch==2.12.1 or the path of a Python. Repeatable.",
+    help="torch, torch==2.12.1, torch:compiled or the path of a Python. Repeatable.",
 )
+@executing_options("Each target in this mode: eager, compiled, ... Repeatable.  [default: its own]")
 @selecting_options()
 @click.option(
     "--out",
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
 @judging_options()
 def command(
     targets: tuple[str, ...],
+    modes: tuple[str, ...],
+    device: str,
     selection: Selection,
     out: Path,
     jobs: int | None,
@@ -75,7 +79,7 @@ def command(
     reports.check_out(out)
     accepted = {} if baseline is None else accepted_by(baseline, plan)
     with judging(quiet=asked.as_json) as progress:
-        chosen, missing = find_targets(targets, progress)
+        chosen, missing = find_targets(targets, progress, modes, device)
         result = judge_targets(chosen, plan, jobs or min(len(chosen), os.cpu_count() or 1), progress)
     unheard = missing or any(t.failed for t in result.targets)
     if str(plan.selection) and not result.rows and not unheard:

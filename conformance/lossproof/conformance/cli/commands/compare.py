@@ -265,6 +265,7 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     from importlib import metadata
 
     from lossproof.conformance.changes.model import Asking
+    from lossproof.conformance.model.execution import CPU
     from lossproof.conformance.model.subject import TargetInfo
     from lossproof.specs import load_specs, specs_digest
 
@@ -276,7 +277,7 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     facts = TargetInfo(
         target=target["name"], framework=framework, version=version, companions=companions,
         python=python, backend=str(target.get("backend") or ""), mode=str(target.get("mode") or "eager"),
-        packages=packages,
+        device=str(target.get("device") or CPU), packages=packages,
     )  # fmt: skip
     return Asking(facts, run["seed"], load_specs())
 

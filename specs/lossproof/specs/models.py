@@ -33,9 +33,9 @@ PropertyName = Annotated[str, AfterValidator(vocabulary.PROPERTIES.known)]
 RegionName = Annotated[str, AfterValidator(vocabulary.REGIONS.known)]
 KindName = Annotated[str, AfterValidator(vocabulary.KINDS.known)]
 NormRule = Annotated[str, AfterValidator(vocabulary.NORM_RULES.known)]
+ModeName = Annotated[str, AfterValidator(vocabulary.MODES.known)]
 Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
 Severity = Literal["S1", "S2", "S3", "S4"]
-ModeName = Literal["eager", "graph", "compiled", "xla", "autocast", "vmap", "inference"]
 DeviceName = Literal["cpu", "cuda", "mps"]
 
 

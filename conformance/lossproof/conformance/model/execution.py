@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lossproof.conformance.model.subject import CellKey
+from lossproof.conformance.model.suggestions import either
+from lossproof.specs import extensions, vocabulary
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,10 @@ class Cells:
     properties: frozenset[str]
     regions: frozenset[str]
     cases: bool = False
+
+    def __str__(self) -> str:
+        properties, regions = (either(sorted(names)) for names in (self.properties, self.regions))
+        return f"{properties} in the region {regions}"
 
     def takes(self, key: CellKey) -> bool:
         """Whether a cell is asked."""
@@ -68,7 +74,7 @@ MODES = {
         Mode("inference", "without a record for gradients", COMPILED),
     )
 }
-"""The modes by name. An adapter has some of them, the one that it answers in unless asked otherwise first."""
+"""The built-in modes by name. An adapter has some of them, that in which it answers unless asked otherwise first."""
 
 DEVICES = {
     device.name: device
@@ -83,8 +89,11 @@ CPU = "cpu"
 
 
 def mode_called(name: str) -> Mode:
-    """The mode of that name; one that an extension's adapter answers in, and nobody described, is asked everywhere."""
-    return MODES.get(name) or Mode(name, "")
+    """The mode of that name, built in or brought by an installed package.
+
+    One that nobody describes, as an extension's adapter may answer in, is asked in every cell.
+    """
+    return MODES.get(name) or extensions.objects(vocabulary.MODES.group).get(name) or Mode(name, "")
 
 
 @dataclass(frozen=True)

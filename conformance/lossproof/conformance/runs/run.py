@@ -21,7 +21,6 @@ from typing import Any
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import ClaimRow, Drift, Finding, Row
 from lossproof.conformance.model.subject import TargetInfo
-from lossproof.conformance.model.suggestions import either
 from lossproof.conformance.properties.selection import Selection
 from lossproof.conformance.questions.schedule import asking_order, reporting_order
 from lossproof.conformance.runs.findings import claims, findings, with_scripts
@@ -106,10 +105,8 @@ def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
     companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
     mode = target.execution.mode or info.modes[0]
     if mode not in info.modes:
-        has = either(info.modes)
-        raise NoSuchMode(
-            f"{target.name}: {info.framework} {info.version} has no mode {mode} here; it has {has}"
-        )
+        has = " and ".join(info.modes)
+        raise NoSuchMode(f"{info.framework} {info.version} has no mode {mode} here; it has {has}")
     return TargetInfo(
         target=target.name,
         framework=target.framework,

@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lossproof.conformance.model.execution import CPU, DEVICES, MODES, Execution
+from lossproof.conformance.model.execution import CPU, DEVICES, Execution
 from lossproof.conformance.model.suggestions import either, nearest
 from lossproof.conformance.targets.model import UsageError
+from lossproof.specs import vocabulary
 
 ENDING = re.compile(r"(?P<place>[^:@]*)(?P<mode>:[^:@]*)?(?P<device>@[^:@]*)?")
 ENDING_OF_PATH = re.compile(r"(?P<place>.*?)(?P<mode>:[\w-]*)?(?P<device>@[\w-]*)?")
@@ -23,6 +24,10 @@ class Written:
     place: str
     mode: str = ""
     device: str = ""
+
+    def __str__(self) -> str:
+        mode = f":{self.mode}" if self.mode else ""
+        return f"{self.place}{mode}{f'@{self.device}' if self.device else ''}"
 
     @property
     def execution(self) -> Execution:
@@ -62,8 +67,7 @@ def executions(meant: Written, modes: Sequence[str], device: str) -> list[Execut
 
 
 def _conflict(meant: Written, said: str, option: str) -> UsageError:
-    text = f"{meant.place}{meant.execution}"
-    return UsageError(f"{text} says {said}, and {option} says another; leave one of them out")
+    return UsageError(f"{meant} says {said}, and {option} says another; leave one of them out")
 
 
 def written(texts: Sequence[str], modes: Sequence[str], device: str) -> list[str]:
@@ -79,7 +83,7 @@ def written(texts: Sequence[str], modes: Sequence[str], device: str) -> list[str
 
 def known_mode(name: str) -> str:
     """The mode; UsageError with the nearest names for an unknown one."""
-    return _known("mode", name, MODES)
+    return _known("mode", name, vocabulary.MODES.words())
 
 
 def known_device(name: str) -> str:

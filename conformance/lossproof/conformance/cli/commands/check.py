@@ -28,7 +28,7 @@ from lossproof.conformance.cli.main import BROKEN, FINDINGS, OK
 if TYPE_CHECKING:
     from lossproof.conformance.model.results import Finding
     from lossproof.conformance.properties.selection import Selection
-    from lossproof.conformance.runs.run import Plan, RunResult
+    from lossproof.conformance.runs.run import Plan, RunResult, TargetResult
 
 
 @click.command("check")
@@ -83,12 +83,15 @@ def command(
         result = judge_targets(chosen, plan, jobs or min(len(chosen), os.cpu_count() or 1), progress)
     unheard = missing or any(t.failed for t in result.targets)
     if str(plan.selection) and not result.rows and not unheard:
-        raise none_selected(plan)
+        raise none_selected(plan, result)
     failed = tuple(unavailable(name, why) for name, why in missing.items())
     result = replace(result, targets=(*result.targets, *failed))
     result = with_baseline(result, accepted)
     path = write(out, result, plan, "check")
     show(path, asked.as_json)
+    for target in result.targets:
+        if why := refused(target):
+            tell(f"no cell of {target.target} was judged: {why}")
     return exit_code(result, asked)
 
 
@@ -144,10 +147,19 @@ def show(path: Path, as_json: bool) -> None:
     reports.terminal.show(run)
 
 
+def refused(target: TargetResult) -> str:
+    """Why no cell of a target was judged, where its framework declined every one: it has no such device or dtype."""
+    verdicts = {row.verdict for row in target.rows}
+    if verdicts != {"unsupported"}:
+        return ""
+    return str(json.loads(target.rows[0].observed or "{}").get("note", ""))
+
+
 def exit_code(result: RunResult, asked: Asked) -> int:
-    """3 where something could not be judged or nothing was, 1 where findings count, else 0."""
+    """3 where something could not be judged, or nothing of a target was, 1 where findings count, else 0."""
     broken = any(r.verdict == "broken" for r in result.rows)
-    if broken or not result.rows or any(t.failed for t in result.targets):
+    unheard = [target for target in result.targets if target.failed or refused(target)]
+    if broken or not result.rows or unheard:
         return BROKEN
     counting = {"never": (), "new": ("new", "changed"), "any": ("new", "changed", "known", "carried")}[
         asked.fail_on

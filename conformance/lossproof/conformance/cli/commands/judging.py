@@ -150,9 +150,13 @@ def executing_options(
     return with_options
 
 
-def none_selected(plan: Plan) -> click.UsageError:
-    """The error of a selection that matches no cell."""
-    return click.UsageError(f"no cell matches {plan.selection}; leave out or change one of them")
+def none_selected(plan: Plan, result: RunResult) -> click.UsageError:
+    """The error of a selection that matches no cell of these targets in their modes."""
+    from lossproof.conformance.model.execution import mode_called
+
+    modes = map(mode_called, sorted({target.facts.mode for target in result.targets if target.facts}))
+    few = "".join(f"; mode {mode.name} asks {mode.cells} alone" for mode in modes if mode.partial)
+    return click.UsageError(f"no cell matches {plan.selection}; leave out or change one of them{few}")
 
 
 def find_targets(

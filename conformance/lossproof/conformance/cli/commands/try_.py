@@ -102,7 +102,7 @@ def command(
     with judging(quiet=asked.as_json) as progress:
         result, given = try_code(chosen, plan, progress, timeout)
     if not result.rows and not any(target.failed for target in result.targets):
-        raise none_selected(plan)
+        raise none_selected(plan, result)
     own = described(chosen, given)
     path = write(out, result, plan, "try", {"own": own})
     if given and not asked.as_json:

@@ -1,0 +1,177 @@
+"""Modes and devices: their words, the cells that a mode is asked in, and what they do to a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from lossproof.conformance.cli.commands.check import refused
+from lossproof.conformance.judging.executor import Executor, question
+from lossproof.conformance.judging.serialize import serialized
+from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Execution, Mode, mode_called
+from lossproof.conformance.model.subject import CellKey, TargetInfo, Variant
+from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
+from lossproof.conformance.runs.session import Session
+from lossproof.conformance.workers.client import NoSuchMode, Worker, environment
+from lossproof.specs import extensions, models, vocabulary
+from lossproof.specs.models import KnownFinding
+
+from .fake_sessions import in_place_of, target
+from .test_ledger_status import FUNCTION, known
+
+FACTS = TargetInfo("fake", "fake", "1.2.3", packages={"fake": "1.2.3"})
+
+
+def judged_as(
+    worker: Worker, name: str, facts: TargetInfo, ledger: list[KnownFinding], *properties: str
+) -> TargetResult:
+    """The fakes as if they ran in another mode or on another device."""
+    session = Session(facts, Executor(worker, 0, 1), [in_place_of(FUNCTION, name)], ledger)
+    return judge_session(session, Plan(properties=properties, examples=1), lambda *_: None)
+
+
+def test_modes_and_devices_are_those_of_the_vocabulary() -> None:
+    assert tuple(MODES) == vocabulary.MODES.built_in
+    assert tuple(DEVICES) == get_args(models.DeviceName)
+
+
+@pytest.mark.parametrize(
+    ("execution", "text"),
+    [
+        (Execution(), ""),
+        (Execution("compiled"), ":compiled"),
+        (Execution("", "cuda"), "@cuda"),
+        (Execution("compiled", "cuda"), ":compiled@cuda"),
+    ],
+)
+def test_the_usual_is_not_written(execution: Execution, text: str) -> None:
+    assert str(execution) == text
+
+
+def test_compiled_cells_are_a_subset_and_cases_are_none_of_it() -> None:
+    taken = [
+        CellKey("value", "ordinary", "float32"), CellKey("zero_vector", "zero"), CellKey("batch", "ordinary"),
+        CellKey("gradient", "zero", "float16", Variant(wrt="x1")),
+    ]  # fmt: skip
+    left = [
+        CellKey("value", "overflow"), CellKey("dtype", "ordinary"), CellKey("value", "-", variant=Variant(case="a")),
+        CellKey("value", "ordinary", variant=Variant(case="a")),
+    ]  # fmt: skip
+    assert all(map(COMPILED.takes, taken))
+    assert not any(map(COMPILED.takes, left))
+    assert all(map(replace(COMPILED, cases=True).takes, (*taken, left[-1])))
+    assert all(map(MODES["eager"].takes, (*taken, *left)))
+    assert [mode.partial for mode in (MODES["eager"], MODES["graph"], MODES["compiled"])] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_mode_of_an_installed_package_is_one_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "mode_a-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mode_a\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lossproof.modes]\nlazy = mode_a:LAZY\n")
+    (tmp_path / "mode_a.py").write_text(
+        "from lossproof.conformance.model.execution import COMPILED, Mode\n"
+        "LAZY = Mode('lazy', 'nothing runs before it is read', COMPILED)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    caches = (extensions.names, extensions.objects)
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        assert mode_called("lazy") == Mode("lazy", "nothing runs before it is read", COMPILED)
+        assert "lazy" in vocabulary.MODES.words()
+    finally:
+        for cached in caches:
+            cached.cache_clear()
+        sys.modules.pop("mode_a", None)
+
+
+def test_a_mode_that_nobody_describes_is_asked_everywhere() -> None:
+    assert mode_called("of some adapter").takes(CellKey("dtype", "overflow"))
+
+
+def test_a_compiled_target_is_asked_its_subset_and_lists_no_claim_that_it_does_not_decide(
+    worker: Worker,
+) -> None:
+    eager = judged_as(worker, "cosine_similarity", FACTS, [])
+    compiled = judged_as(worker, "cosine_similarity", replace(FACTS, mode="compiled", device="mps"), [])
+    wanted = [r for r in eager.rows if r.property in COMPILED.properties and r.region in COMPILED.regions]
+    cells = [
+        (r.property, r.region, r.dtype, r.variant, r.verdict) for r in wanted if "case=" not in r.variant
+    ]
+    assert [(r.property, r.region, r.dtype, r.variant, r.verdict) for r in compiled.rows] == cells
+    assert {(r.mode, r.device) for r in compiled.rows} == {("compiled", "mps")}
+    assert {(r.mode, r.device) for r in eager.rows} == {("eager", "cpu")}
+    assert len(cells) > 8
+    decided = {c.claim for c in compiled.claims}
+    assert decided < {c.claim for c in eager.claims}
+    assert {c.verdict for c in compiled.claims if c.cells} == {"conforms"}
+    assert all(c.cells for c in compiled.claims)
+
+
+@pytest.mark.parametrize(
+    ("field", "here", "elsewhere"),
+    [("modes", "compiled", ["eager", "graph"]), ("devices", "cuda", ["cpu"])],
+)
+def test_a_finding_of_other_modes_or_devices(
+    worker: Worker, field: str, here: str, elsewhere: list[str]
+) -> None:
+    facts = replace(FACTS, mode="compiled", device="cuda")
+    (same,) = judged_as(worker, "wrong_sign", facts, [known("wrong_sign", **{field: [here]})]).findings
+    assert (same.slug, same.status) == ("fake-known", "known")
+    assert (same.witness["mode"], same.witness["device"]) == ("compiled", "cuda")
+    (other,) = judged_as(worker, "wrong_sign", facts, [known("wrong_sign", **{field: elsewhere})]).findings
+    assert other.status == "new"
+    right = [known("cosine_similarity", **{field: elsewhere})]
+    assert not judged_as(worker, "cosine_similarity", facts, right).findings
+
+
+def test_a_question_says_mode_and_device_and_a_witness_the_device_that_is_no_cpu(worker: Worker) -> None:
+    session = Session(
+        replace(FACTS, mode="compiled", device="cuda"), Executor(worker), [in_place_of(FUNCTION, "one")], ()
+    )
+    pair = {name: np.ones((1, 2), np.float32) for name in ("x1", "x2")}
+    put = question(session.subjects[0], pair, {})
+    assert (put.mode, put.device) == ("compiled", "cuda")
+    assert serialized(put)["device"] == "cuda"
+    assert "device" not in serialized(replace(put, device="cpu"))
+
+
+def test_a_worker_sees_no_gpu_unless_its_device_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    seen = {
+        device: environment(target().executed(Execution("", device)), tmp_path)["CUDA_VISIBLE_DEVICES"]
+        for device in DEVICES
+    }
+    assert seen == {"cpu": "", "cuda": "3", "mps": ""}
+    assert environment(target(), tmp_path)["JAX_PLATFORMS"] == "cpu"
+
+
+def test_a_mode_that_the_target_lacks_is_told_in_one_line(worker: Worker) -> None:
+    assert target_info(target(), worker.info).mode == "eager"
+    with pytest.raises(NoSuchMode, match=r"^fake 1\.2\.3 has no mode compiled here; it has eager$"):
+        target_info(target().executed(Execution("compiled")), worker.info)
+
+
+def test_a_target_that_declines_everything_was_not_judged(worker: Worker) -> None:
+    result = judged_as(worker, "cosine_similarity", FACTS, [], "value")
+    assert not refused(result)
+    note = json.dumps({"note": "no device cuda here"})
+    rows = tuple(replace(row, verdict="unsupported", observed=note) for row in result.rows)
+    assert refused(replace(result, rows=rows)) == "no device cuda here"
+    assert not refused(replace(result, rows=(*rows, result.rows[0])))
+    assert not refused(TargetResult("none"))

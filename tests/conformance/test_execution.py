@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lossproof.conformance.cli.commands.check import refused
+from lossproof.conformance.cli.commands.compare import _told
 from lossproof.conformance.judging.executor import Executor, question
 from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Execution, Mode, mode_called
@@ -165,6 +166,24 @@ def test_a_mode_that_the_target_lacks_is_told_in_one_line(worker: Worker) -> Non
     assert target_info(target(), worker.info).mode == "eager"
     with pytest.raises(NoSuchMode, match=r"^fake 1\.2\.3 has no mode compiled here; it has eager$"):
         target_info(target().executed(Execution("compiled")), worker.info)
+
+
+@pytest.mark.parametrize(
+    ("target_of_run", "told"),
+    [
+        ({"framework": "torch", "version": "2.13.0", "mode": "eager", "device": "cpu"}, "torch 2.13.0"),
+        ({"framework": "torch", "version": "2.13.0", "mode": "compiled", "device": "cuda"},
+         "torch 2.13.0, compiled, cuda"),
+        ({"framework": "tensorflow", "version": "1.15.5", "mode": "graph"}, "tensorflow 1.15.5"),
+        ({"framework": "tensorflow", "version": "1.15.5", "mode": "eager"}, "tensorflow 1.15.5, eager"),
+        ({"framework": "tensorflow", "version": "of mine", "mode": "eager"}, "tensorflow of mine"),
+        ({"framework": "unheard", "version": "1"}, "unheard 1"),
+    ],
+)  # fmt: skip
+def test_a_comparison_names_the_executions_that_are_not_usual(
+    target_of_run: dict[str, str], told: str
+) -> None:
+    assert _told(target_of_run) == told
 
 
 def test_a_target_that_declines_everything_was_not_judged(worker: Worker) -> None:

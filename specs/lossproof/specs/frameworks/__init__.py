@@ -13,10 +13,10 @@ from typing import Literal
 
 import yaml
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossproof.specs import extensions
+from lossproof.specs.editions import covers
 from lossproof.specs.problems import Problem, SpecError
 
 
@@ -93,8 +93,7 @@ class FrameworkFacts(_Frozen):
 
     def own_mode(self, version: str) -> str:
         """The mode in which a version of it answers unless asked for another."""
-        ranges = (mode for text, mode in self.own_modes.items() if SpecifierSet(text).contains(version, True))
-        return next(ranges, "eager")
+        return next((mode for range_, mode in self.own_modes.items() if covers(range_, version)), "eager")
 
     def spell(self, api: str) -> str:
         """The API's name as a script in this framework writes it: keras.losses.X for tf.keras.losses.X."""

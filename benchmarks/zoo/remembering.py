@@ -14,10 +14,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.judging import comparison, executor
 from lossproof.conformance.judging import outcome as properties
 from lossproof.conformance.judging.comparison import Judged
-from lossproof.conformance.judging.expectation import Expected, Undocumented
+from lossproof.conformance.judging.expectation import Expected
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.questions.batches import Batch
 from lossproof.conformance.workers.protocol import Answer

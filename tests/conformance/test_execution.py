@@ -20,7 +20,7 @@ from lossproof.conformance.model.subject import CellKey, TargetInfo, Variant
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.workers.client import NoSuchMode, Worker, environment
-from lossproof.specs import extensions, models, vocabulary
+from lossproof.specs import extensions, fields, vocabulary
 from lossproof.specs.models import KnownFinding
 
 from .fake_sessions import in_place_of, target
@@ -39,7 +39,7 @@ def judged_as(
 
 def test_modes_and_devices_are_those_of_the_vocabulary() -> None:
     assert tuple(MODES) == vocabulary.MODES.built_in
-    assert tuple(DEVICES) == get_args(models.DeviceName)
+    assert tuple(DEVICES) == get_args(fields.DeviceName)
 
 
 @pytest.mark.parametrize(

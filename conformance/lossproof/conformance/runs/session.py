@@ -18,6 +18,7 @@ from lossproof.conformance.diagnosis.causes import explain, in_range, settled, u
 from lossproof.conformance.diagnosis.effort import Stop, to_explain, to_reduce
 from lossproof.conformance.diagnosis.model import Cause, Explained
 from lossproof.conformance.diagnosis.reducing import Reducing, shown
+from lossproof.conformance.families.regions.registry import shows
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Failure, Outcome
@@ -228,8 +229,7 @@ class Session:
         else:
             arrays = {n: literal(a) for n, a in pinned.arrays.items()}
             batch = Batch(arrays, dict(pinned.options), wrt=pinned.wrt)
-            region = "underflow" if known.kind == "underflow" else "ordinary"
-            reply = self.executor.judged(subject, batch, region)
+            reply = self.executor.judged(subject, batch, shows(known.kind).name)
             outcome = _outcome_of(reply)
             put, observed = serialized(question_of(subject, batch)), seen(reply.answer)
             expected = documented(reply.judged)

@@ -6,20 +6,23 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from lossproof.conformance.cli.commands.check import refused
+from lossproof.conformance.cli.commands.check import exit_code
 from lossproof.conformance.cli.commands.compare import _told
+from lossproof.conformance.cli.commands.judging import Asked
+from lossproof.conformance.cli.main import BROKEN, OK
 from lossproof.conformance.judging.executor import Executor, question
 from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Execution, Mode, mode_called
 from lossproof.conformance.model.subject import CellKey, TargetInfo, Variant
-from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
+from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.workers.client import NoSuchMode, Worker, environment
+from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, ErrorInfo, Question
 from lossproof.specs import extensions, fields, vocabulary
 from lossproof.specs.models import KnownFinding
 
@@ -186,11 +189,29 @@ def test_a_comparison_names_the_executions_that_are_not_usual(
     assert _told(target_of_run) == told
 
 
-def test_a_target_that_declines_everything_was_not_judged(worker: Worker) -> None:
-    result = judged_as(worker, "cosine_similarity", FACTS, [], "value")
-    assert not refused(result)
-    note = json.dumps({"note": "no device cuda here"})
-    rows = tuple(replace(row, verdict="unsupported", observed=note) for row in result.rows)
-    assert refused(replace(result, rows=rows)) == "no device cuda here"
-    assert not refused(replace(result, rows=(*rows, result.rows[0])))
-    assert not refused(TargetResult("none"))
+class Declining:
+    """Whatever declines the calls on a GPU, as an adapter that has none does."""
+
+    def ask(self, put: Question, timeout: float | None = None, first: bool = False) -> Answer:
+        """Say no to calls on a GPU; any other question gets a probe's empty answer."""
+        if put.verb == "probe" or put.device == "cpu":
+            return Answer("value", data=[{"error": None}])
+        return Answer("error", error=ErrorInfo(UNSUPPORTED, (), f"no device {put.device} here"))
+
+
+def test_a_target_that_declines_every_call_was_not_judged(worker: Worker) -> None:
+    def judged(facts: TargetInfo, asks: Any) -> TargetResult:
+        session = Session(facts, Executor(asks, 0, 1), [in_place_of(FUNCTION, "cosine_similarity")], [])
+        return judge_session(session, Plan(properties=("value",)), lambda *_: None)
+
+    asked = Asked((), 1, 0, "new", "S2", False)
+    none = judged(replace(FACTS, device="cuda"), Declining())
+    assert none.declined == "no device cuda here"
+    assert {row.verdict for row in none.rows} == {"unsupported"}
+    assert {json.loads(row.observed)["note"] for row in none.rows} == {none.declined}
+    assert exit_code(RunResult((none,)), asked) == BROKEN
+    some = judged(FACTS, worker)  # it has no bfloat16, and answers the rest
+    assert "unsupported" in {row.verdict for row in some.rows}
+    assert not some.declined
+    assert exit_code(RunResult((some,)), asked) == OK
+    assert exit_code(RunResult((some, none)), asked) == BROKEN

@@ -69,6 +69,8 @@ class TargetResult:
     """time that the target spent on its questions; not in the tables, which are the same for every run"""
     log: str = ""
     failed: str = ""
+    declined: str = ""
+    """why the framework declined every call: it has no such device, or no such mode of it"""
     numpy: str = ""
     faults: tuple[str, ...] = ()
     """exceptions of lossproof itself, each of which cost a detail of one finding"""
@@ -185,6 +187,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         samples=tuple(j.sample for j in judged),
         questions=session.executor.asked,
         seconds=session.executor.seconds,
+        declined=session.executor.declined,
         faults=tuple(session.faults),
         documentation=tuple(drifted),
     )

@@ -28,7 +28,7 @@ from lossproof.conformance.cli.main import BROKEN, FINDINGS, OK
 if TYPE_CHECKING:
     from lossproof.conformance.model.results import Finding
     from lossproof.conformance.properties.selection import Selection
-    from lossproof.conformance.runs.run import Plan, RunResult, TargetResult
+    from lossproof.conformance.runs.run import Plan, RunResult
 
 
 @click.command("check")
@@ -90,8 +90,8 @@ def command(
     path = write(out, result, plan, "check")
     show(path, asked.as_json)
     for target in result.targets:
-        if why := refused(target):
-            tell(f"no cell of {target.target} was judged: {why}")
+        if target.declined:
+            tell(f"no cell of {target.target} was judged: {target.declined}")
     return exit_code(result, asked)
 
 
@@ -147,18 +147,10 @@ def show(path: Path, as_json: bool) -> None:
     reports.terminal.show(run)
 
 
-def refused(target: TargetResult) -> str:
-    """Why no cell of a target was judged, where its framework declined every one: it has no such device or dtype."""
-    verdicts = {row.verdict for row in target.rows}
-    if verdicts != {"unsupported"}:
-        return ""
-    return str(json.loads(target.rows[0].observed or "{}").get("note", ""))
-
-
 def exit_code(result: RunResult, asked: Asked) -> int:
     """3 where something could not be judged, or nothing of a target was, 1 where findings count, else 0."""
     broken = any(r.verdict == "broken" for r in result.rows)
-    unheard = [target for target in result.targets if target.failed or refused(target)]
+    unheard = [target for target in result.targets if target.failed or target.declined]
     if broken or not result.rows or unheard:
         return BROKEN
     counting = {"never": (), "new": ("new", "changed"), "any": ("new", "changed", "known", "carried")}[

@@ -25,7 +25,6 @@ from lossproof.conformance.targets.environments import Environment, Recipe
 from lossproof.conformance.targets.executed import Written, executions, read, written
 from lossproof.conformance.targets.interpreters import packages_of
 from lossproof.conformance.targets.model import (
-    ADAPTERS,
     NotInstalled,
     Target,
     TargetUnavailable,
@@ -222,14 +221,8 @@ def _here(facts: FrameworkFacts) -> Target:
 
 
 def _target(name: str, facts: FrameworkFacts, python: Path, version: str, backend: str = "") -> Target:
-    return Target(
-        name=name,
-        framework=facts.name,
-        python=python,
-        adapter=ADAPTERS / facts.adapter,
-        own_mode=facts.own_mode(version) if version else "eager",
-        backend=backend,
-    )
+    own = facts.own_mode(version) if version else "eager"
+    return Target(name, facts.name, python, facts.adapter, own_mode=own, backend=backend)
 
 
 def _build(recipe: Recipe, progress: Callable[[str], None] | None) -> Target:

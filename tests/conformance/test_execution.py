@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -32,11 +32,39 @@ from .test_ledger_status import FUNCTION, known
 FACTS = TargetInfo("fake", "fake", "1.2.3", packages={"fake": "1.2.3"})
 
 
+@dataclass(frozen=True)
+class Anywhere:
+    """A worker of the fakes, which has one mode and one device, as if it had all."""
+
+    worker: Worker
+
+    def ask(self, put: Question, timeout: float | None = None, first: bool = False) -> Answer:
+        """The answer of the fakes."""
+        return self.worker.ask(replace(put, mode="eager", device="cpu"), timeout, first)
+
+
+@dataclass(frozen=True)
+class Without:
+    """A worker that declines the calls on this device, or with arrays of this dtype."""
+
+    worker: Worker
+    device: str = ""
+    dtype: str = ""
+
+    def ask(self, put: Question, timeout: float | None = None, first: bool = False) -> Answer:
+        """The answer of the fakes, or none."""
+        if put.verb != "probe" and (
+            put.device == self.device or self.dtype in {a.dtype for a in put.arrays.values()}
+        ):
+            return Answer("error", error=ErrorInfo(UNSUPPORTED, (), f"no {self.device or self.dtype} here"))
+        return self.worker.ask(put, timeout, first)
+
+
 def judged_as(
     worker: Worker, name: str, facts: TargetInfo, ledger: list[KnownFinding], *properties: str
 ) -> TargetResult:
     """The fakes as if they ran in another mode or on another device."""
-    session = Session(facts, Executor(worker, 0, 1), [in_place_of(FUNCTION, name)], ledger)
+    session = Session(facts, Executor(Anywhere(worker), 0, 1), [in_place_of(FUNCTION, name)], ledger)
     return judge_session(session, Plan(properties=properties, examples=1), lambda *_: None)
 
 
@@ -189,30 +217,23 @@ def test_a_comparison_names_the_executions_that_are_not_usual(
     assert _told(target_of_run) == told
 
 
-class Declining:
-    """Whatever declines the calls on a GPU, as an adapter that has none does."""
-
-    def ask(self, put: Question, timeout: float | None = None, first: bool = False) -> Answer:
-        """Say no to calls on a GPU; any other question gets a probe's empty answer."""
-        if put.verb == "probe" or put.device == "cpu":
-            return Answer("value", data=[{"error": None}])
-        return Answer("error", error=ErrorInfo(UNSUPPORTED, (), f"no device {put.device} here"))
-
-
 def test_a_target_that_declines_every_call_was_not_judged(worker: Worker) -> None:
-    def judged(facts: TargetInfo, asks: Any) -> TargetResult:
-        session = Session(facts, Executor(asks, 0, 1), [in_place_of(FUNCTION, "cosine_similarity")], [])
-        return judge_session(session, Plan(properties=("value",)), lambda *_: None)
+    def judged(facts: TargetInfo, asks: Without, *properties: str) -> TargetResult:
+        documents, ledger = [in_place_of(FUNCTION, "cosine_similarity")], [known("cosine_similarity")]
+        session = Session(facts, Executor(asks, 0, 1), documents, ledger)
+        return judge_session(session, Plan(properties=properties), lambda *_: None)
 
-    asked = Asked((), 1, 0, "new", "S2", False)
-    none = judged(replace(FACTS, device="cuda"), Declining())
-    assert none.declined == "no device cuda here"
+    options = Asked((), 1, 0, "new", "S2", False)
+    none = judged(replace(FACTS, device="cuda"), Without(worker, device="cuda"), "value", "sign")
+    assert none.declined == "no cuda here"
     assert {row.verdict for row in none.rows} == {"unsupported", "undocumented"}  # where the page is silent
     notes = {json.loads(row.observed)["note"] for row in none.rows if row.verdict == "unsupported"}
     assert notes == {none.declined}
-    assert exit_code(RunResult((none,)), asked) == BROKEN
-    some = judged(FACTS, worker)  # it has no bfloat16, and answers the rest
-    assert "unsupported" in {row.verdict for row in some.rows}
+    assert not none.findings  # nobody knows how the ledger's witness stands
+    assert exit_code(RunResult((none,)), options) == BROKEN
+    some = judged(FACTS, Without(worker, dtype="float16"), "value", "sign")
+    assert {row.verdict for row in some.rows if row.dtype == "float16"} == {"unsupported"}
     assert not some.declined
-    assert exit_code(RunResult((some,)), asked) == OK
-    assert exit_code(RunResult((some, none)), asked) == BROKEN
+    assert [finding.status for finding in some.findings] == ["fixed"]
+    assert exit_code(RunResult((some,)), options) == OK
+    assert exit_code(RunResult((some, none)), options) == BROKEN

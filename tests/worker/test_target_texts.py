@@ -11,7 +11,7 @@ import pytest
 from lossproof.conformance.model.execution import Execution
 from lossproof.conformance.targets import environments, parse
 from lossproof.conformance.targets.executed import Written, executions, read, written
-from lossproof.conformance.targets.model import ADAPTERS, Target, UsageError
+from lossproof.conformance.targets.model import Target, UsageError
 from lossproof.specs.frameworks import load_frameworks
 
 from .test_targets import fake_interpreter
@@ -88,8 +88,8 @@ def test_an_option_that_contradicts_the_text_is_a_usage_error(
 
 
 def test_the_own_mode_of_a_target_is_not_written() -> None:
-    eager = Target("torch", "torch", Path(sys.executable), ADAPTERS)
-    graph = Target("tensorflow==1.15.5", "tensorflow", Path(sys.executable), ADAPTERS, own_mode="graph")
+    eager = Target("torch", "torch", Path(sys.executable), Path())
+    graph = Target("tensorflow==1.15.5", "tensorflow", Path(sys.executable), Path(), own_mode="graph")
     assert eager.executed(Execution("eager")) == eager
     assert eager.executed(Execution("graph", "cuda")).name == "torch:graph@cuda"
     assert graph.executed(Execution("graph")) == graph
@@ -117,7 +117,7 @@ def test_every_framework_of_an_interpreter_is_asked_so(tmp_path: Path) -> None:
 
 
 def test_what_is_installed_is_asked_in_each_mode_and_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = [Target(name, name, Path(sys.executable), ADAPTERS) for name in ("mlx", "torch")]
+    here = [Target(name, name, Path(sys.executable), Path()) for name in ("mlx", "torch")]
     monkeypatch.setattr(parse, "installed", lambda: here)
     names = [t.name for t in parse.chosen([], modes=("compiled", "eager", "compiled")).targets]
     assert names == ["mlx:compiled", "mlx", "torch:compiled", "torch"]

@@ -234,7 +234,9 @@ class Session:
             put, observed = serialized(question_of(subject, batch)), seen(reply.answer)
             expected = documented(reply.judged)
         status: Status
-        if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
+        if outcome.verdict == "unsupported":
+            status = "carried"
+        elif outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
             status = "fixed"
         else:
             status = "known" if _as_pinned(pinned, observed) else "changed"
@@ -329,7 +331,9 @@ def _order(status: Status, cause: Cause) -> tuple[int, str, str]:
 
 
 def _outcome_of(reply: Reply) -> Outcome:
-    judged = reply.judged
+    judged, error = reply.judged, reply.answer.error
+    if error is not None and error.declined:
+        return Outcome("unsupported", note=error.message)
     if judged.expected is None:
         return Outcome("undocumented" if judged.silent else "diverges")
     wrong = judged.wrong.any() or judged.shape_differs or judged.dtype_differs or reply.answer.changed

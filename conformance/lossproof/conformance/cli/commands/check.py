@@ -18,6 +18,7 @@ from lossproof.conformance.cli.commands.judging import (
     judging_options,
     none_selected,
     selecting_options,
+    tell_declined,
     unavailable,
     write,
 )
@@ -87,11 +88,9 @@ def command(
     failed = tuple(unavailable(name, why) for name, why in missing.items())
     result = replace(result, targets=(*result.targets, *failed))
     result = with_baseline(result, accepted)
+    tell_declined(result)
     path = write(out, result, plan, "check")
     show(path, asked.as_json)
-    for target in result.targets:
-        if target.declined:
-            tell(f"no cell of {target.target} was judged: {target.declined}")
     return exit_code(result, asked)
 
 

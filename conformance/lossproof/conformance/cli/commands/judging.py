@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lossproof.conformance.cli.commands.options import OneOf, Whole
+from lossproof.conformance.cli.console import tell
 from lossproof.conformance.model.suggestions import unknown_api
 from lossproof.reports.columns import SEVERITIES
 
@@ -157,6 +158,13 @@ def none_selected(plan: Plan, result: RunResult) -> click.UsageError:
     modes = map(mode_called, sorted({target.facts.mode for target in result.targets if target.facts}))
     few = "".join(f"; mode {mode.name} asks {mode.cells} alone" for mode in modes if mode.partial)
     return click.UsageError(f"no cell matches {plan.selection}; leave out or change one of them{few}")
+
+
+def tell_declined(result: RunResult) -> None:
+    """Say which targets declined every call, and why: nothing of them was judged."""
+    for target in result.targets:
+        if target.declined:
+            tell(f"no cell of {target.target} was judged: {target.declined}")
 
 
 def find_targets(

@@ -14,6 +14,7 @@ from lossproof.conformance.cli.commands.judging import (
     judging_options,
     none_selected,
     selecting_options,
+    tell_declined,
     write,
 )
 from lossproof.conformance.cli.commands.options import OneOf, Seconds
@@ -104,6 +105,7 @@ def command(
     if not result.rows and not any(target.failed for target in result.targets):
         raise none_selected(plan, result)
     own = described(chosen, given)
+    tell_declined(result)
     path = write(out, result, plan, "try", {"own": own})
     if given and not asked.as_json:
         click.echo(f"{own['code']} as {own['as']} ({own['edition']}), given {own['arrays']} arrays\n")

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from lossproof import oracle
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.families.regions.registry import NOWHERE, named
 from lossproof.conformance.model.results import ClaimRow, Finding, Row, Status, Verdict
 from lossproof.conformance.model.subject import CellKey, Subject, selects
 from lossproof.conformance.properties.selection import could_show
 from lossproof.conformance.runs.session import FINDING_CALLS, Judgement, Session
+from lossproof.reports import words
 from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
 
@@ -64,7 +66,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         kind=cause.kind,
         severity=min(i.cause.severity for _, i in group),
         status=session.status(judgement.subject, cause),
-        behaves_as=cause.behaves_as.as_json(),
+        behaves_as=_in_words(cause.behaves_as.as_json()),
         reason=known.reason if known else shown.fault,
         upstream=(known.upstream or "") if known else "",
         citation=judgement.row.citation,
@@ -80,6 +82,13 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         statements=tuple(s for s in statements if s),
         cut_short=session.stop.cut,
     )
+
+
+def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
+    """The behaviour, with the words of its norm rule where an installed package brings it: reports know their own."""
+    name = behaves.get("parameters", {}).get("norm_rule")
+    unknown = name is not None and name not in words.NORM_RULES
+    return {**behaves, "says": oracle.norm_rule(name).says} if unknown else behaves
 
 
 def _title(judgement: Judgement, item: Explained) -> str:
@@ -118,7 +127,7 @@ def _of_ledger(session: Session, known: KnownFinding) -> Finding:
     behaves = {k: v for k, v in known.behaves_as.model_dump(mode="json").items() if v}
     return Finding(
         slug=known.slug, title=known.title, target=facts.target, framework=facts.framework, version=facts.version,
-        apis=known.apis, kind=known.kind, severity=known.severity, status=now.status, behaves_as=behaves,
+        apis=known.apis, kind=known.kind, severity=known.severity, status=now.status, behaves_as=_in_words(behaves),
         reason=known.reason, upstream=known.upstream or "", citation="", witness=now.question,
         expected=now.expected, observed=now.observed, error_ulp=None, error_over_bound=None, cells=0,
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -17,13 +16,13 @@ from lossproof.conformance.cli.commands.judging import Asked
 from lossproof.conformance.cli.main import BROKEN, OK
 from lossproof.conformance.judging.executor import Executor, question
 from lossproof.conformance.judging.serialize import serialized
-from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Execution, Mode, mode_called
+from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Execution, mode_called
 from lossproof.conformance.model.subject import CellKey, TargetInfo, Variant
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.workers.client import NoSuchMode, Worker, environment
 from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, ErrorInfo, Question
-from lossproof.specs import extensions, fields, vocabulary
+from lossproof.specs import fields, vocabulary
 from lossproof.specs.models import KnownFinding
 
 from .fake_sessions import in_place_of, target
@@ -104,30 +103,6 @@ def test_compiled_cells_are_a_subset_and_cases_are_none_of_it() -> None:
         False,
         True,
     ]
-
-
-def test_a_mode_of_an_installed_package_is_one_object(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    info = tmp_path / "mode_a-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mode_a\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[lossproof.modes]\nlazy = mode_a:LAZY\n")
-    (tmp_path / "mode_a.py").write_text(
-        "from lossproof.conformance.model.execution import COMPILED, Mode\n"
-        "LAZY = Mode('lazy', 'nothing runs before it is read', COMPILED)\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    caches = (extensions.names, extensions.objects)
-    for cached in caches:
-        cached.cache_clear()
-    try:
-        assert mode_called("lazy") == Mode("lazy", "nothing runs before it is read", COMPILED)
-        assert "lazy" in vocabulary.MODES.words()
-    finally:
-        for cached in caches:
-            cached.cache_clear()
-        sys.modules.pop("mode_a", None)
 
 
 def test_a_mode_that_nobody_describes_is_asked_everywhere() -> None:

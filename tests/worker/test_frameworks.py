@@ -101,6 +101,7 @@ def test_info_says_who_answers(real: Worker) -> None:
     assert info.version[0].isdigit()
     assert info.devices[0] == "cpu"
     assert {"eager", "compiled"} <= set(info.modes)
+    assert real.target.own_mode == info.modes[0]
     if info.framework == "tensorflow":
         assert "keras" in info.companions
     if info.framework == "keras":

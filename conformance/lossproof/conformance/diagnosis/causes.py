@@ -133,7 +133,7 @@ def _applicable(subject: Subject, key: CellKey, ledger: Sequence[KnownFinding]) 
             and (not finding.properties or key.property in finding.properties)
             and (not finding.regions or key.region in finding.regions)
             and (not finding.dtypes or any(d in finding.dtypes for d in dtypes))
-            and (not finding.backends or facts.backend in finding.backends)
+            and facts.may_show(finding)
             and finding.package in facts.packages
         ):
             yield finding

@@ -40,7 +40,8 @@ def findings(session: Session, judged: Sequence[Judgement], partial: bool = Fals
         mine = asked.get(known.witness.api, [])
         if known.slug in groups or not mine or not session.applies(known):
             continue
-        if not partial or could_show(known, mine[0].subject, [j.key for j in mine]):
+        asks = not partial or could_show(known, mine[0].subject, [j.key for j in mine])
+        if asks and session.ledger_status(known).outcome.verdict != "unsupported":
             found.append(_of_ledger(session, known))
     return sorted(found, key=lambda f: f.slug)
 

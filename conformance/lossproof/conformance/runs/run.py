@@ -26,7 +26,7 @@ from lossproof.conformance.questions.schedule import asking_order, reporting_ord
 from lossproof.conformance.runs.findings import claims, findings, with_scripts
 from lossproof.conformance.runs.session import Judgement, Session
 from lossproof.conformance.targets.model import Target, facts_of
-from lossproof.conformance.workers.client import CannotStart, Worker, WorkerError, WorkerInfo
+from lossproof.conformance.workers.client import CannotStart, NoSuchMode, Worker, WorkerError, WorkerInfo
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.conformance.workers.signals import DONE, FAILED, Progress, end_with_parent, interruptible
 
@@ -69,7 +69,8 @@ class TargetResult:
     """time that the target spent on its questions; not in the tables, which are the same for every run"""
     log: str = ""
     failed: str = ""
-    device: str = ""
+    declined: str = ""
+    """why the framework declined every call: it has no such device, or no such mode of it"""
     numpy: str = ""
     faults: tuple[str, ...] = ()
     """exceptions of lossproof itself, each of which cost a detail of one finding"""
@@ -101,10 +102,13 @@ class RunResult:
 
 
 def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
-    """The columns of a target's rows, from what its worker says."""
+    """The columns of a target's rows, from what its worker says; NoSuchMode where it has no such mode."""
     packages = {info.framework: info.version, **dict(info.companions)}
     companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
-    mode = target.mode or info.modes[0]
+    mode = target.execution.mode or info.modes[0]
+    if mode not in info.modes:
+        has = " and ".join(info.modes)
+        raise NoSuchMode(f"{info.framework} {info.version} has no mode {mode} here; it has {has}")
     return TargetInfo(
         target=target.name,
         framework=target.framework,
@@ -113,6 +117,7 @@ def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
         python=info.python,
         backend=info.backend,
         mode=mode,
+        device=target.execution.device,
         packages=packages,
     )
 
@@ -135,9 +140,7 @@ def judge_target(
                     load_ledger(plan.ledger).findings,
                 )
                 result = judge_session(session, plan, progress)
-                return replace(
-                    result, log=log_tail(log), device=worker.info.devices[0], numpy=worker.info.numpy
-                )
+                return replace(result, log=log_tail(log), numpy=worker.info.numpy)
         except CannotStart as error:
             progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))
@@ -154,6 +157,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         why = session.missing(subject)
         keys = [] if why else [k for k in session.cells(subject) if selection.takes(k)]
         plans.append((subject, why, asking_order(keys)))
+    partial = selection.partial or session.mode.partial
     total, done = sum(len(keys) for *_, keys in plans), 0
     judged: list[Judgement] = []
     claim_rows: list[ClaimRow] = []
@@ -169,9 +173,9 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         mine.sort(key=lambda j: reporting_order(j.key))
         judged += mine
         pairs = [(j.key, j.row) for j in mine]
-        claim_rows += claims(subject, pairs, changed is not None, selection.partial)
+        claim_rows += claims(subject, pairs, changed is not None, partial)
     progress(session.facts.target, total, total, "reducing witnesses")
-    found = findings(session, judged, selection.partial)
+    found = findings(session, judged, partial)
     progress(session.facts.target, total, total, DONE)
     rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
     return TargetResult(
@@ -183,6 +187,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         samples=tuple(j.sample for j in judged),
         questions=session.executor.asked,
         seconds=session.executor.seconds,
+        declined=session.executor.declined,
         faults=tuple(session.faults),
         documentation=tuple(drifted),
     )
@@ -345,7 +350,7 @@ def _target(result: TargetResult) -> dict[str, Any]:
     if known is not None:
         described_ |= {
             "framework": known.framework, "version": known.version, "companions": known.companions,
-            "python": known.python, "backend": known.backend, "mode": known.mode, "device": result.device,
+            "python": known.python, "backend": known.backend, "mode": known.mode, "device": known.device,
             "numpy": result.numpy, "cells": len(result.rows),
             "documentation": [asdict(d) for d in result.documentation],
         }  # fmt: skip

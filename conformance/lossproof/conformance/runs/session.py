@@ -24,6 +24,7 @@ from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.serialize import documented, literal, seen, serialized
+from lossproof.conformance.model.execution import mode_called
 from lossproof.conformance.model.results import Drift, Row, Status
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
 from lossproof.conformance.properties.registry import cells, judge_cell
@@ -80,6 +81,7 @@ class Session:
         self, facts: TargetInfo, executor: Executor, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
     ) -> None:
         self.facts = facts
+        self.mode = mode_called(facts.mode)
         self.executor = executor
         self.ledger = tuple(f for f in ledger if f.package in facts.packages)
         self._specs = tuple(specs)
@@ -99,8 +101,8 @@ class Session:
         return tuple(sorted(found, key=lambda s: s.api))
 
     def cells(self, subject: Subject) -> list[CellKey]:
-        """The cells of an API."""
-        return cells(subject)
+        """The cells of an API that are asked in the target's mode."""
+        return [key for key in cells(subject) if self.mode.takes(key)]
 
     def missing(self, subject: Subject) -> str:
         """Why a documented API cannot be called on this target, or "" where it is there.
@@ -204,12 +206,10 @@ class Session:
         return self._ledger_statuses[known.slug]
 
     def applies(self, known: KnownFinding) -> bool:
-        """Whether a ledger finding is about this version, an API of this target, and this backend."""
+        """Whether a ledger finding is about this version, an API of this target, its backend, mode and device."""
         apis = {s.api for s in self.subjects}
         return (
-            in_range(known, self.facts.packages)
-            and known.witness.api in apis
-            and (not known.backends or self.facts.backend in known.backends)
+            in_range(known, self.facts.packages) and known.witness.api in apis and self.facts.may_show(known)
         )
 
     def _ask_pinned(self, known: KnownFinding) -> LedgerStatus:
@@ -235,7 +235,9 @@ class Session:
             put, observed = serialized(question_of(subject, batch)), seen(reply.answer)
             expected = documented(reply.judged)
         status: Status
-        if outcome.verdict not in ("diverges", "undocumented") and not kind_named(known.kind).beside_value:
+        if outcome.verdict == "unsupported":
+            status = "carried"
+        elif outcome.verdict not in ("diverges", "undocumented") and not kind_named(known.kind).beside_value:
             status = "fixed"
         else:
             status = "known" if _as_pinned(pinned, observed) else "changed"
@@ -248,8 +250,8 @@ class Session:
         claim, citation = subject.citation(key)
         row = Row(
             target=facts.target, framework=facts.framework, version=facts.version, companions=facts.companions,
-            python=facts.python, backend=facts.backend, mode=facts.mode, api=subject.api,
-            property=key.property, region=key.region, dtype=key.dtype, variant=key.variant.slug,
+            python=facts.python, backend=facts.backend, mode=facts.mode, device=facts.device,
+            api=subject.api, property=key.property, region=key.region, dtype=key.dtype, variant=key.variant.slug,
             verdict=outcome.verdict, claim=claim, citation=str(citation),
             expected=_json(outcome.expected), observed=_json(outcome.observed),
             error_ulp=outcome.error, error_over_bound=outcome.ratio, grade=outcome.grade, rows=outcome.rows,
@@ -330,7 +332,9 @@ def _order(status: Status, cause: Cause) -> tuple[int, str, str]:
 
 
 def _outcome_of(reply: Reply) -> Outcome:
-    judged = reply.judged
+    judged, error = reply.judged, reply.answer.error
+    if error is not None and error.declined:
+        return Outcome("unsupported", note=error.message)
     if judged.expected is None:
         return Outcome("undocumented" if judged.silent else "diverges")
     wrong = judged.wrong.any() or judged.shape_differs or judged.dtype_differs or reply.answer.changed

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lossproof.conformance.model.execution import DEVICES
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
@@ -51,10 +52,8 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
-    "CUDA_VISIBLE_DEVICES": "",
-    "JAX_PLATFORMS": "cpu",
 }
-"""The variables of every worker's environment: one thread, no accelerator, no log noise, the same hashes."""
+"""The variables of every worker's environment: one thread, no log noise, the same hashes. A device has its own."""
 
 CHOICES = ("PYTHONWARNINGS", "PYTHONOPTIMIZE")
 """Variables that a user may have set for other work and that would change the answers; frameworks name more."""
@@ -77,6 +76,10 @@ class CannotStart(WorkerError, TargetUnavailable):  # noqa: N818
 
 class TooManyRestarts(WorkerError):  # noqa: N818
     """The target crashed or hung more often than it may."""
+
+
+class NoSuchMode(WorkerError):  # noqa: N818
+    """The target has no mode of the name that is asked for."""
 
 
 class WorkerClosed(WorkerError):  # noqa: N818
@@ -117,7 +120,7 @@ def environment(target: Target, scratch: Path) -> dict[str, str]:
     if not _same_python(target.python):
         for name in FOREIGN:
             variables.pop(name, None)
-    variables |= SETTINGS
+    variables |= SETTINGS | dict(DEVICES[target.execution.device].environment)
     for one in theirs:
         variables |= one.of_target(str(scratch), target.backend)
     return variables | dict(target.env)

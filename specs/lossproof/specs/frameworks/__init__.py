@@ -30,6 +30,7 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossproof.specs import extensions
+from lossproof.specs.editions import covers
 from lossproof.specs.problems import Problem, SpecError
 
 FRAMEWORKS = "frameworks"
@@ -79,8 +80,9 @@ class FrameworkFacts(_Frozen):
     `distributions` are the packages that can provide it, `import_name` the module they install, `extra` the extra of
     lossproof that installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to
     the package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
-    in a script, `backends` are the libraries that it can compute with, where it has a choice, and `beside` names
-    the framework that speaks for this one where both are installed.
+    in a script, `backends` are the libraries that it can compute with, where it has a choice, `beside` names
+    the framework that speaks for this one where both are installed, and `own_modes` maps a range of versions to the
+    mode in which they answer unless asked for another, where that is not eager.
     """
 
     name: str
@@ -93,6 +95,7 @@ class FrameworkFacts(_Frozen):
     editions: Mapping[str, str]
     backends: tuple[str, ...] = ()
     beside: str = ""
+    own_modes: Mapping[str, str] = Field(default_factory=dict)
     spelling: Mapping[str, str] = Field(default_factory=dict)
     reproducer: Reproducer
 
@@ -113,6 +116,10 @@ class FrameworkFacts(_Frozen):
     def has(self, api: str) -> bool:
         """Whether an API's full name belongs to this framework."""
         return any(api.startswith(prefix + ".") for prefix in self.prefixes)
+
+    def own_mode(self, version: str) -> str:
+        """The mode in which a version of it answers unless asked for another."""
+        return next((mode for range_, mode in self.own_modes.items() if covers(range_, version)), "eager")
 
     def spell(self, api: str) -> str:
         """The API's name as a script in this framework writes it: keras.losses.X for tf.keras.losses.X."""

@@ -23,6 +23,7 @@ from lossproof.oracle.rounding import GRADES, bound
 from lossproof.oracle.scores.cosine import BROADCASTS, SCORES, cosine
 from lossproof.oracle.scores.gradient import cosine_gradient
 from lossproof.oracle.scores.matrix import cosine_matrix
+from lossproof.oracle.screening import accepts
 
 __all__ = [
     "BROADCASTS",
@@ -36,6 +37,7 @@ __all__ = [
     "FloatEnvironmentError",
     "NormRule",
     "UnsupportedInput",
+    "accepts",
     "bound",
     "contrastive",
     "contrastive_gradient",

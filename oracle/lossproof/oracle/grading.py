@@ -26,9 +26,9 @@ def within(answer: ArrayLike, e: Enclosure, tolerance: ArrayLike, dtype: object 
     infinities for those of its elements that leave the range of `dtype`. A question that stays undecided at
     the limit of refinement is answered False.
     """
-    values, fmt = _answer(answer, e, dtype)
+    values, fmt = judged_in(answer, e, dtype)
     limit = _tolerance(tolerance, e)
-    return _within(values, e, limit, e.alternatives(fmt.name), fmt).reshape(e.shape)
+    return within_limits(values, e, limit, e.alternatives(fmt.name), fmt).reshape(e.shape)
 
 
 def error_bounds(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
@@ -38,7 +38,7 @@ def error_bounds(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float
     inf for answers that are not finite and NaN where e is undefined; 0 for a NaN that is documented, and
     for an infinity that the exact value rounds to.
     """
-    values, fmt = _answer(answer, e, dtype)
+    values, fmt = judged_in(answer, e, dtype)
     return _errors(values, e, fmt).reshape(e.shape)
 
 
@@ -46,7 +46,7 @@ def error_limit(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
     """An upper bound of |answer - exact| in e's shape, from the first arithmetic alone: cheap, never too
     small.
     """
-    values, fmt = _answer(answer, e, dtype)
+    values, fmt = judged_in(answer, e, dtype)
     return _errors(values, e, fmt, sharp=False).reshape(e.shape)
 
 
@@ -69,7 +69,7 @@ def ulp_error(answer: ArrayLike, e: Enclosure, dtype: object = None) -> Float:
 
     Where the switch lies is said by `error_unit`, which also tells the rows apart.
     """
-    values, fmt = _answer(answer, e, dtype)
+    values, fmt = judged_in(answer, e, dtype)
     unit, _ = error_unit(e, fmt.name)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(_errors(values, e, fmt).reshape(e.shape) / unit)
@@ -79,7 +79,7 @@ def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
     """|answer - exact| over the bound of a grade, the best alternative counted; at most 1 exactly where it is
     within.
     """
-    values, fmt = _answer(answer, e, dtype)
+    values, fmt = judged_in(answer, e, dtype)
     out = _excess(values, e, fmt, grade)
     others = e.alternatives(fmt.name)
     for other in others:
@@ -95,7 +95,7 @@ def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
     """The best grade that each answer reaches: "G0", "G1", "G2", "G3" (float16 and bfloat16 only) or
     "none".
     """
-    values, fmt = _answer(answer, e, dtype)
+    values, fmt = judged_in(answer, e, dtype)
     found = [_best_grade(values[some], part, fmt) for some, part in e.parts()]
     return np.concatenate(found).reshape(e.shape)
 
@@ -116,7 +116,7 @@ def _grade(values: Float, e: Enclosure, fmt: FloatFormat, kinks: tuple[Alternati
     for name in GRADES if fmt.name in NARROW else GRADES[:3]:
         if not (out == "none").any():
             break
-        fits = _within(values, e, bound(e, fmt.name, name).ravel(), kinks, fmt)
+        fits = within_limits(values, e, bound(e, fmt.name, name).ravel(), kinks, fmt)
         out[fits & (out == "none")] = name
     return out
 
@@ -128,13 +128,14 @@ def _excess(values: Float, e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
         ratio = np.where(error == 0, 0.0, error / limit)
         ratio = np.where(np.isinf(error), np.inf, np.where(np.isinf(limit), 0.0, ratio))
     ratio = np.where(e.valued, ratio, error)
-    fits = _within(values, e, limit, (), fmt) | (error == 0)
+    fits = within_limits(values, e, limit, (), fmt) | (error == 0)
     return np.where(fits, np.minimum(ratio, 1.0), np.where(ratio <= 1, np.nextafter(1.0, 2.0), ratio))
 
 
-def _within(
+def within_limits(
     values: Float, e: Enclosure, limit: Float, alternatives: tuple[Alternative, ...], fmt: FloatFormat
 ) -> Mask:
+    """`within`, flat: values and limits one by one, with the alternatives that count."""
     out = np.isnan(values) & e.problem.nan
     asked = np.isfinite(values) & ~np.isnan(limit)
     endless = asked & np.isinf(limit) & e.valued
@@ -149,7 +150,7 @@ def _within(
     for other in alternatives:
         rows = other.mask.ravel() & ~out
         if rows.any() and not other.hull:
-            out |= rows & _within(values, other.enclosure, limit, (), fmt)
+            out |= rows & within_limits(values, other.enclosure, limit, (), fmt)
     kinked, fits = _at_kinks(values, e, limit, alternatives, fmt)
     return np.where(kinked, fits, out)
 
@@ -246,7 +247,7 @@ def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
     return out
 
 
-def _answer(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[Float, FloatFormat]:
+def judged_in(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[Float, FloatFormat]:
     """The answers as flat float64 and the format they are judged in; ValueError where the shape differs."""
     required("an answer is judged by", e)
     array = checked("answer", answer)

@@ -58,12 +58,21 @@ def bound(e: Enclosure, dtype: object, grade: str, flush: bool = True) -> Float:
     answer, and underflow is to be judged as such.
     """
     required("a bound is that of", e)
-    fmt = replace(format_of(dtype), flushes=flag("flush", flush))
+    fmt = graded(replace(format_of(dtype), flushes=flag("flush", flush)), grade)
+    parts = [flat_bound(part, fmt, grade) for _, part in e.parts()]
+    return np.concatenate(parts).reshape(e.shape)
+
+
+def graded(fmt: FloatFormat, grade: str) -> FloatFormat:
+    """The format itself, if it has such a grade.
+
+    Raises:
+        ValueError: there is no such grade, or the format has none of that name.
+    """
     choice("grade", grade, GRADES)
     if grade == "G3" and fmt.name not in NARROW:
         raise ValueError(f"grade 'G3' is for {' and '.join(NARROW)}; for {fmt.name} use G0, G1 or G2")
-    parts = [flat_bound(part, fmt, grade) for _, part in e.parts()]
-    return np.concatenate(parts).reshape(e.shape)
+    return fmt
 
 
 def flat_bound(e: Enclosure, fmt: FloatFormat, grade: str) -> Float:

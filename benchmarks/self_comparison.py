@@ -18,24 +18,19 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.zoo.remembering import Memory
 from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import compare
-from lossproof.conformance.diagnosis.model import Explained
-from lossproof.conformance.judging.executor import Executor
-from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
+from lossproof.conformance.runs.policy import VERDICTS_ALONE
 from lossproof.conformance.runs.run import Plan, judge_target
-from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.environments import built, remove
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.targets.parse import parse
 from lossproof.specs.frameworks import load_catalogues
-from lossproof.specs.models import KnownFinding, Spec
 
 
 @dataclass(frozen=True)
@@ -63,19 +58,6 @@ class Found:
         return f"{self.target}: {said} ({self.cells} cells, {self.questions} questions, {self.seconds:.0f} s{lost})"
 
 
-class VerdictsOnly(Session):
-    """A session that looks for no causes, those of the ledger included."""
-
-    def __init__(
-        self, facts: TargetInfo, executor: Executor, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
-    ) -> None:
-        super().__init__(facts, executor, specs, ())
-
-    def causes(self, subject: Subject, key: CellKey, outcome: Outcome) -> tuple[Explained, ...]:
-        """None."""
-        return ()
-
-
 def catalogued() -> Iterator[str]:
     """Every target that the catalogue names: each release on each of its backends."""
     for catalogue in load_catalogues().values():
@@ -88,7 +70,9 @@ def catalogued() -> Iterator[str]:
 def compared(text: str, target: Target, plan: Plan) -> Found:
     """Judge a target twice and compare."""
     begun = time.perf_counter()
-    results = [judge_target(target, plan, lambda *_: None, VerdictsOnly) for _ in ("once", "again")]
+    results = [
+        judge_target(target, plan, lambda *_: None, VERDICTS_ALONE, ledger=()) for _ in ("once", "again")
+    ]
     failed = next((r.failed for r in results if r.failed), "")
     old, new = (side(text, r, plan) for r in results)
     return Found(

@@ -21,7 +21,7 @@ from lossproof.conformance.cli import main as cli
 from lossproof.conformance.cli.commands.judging import write
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
 
@@ -49,7 +49,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
             env={"COMPARED_AS": name},
         )
         with Worker.start(target, folder / "target.log", timeout=20.0) as worker:
-            session = Session(target_info(target, worker.info), Executor(worker, 0, 1), [documented(API)], ())
+            facts = target_info(target, worker.info)
+            session = Session(facts, Executor(worker, 0, 1), documented_here(facts, [documented(API)]))
             return judge_session(session, PLAN, lambda *_: None)
 
     return judge_release

@@ -143,7 +143,7 @@ def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[P
     with judging(quiet=asked.as_json) as progress:
         result = judge_targets(targets, plan, 2, progress)  # a target compared with itself is judged twice
     old, new = (
-        write(scratch / f"run-{number}", RunResult((target,), {}), plan, "compare")
+        write(scratch / f"run-{number}", RunResult((target,)), plan, "compare")
         for number, target in enumerate(result.targets)
     )
     return old, new

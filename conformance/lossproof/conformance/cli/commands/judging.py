@@ -183,12 +183,14 @@ def write(
     out: Path, result: RunResult, plan: Plan, name: str, more: Mapping[str, Any] = MappingProxyType({})
 ) -> Path:
     """Write the run folder; `more` goes into its run.json."""
-    from lossproof.conformance.runs.run import described, file_name
+    from lossproof.conformance.runs.judgement import columns_of
+    from lossproof.conformance.runs.run import described
+    from lossproof.conformance.runs.scripts import file_name
     from lossproof.reports import write_run
 
     return write_run(
         out,
-        [asdict(r) for r in result.rows],
+        [columns_of(r) for r in result.rows],
         [asdict(c) for c in result.claims],
         [asdict(f) for f in result.findings],
         {**described(result, plan, name), **more},

@@ -5,9 +5,9 @@
 Each target (all that are catalogued, if none is named) is started twice, each time in a worker of its own, and asked
 the same questions; what `lossproof compare` makes of the two is printed. So that a hundred releases take an hour or
 two, no causes are looked for, which tell only why what changed has changed, and what was judged once is not judged
-again where question, answer and page are the same: a verdict is a function of these (see benchmarks.zoo.remembering
-and its test). --json FILE keeps what was found after each target, and leaves out what it holds already. --forget
-removes an environment again that had to be built.
+again where question, answer and page are the same: a verdict is a function of these (see
+lossproof.conformance.judging.memory). --json FILE keeps what was found after each target, and leaves out what it holds
+already. --forget removes an environment again that had to be built.
 
 Exits 1 where a release differs from itself, a cell is broken, or a target could not be had.
 """
@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.zoo.remembering import Memory
 from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import compare
+from lossproof.conformance.judging.memory import Memory
 from lossproof.conformance.runs.policy import VERDICTS_ALONE
 from lossproof.conformance.runs.run import Plan, judge_target
 from lossproof.conformance.targets.environments import built, remove

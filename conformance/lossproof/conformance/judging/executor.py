@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
+from lossproof.conformance.judging import memory
 from lossproof.conformance.judging.comparison import Judged, judge_answer
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch, batches
@@ -182,7 +183,7 @@ class Executor:
             self._groups.move_to_end(group)
             return self._groups[group]
         replies: list[Reply] = []
-        for batch in batches(subject, key.region, key.dtype, key.variant, self.count(key), self.run_seed):
+        for batch in _drawn(subject, key.region, key.dtype, key.variant, self.count(key), self.run_seed):
             replies.append(self.judged(subject, batch, key.region))
             if _ended(replies[-1]):
                 break
@@ -199,6 +200,13 @@ class Executor:
         if key.region in ("empty", "nonfinite") or (key.variant.rank or 0) > 1:
             return min(self.examples, 2)
         return min(self.examples, GRADIENTS) if key.variant.wrt else self.examples
+
+
+@memory.remembered(memory.of_draw)
+def _drawn(
+    subject: Subject, region: str, dtype: str, variant: Variant, count: int, seed: int
+) -> tuple[Batch, ...]:
+    return tuple(batches(subject, region, dtype, variant, count, seed))
 
 
 def _ended(reply: Reply) -> bool:

@@ -12,7 +12,16 @@ import pytest
 from lossproof import reports
 from lossproof.conformance.cli.commands.judging import write
 from lossproof.conformance.runs.run import Plan, RunResult, judge_session
-from lossproof.reports.columns import CLAIM_TABLE, FINDING_TABLE, NO_CAUSE, RESULT_COLUMNS, TEXT
+from lossproof.reports import columns
+from lossproof.reports.columns import (
+    CLAIM_TABLE,
+    FINDING_TABLE,
+    NO_CAUSE,
+    RESULT_COLUMNS,
+    TEXT,
+    VALUE_PROPERTIES,
+)
+from lossproof.specs import vocabulary
 
 from .fake_sessions import DOCUMENTED, in_place_of, running, session_of
 
@@ -42,6 +51,22 @@ def test_what_is_never_empty_is_not(run: Any) -> None:
     for finding in run.findings:
         empty = [c.name for c in FINDING_TABLE if not c.empty and finding[c.name] in (None, "", [], {})]
         assert empty == []
+
+
+def test_the_words_of_a_table_are_those_of_specs(run: Any) -> None:
+    assert vocabulary.PROPERTIES.built_in == columns.PROPERTIES
+    assert set(VALUE_PROPERTIES) <= set(columns.PROPERTIES)
+    named = [
+        (vocabulary.PROPERTIES, run.results["property"]),
+        (vocabulary.REGIONS, run.results["region"]),
+        (vocabulary.KINDS, run.results["kind"]),
+        (vocabulary.PROPERTIES, [name for finding in run.findings for name in finding["properties"]]),
+        (vocabulary.REGIONS, [name for finding in run.findings for name in finding["regions"]]),
+        (vocabulary.KINDS, [finding["kind"] for finding in run.findings]),
+    ]
+    for words, used in named:
+        assert set(used) - {"", "-"}, words.sort
+        assert set(used) - {"", "-"} <= set(words.built_in)
 
 
 def test_causes_stand_in_diverging_cells_and_in_no_others(run: Any) -> None:

@@ -246,6 +246,14 @@ def test_fewer_bits_inside_err_to_both_sides(worker: Any) -> None:
     assert other.kind == "formula"  # as near, but always on one side
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_an_error_as_large_as_the_value_is_no_inaccuracy_in_a_narrow_dtype(worker: Any, dtype: str) -> None:
+    for region in ("ordinary", "opposite"):
+        kinds = {c.kind for c in causes_of(worker, "clipped", region, dtype)}
+        assert "formula" in kinds
+        assert "accuracy" not in kinds
+
+
 @pytest.mark.parametrize("region", ["subnormal", "underflow"])
 def test_subnormal_numbers_taken_for_zero(worker: Any, region: str) -> None:
     (cause,) = causes_of(worker, "flushing", region, "float16")

@@ -296,6 +296,11 @@ def too_small(x1, x2, axis=-1, eps=1e-8):
     return (value - np.where(np.isfinite(value), 2.0**-12, 0)).astype(value.dtype)
 
 
+def clipped(x1, x2, axis=-1, eps=1e-8):
+    """Negative cosines come as zero."""
+    return np.maximum(careful(x1, x2, axis, eps), 0)
+
+
 def flushing(x1, x2, axis=-1, eps=1e-8):
     """Subnormal numbers are taken for zero."""
     _check(x1, x2, axis)

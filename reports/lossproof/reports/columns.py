@@ -30,12 +30,20 @@ RESULT_COLUMNS: Final = (
     Column("backend", "the framework's backend: `cpu`, `mlx`, `jax`", "the framework does not tell"),
     Column("mode", "`eager`, `compiled` or `graph`"),
     Column("api", "full name of the API"),
-    Column("property", "what the cell asserts: `value`, `zero_vector`, `reduction`"),
-    Column("region", "part of the input space; `-` where the property has none"),
+    Column(
+        "property",
+        "what the cell asserts: `value`, `zero_vector`, `reduction`; [all words](adding-an-api.md#words)",
+    ),
+    Column(
+        "region",
+        "part of the input space; `-` where the property has none; [all words](adding-an-api.md#words)",
+    ),
     Column("dtype", "dtype of the inputs; `-` where it means nothing"),
     Column("variant", "options asked with, or `case=SLUG`; `-` for the defaults"),
     Column("verdict", "`conforms`, `diverges`, `undocumented`, `unsupported` or `broken`"),
-    Column("kind", "kind of the worst cause behind the divergence", NO_CAUSE),
+    Column(
+        "kind", "kind of the worst cause behind the divergence; [all words](adding-an-api.md#words)", NO_CAUSE
+    ),
     Column("severity", "`S1` to `S4`, of the worst cause", NO_CAUSE),
     Column("status", "`new`, `known`, `changed` or `carried`, of the worst cause", NO_CAUSE),
     Column("finding", "slugs of the causes, the worst first, joined by `;`", NO_CAUSE),
@@ -174,7 +182,7 @@ PROPERTIES: Final = (
     "dtype", "gradient", "error", "symmetry", "scale", "permutation", "batch", "determinism", "mutation",
     "configuration", "signature", "training", "example", "output",
 )  # fmt: skip
-"""The order in which matrices show properties; others follow by name."""
+"""The built-in words for a property, in the order in which matrices show them; others follow by name."""
 
 VALUE_PROPERTIES: Final = frozenset({
     "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "gradient",

@@ -1,6 +1,6 @@
-"""Specs, ledgers and frameworks that other installed packages bring: entry points of the group `lossproof.extensions`.
+"""Everything that other installed packages bring, found through their entry points.
 
-An entry point names a package, as in
+The group `lossproof.extensions` brings data. An entry point names a package, as in
 
     [project.entry-points."lossproof.extensions"]
     tinyframe = "tinyframe_lossproof"
@@ -8,18 +8,46 @@ An entry point names a package, as in
 in whose folder lie `apis/*.yaml` (specs), `ledger/*.yaml` (known findings) and `frameworks/*.yaml` (facts of a
 framework, each beside its adapter); each of the three may be missing. Nothing of the package is imported: what is read
 is data, and its adapter runs in a worker.
+
+Other groups bring one Python object an entry point: `lossproof.properties`, `lossproof.regions` and
+`lossproof.norm_rules`. The entry point's name is that of the object, and its value is `module:OBJECT`. An object is
+imported when it is needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from lossproof.specs.problems import Problem, SpecError
 
 GROUP = "lossproof.extensions"
+
+
+@cache
+def names(group: str) -> tuple[str, ...]:
+    """The names of a group's entry points, in alphabetical order; nothing is imported."""
+    return tuple(sorted({point.name for point in metadata.entry_points(group=group)}))
+
+
+@cache
+def objects(group: str) -> Mapping[str, Any]:
+    """The objects of a group by name, in alphabetical order.
+
+    Raises:
+        SpecError: an object cannot be imported, calls itself something else, or has the name of another.
+    """
+    found: dict[str, Any] = {}
+    for point in sorted(metadata.entry_points(group=group), key=lambda point: point.name):
+        if point.name in found:
+            raise _fault(point, "another installed package brings this name, too")
+        found[point.name] = _loaded(point)
+    return MappingProxyType(found)
 
 
 @cache
@@ -36,6 +64,19 @@ def folders(kind: str) -> tuple[tuple[str, Path], ...]:
     return tuple((name, folder) for folder, name in found.items())
 
 
+def _loaded(point: metadata.EntryPoint) -> Any:
+    try:
+        found = point.load()
+    except (
+        Exception
+    ) as error:  # the code of others: whatever it raises, the user is told which package to mend
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise _fault(point, f"{point.value!r} cannot be loaded: {reason}") from error
+    if (name := getattr(found, "name", point.name)) != point.name:
+        raise _fault(point, f"{point.value!r} is called {name!r}")
+    return found
+
+
 def _folder_of(point: metadata.EntryPoint) -> Path:
     """The folder of the package that an entry point names, found without importing it or what it lies in."""
     first, *others = point.value.split(".")
@@ -45,15 +86,10 @@ def _folder_of(point: metadata.EntryPoint) -> Path:
     ]
     found = next((place for place in places if place.is_dir()), None)
     if found is None:
-        brings = f" of {point.dist.name}" if point.dist else ""
-        raise SpecError(
-            [
-                Problem(
-                    f"entry point {point.name}{brings}",
-                    0,
-                    GROUP,
-                    f"{point.value!r} is no package with a folder",
-                )
-            ]
-        )
+        raise _fault(point, f"{point.value!r} is no package with a folder")
     return found
+
+
+def _fault(point: metadata.EntryPoint, message: str) -> SpecError:
+    brings = f" of {point.dist.name}" if point.dist else ""
+    return SpecError([Problem(f"entry point {point.name}{brings}", 0, point.group, message)])

@@ -21,33 +21,18 @@ from pydantic import (
     model_validator,
 )
 
+from lossproof.specs import vocabulary
+
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[-.][a-z0-9]+)*$", max_length=72)]
 DtypeName = Literal[
     "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"
 ]
 FloatName = Literal["float16", "bfloat16", "float32", "float64"]
 
-PropertyName = Literal[
-    "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "shape",
-    "dtype", "gradient", "error", "symmetry", "scale", "permutation", "batch", "determinism", "mutation",
-    "configuration", "signature", "training", "example", "output",
-]  # fmt: skip
-
-RegionName = Literal[
-    "ordinary", "parallel", "opposite", "orthogonal", "nearly_orthogonal", "zero", "below_eps", "tiny_norm",
-    "underflow", "overflow", "mixed_scale", "subnormal", "nonfinite", "empty", "length_1", "long",
-]  # fmt: skip
-
-KindName = Literal[
-    "sign", "formula", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "shape", "dtype",
-    "overflow", "underflow", "accuracy", "range", "gradient", "error", "crash", "hang", "mutation",
-    "nondeterminism", "configuration", "training", "documentation", "output",
-]  # fmt: skip
-
-NormRule = Literal[
-    "raw", "plain", "floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product",
-    "add_squared", "threshold",
-]  # fmt: skip
+PropertyName = Annotated[str, AfterValidator(vocabulary.PROPERTIES.known)]
+RegionName = Annotated[str, AfterValidator(vocabulary.REGIONS.known)]
+KindName = Annotated[str, AfterValidator(vocabulary.KINDS.known)]
+NormRule = Annotated[str, AfterValidator(vocabulary.NORM_RULES.known)]
 Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
 Severity = Literal["S1", "S2", "S3", "S4"]
 

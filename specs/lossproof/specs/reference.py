@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lossproof.specs import models
+from lossproof.specs import models, vocabulary
+from lossproof.specs.vocabulary import Vocabulary
 
 BEGIN = "<!-- made by python -m lossproof.specs.reference: begin -->"
 END = "<!-- made by python -m lossproof.specs.reference: end -->"
@@ -36,13 +37,17 @@ SPEC: Sequence[type[BaseModel]] = (
     models.Expect,
 )
 LEDGER: Sequence[type[BaseModel]] = (models.KnownFinding, models.BehavesAs, models.Pinned)
+_OPEN: Sequence[tuple[Vocabulary, Any]] = (
+    (vocabulary.PROPERTIES, models.PropertyName),
+    (vocabulary.REGIONS, models.RegionName),
+    (vocabulary.KINDS, models.KindName),
+    (vocabulary.NORM_RULES, models.NormRule),
+)
+"""The words that installed packages add to; the page lists those built in, so that it is the same everywhere."""
+_CLOSED: Sequence[tuple[str, Any]] = (("reduction", models.Reduction), ("dtype", models.DtypeName))
 _NAMED: Sequence[tuple[str, Any]] = (
-    ("property", models.PropertyName),
-    ("region", models.RegionName),
-    ("kind", models.KindName),
-    ("norm rule", models.NormRule),
-    ("reduction", models.Reduction),
-    ("dtype", models.DtypeName),
+    *((words.sort, known) for words, known in _OPEN),
+    *_CLOSED,
     ("float", models.FloatName),
 )
 
@@ -73,7 +78,8 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _kind(field: FieldInfo) -> str:
-    what = "slug" if any(getattr(m, "pattern", None) for m in field.metadata) else _type(field.annotation)
+    slug = any(getattr(m, "pattern", None) for m in field.metadata)
+    what = "slug" if slug else _type(_annotated(field))
     if field.is_required():
         return f"{what}, required"
     default = field.get_default(call_default_factory=True)
@@ -82,6 +88,11 @@ def _kind(field: FieldInfo) -> str:
     shown = ", ".join(default) if isinstance(default, tuple) and isinstance(default[0], str) else None
     value = shown or (str(list(default)) if isinstance(default, tuple) else str(default).lower())
     return f"{what}; default {value}"
+
+
+def _annotated(field: FieldInfo) -> Any:
+    """The annotation as it was written: pydantic takes the metadata of the outermost `Annotated` apart."""
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
 def _meaning(field: FieldInfo) -> str:
@@ -110,9 +121,11 @@ def _type(annotation: Any) -> str:
 
 
 def _words() -> Iterator[str]:
-    for name, known in _NAMED[:-1]:
-        words = ", ".join(f"`{word}`" for word in get_args(known))
-        yield f"A {name} is one of {words}."
+    listed = [(words.sort, words.built_in) for words, _ in _OPEN]
+    listed += [(name, get_args(known)) for name, known in _CLOSED]
+    for name, known in listed:
+        yield f"A {name} is one of {', '.join(f'`{word}`' for word in known)}."
+    yield "Installed packages add properties, regions, kinds and norm rules of their own."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

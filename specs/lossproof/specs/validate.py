@@ -65,7 +65,8 @@ def _words(model: type[BaseModel], kind: str, path: Loc, error: dict[str, Any]) 
     if kind == "tuple_type":
         return f"a list expected, not {_short(given)}", "write [...] or lines that start with '- '"
     if kind == "value_error":
-        return str(error["ctx"]["error"]), ""
+        raised = error["ctx"]["error"]
+        return str(raised), getattr(raised, "hint", "")
     if kind == "literal_error":
         expected = str(error["ctx"]["expected"])
         known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]

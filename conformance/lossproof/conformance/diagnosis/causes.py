@@ -26,7 +26,7 @@ from lossproof.conformance.diagnosis.matching import (
 )
 from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
 from lossproof.conformance.diagnosis.severity import severity
-from lossproof.conformance.judging.comparison import LOW_PRECISION, explains
+from lossproof.conformance.judging.comparison import LOW_PRECISION, explains, near
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.relations import Apart
@@ -357,7 +357,7 @@ def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
     """Group a failure that nothing explains by API, property and what went wrong; where no value came, by API alone."""
     failure = item.failure
     kind = failure.kind or "formula"
-    if not failure.says and kind == "formula" and _near(failure, item.mask):
+    if not failure.says and kind == "formula" and _missed_by_little(failure, item.mask):
         kind = "accuracy"
     name = subject.api.rsplit(".", 1)[-1]
     valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
@@ -377,10 +377,11 @@ def _what(failure: Failure) -> str:
     return told.rsplit(".", 1)[-1]
 
 
-def _near(failure: Failure, mask: Mask) -> bool:
-    """Whether the wrong values miss the bound by so little that rounding, not another formula, may be the reason."""
-    ratio = failure.reply.judged.ratio
-    return bool(ratio.shape == mask.shape and np.all(np.nan_to_num(ratio[mask], nan=np.inf) < 64))
+def _missed_by_little(failure: Failure, mask: Mask) -> bool:
+    """Whether rounding may be the reason of all these wrong values."""
+    judged = failure.reply.judged
+    close = near(judged) if judged.expected is not None and judged.ratio.size else np.zeros(0, np.bool_)
+    return bool(close.shape == mask.shape and close[mask].all())
 
 
 def _slug(*words: str) -> str:

@@ -19,6 +19,8 @@ from lossproof.conformance.workers.protocol import Answer
 
 Mask = NDArray[np.bool_]
 PROVES_NOTHING = 0.25
+ROUNDING_BOUNDS = 64
+"""An error of fewer bounds may be one of rounding: sums in an unlucky order, a function that its library rounds ill."""
 WIDER = 64.0
 """A rule whose bound is more than so many times the documented one's must tell its value from the documented one."""
 LOW_PRECISION = ("float16", "bfloat16")
@@ -218,6 +220,22 @@ def _size(expected: Expected) -> Any:
     ends = np.fmax(np.abs(np.asarray(value.lower)), np.abs(np.asarray(value.upper)))
     least = float(np.sqrt(FORMATS[expected.compute].smallest_normal))
     return np.max(ends, axis=expected.axis, keepdims=True, initial=least)
+
+
+def near(judged: Judged) -> Mask:
+    """Where a value misses its bound by so little that rounding, not another formula, may be the reason.
+
+    In a narrow dtype 64 bounds may exceed every value there is, so the distance must also be small beside the value's
+    size.
+    """
+    assert judged.expected is not None
+    ratio = np.nan_to_num(judged.ratio, nan=np.inf)
+    bound = reach(judged.expected, judged.flush)
+    value = judged.expected.value
+    ends = np.fmax(np.abs(np.asarray(value.lower)), np.abs(np.asarray(value.upper)))
+    size = np.fmax(_size(judged.expected), ends) if judged.expected.axis is None else _size(judged.expected)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((ratio < ROUNDING_BOUNDS) & (ratio * bound <= PROVES_NOTHING * size))
 
 
 def accepted(compute: str) -> str:

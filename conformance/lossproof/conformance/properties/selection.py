@@ -11,7 +11,8 @@ from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.conformance.properties.registry import cells, properties
 from lossproof.conformance.targets.model import UsageError
-from lossproof.specs.models import DtypeName, KnownFinding, RegionName
+from lossproof.specs import vocabulary
+from lossproof.specs.models import DtypeName, KnownFinding
 
 OUT_OF_RANGE = {
     "overflow": ("overflow",),
@@ -76,7 +77,7 @@ def known_dtypes(names: Sequence[str]) -> tuple[str, ...]:
 
 def known_regions(names: Sequence[str]) -> tuple[str, ...]:
     """The names; UsageError with the nearest ones for an unknown region."""
-    return _known("region", names, get_args(RegionName))
+    return _known("region", names, vocabulary.REGIONS.words() if names else ())
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:

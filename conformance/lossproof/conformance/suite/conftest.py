@@ -19,9 +19,11 @@ from lossproof.conformance.runs.run import target_info
 from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.suite.options import pytest_addoption
 from lossproof.conformance.targets.model import UsageError
+from lossproof.conformance.targets.parse import chosen
 from lossproof.conformance.usercode.pytest_outcome import Conclude, settle
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.scratch import Scratch
+from lossproof.specs import load_ledger, load_specs
 from lossproof.specs.models import KnownFinding
 
 __all__ = ["pytest_addoption"]
@@ -41,9 +43,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
     """The running targets, each started once for all tests."""
     if SESSIONS not in config.stash:
-        from lossproof.conformance.targets.parse import chosen
-        from lossproof.specs import load_ledger, load_specs
-
         config.stash[LOGS] = Scratch("log")
         config.stash[SESSIONS] = {}
         specs, ledger = load_specs(), load_ledger().findings
@@ -84,12 +83,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(config: pytest.Config) -> Iterator[object]:
-    chosen = selection(config)
+    taken = selection(config)
     for target, (_, session) in sessions(config).items():
         for subject in session.subjects:
-            if not chosen.takes_api(subject.api):
+            if not taken.takes_api(subject.api):
                 continue
-            for key in filter(chosen.takes, cells(subject)):
+            for key in filter(taken.takes, cells(subject)):
                 place = "-".join((key.property, target, subject.api, key.region, key.dtype, key.variant.slug))
                 yield pytest.param((target, subject, key), id=place)
 

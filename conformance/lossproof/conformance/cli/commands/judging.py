@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lossproof import reports, specs
 from lossproof.conformance.cli.commands.options import OneOf, Whole
 from lossproof.conformance.model.suggestions import unknown_api
 from lossproof.reports.columns import SEVERITIES
@@ -99,6 +101,7 @@ def selecting_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def collected(
             *, properties: tuple[str, ...], dtypes: tuple[str, ...], regions: tuple[str, ...], **others: Any
         ) -> Any:
+            # late, so that --help waits for nothing
             from lossproof.conformance.properties import selection as names
 
             selection = names.Selection(
@@ -128,6 +131,7 @@ def find_targets(
 
     With no name, all that is installed beside the tool.
     """
+    # late, so that --help waits for nothing
     from lossproof.conformance.targets.parse import chosen
 
     parsed = chosen(names, None if progress is None else lambda text, words: progress(text, 0, 0, words))
@@ -136,6 +140,7 @@ def find_targets(
 
 def unavailable(name: str, why: TargetUnavailable) -> TargetResult:
     """The result of a target that could not be had."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.runs.run import TargetResult
 
     return TargetResult(name, failed=" ".join(str(why).split()))
@@ -143,11 +148,8 @@ def unavailable(name: str, why: TargetUnavailable) -> TargetResult:
 
 def known_apis(globs: Sequence[str]) -> tuple[str, ...]:
     """The globs; exit 2 with the nearest names for one that matches no spec."""
-    from fnmatch import fnmatchcase
 
-    from lossproof.specs import load_specs
-
-    names = [s.api for s in load_specs()]
+    names = [s.api for s in specs.load_specs()]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
             raise click.UsageError(unknown_api(glob, names))
@@ -157,6 +159,7 @@ def known_apis(globs: Sequence[str]) -> tuple[str, ...]:
 @contextmanager
 def judging(quiet: bool = False) -> Iterator[Progress]:
     """Progress of a run that Ctrl-C and SIGTERM end; workers are ended with it and nothing is written."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.workers.signals import interruptible
 
     with progress_bar(quiet) as shown, interruptible(shown) as progress:
@@ -169,6 +172,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
+    # late, so that --help waits for nothing
     from rich.live import Live
 
     from lossproof.conformance.cli.progress import Board
@@ -183,12 +187,12 @@ def write(
     out: Path, result: RunResult, plan: Plan, name: str, more: Mapping[str, Any] = MappingProxyType({})
 ) -> Path:
     """Write the run folder; `more` goes into its run.json."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.runs.judgement import columns_of
     from lossproof.conformance.runs.run import described
     from lossproof.conformance.runs.scripts import file_name
-    from lossproof.reports import write_run
 
-    return write_run(
+    return reports.write_run(
         out,
         [columns_of(r) for r in result.rows],
         [asdict(c) for c in result.claims],

@@ -61,7 +61,7 @@ def call(api, arrays, options, mode):
 
 
 def grad(api, arrays, options, mode, wrt):
-    """What `gradients` has for the API; nothing else here can be differentiated."""
+    """The derivative that `gradients` has for the API; nothing else here can be differentiated."""
     slope = resolve("gradients.SLOPES").get(api)
     if slope is None:
         raise worker.Unsupported("nothing here has a gradient of " + api)

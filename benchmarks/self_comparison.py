@@ -76,13 +76,13 @@ def compared(text: str, target: Target, plan: Plan) -> Found:
     failed = next((r.failed for r in results if r.failed), "")
     old, new = (side(text, r, plan) for r in results)
     return Found(
-        text,
-        min(len(r.rows) for r in results),
-        sum(r.questions for r in results),
-        sum(row.verdict == "broken" for r in results for row in r.rows),
-        () if failed else tuple(f"{c.kind_of_change}: {c.title}" for c in compare(old, new)),
-        failed,
-        round(time.perf_counter() - begun, 1),
+        target=text,
+        cells=min(len(r.rows) for r in results),
+        questions=sum(r.questions for r in results),
+        broken=sum(row.verdict == "broken" for r in results for row in r.rows),
+        changes=() if failed else tuple(f"{c.kind_of_change}: {c.title}" for c in compare(old, new)),
+        failed=failed,
+        seconds=round(time.perf_counter() - begun, 1),
     )
 
 

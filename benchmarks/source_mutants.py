@@ -28,7 +28,7 @@ from benchmarks.mutation import covering, operators, trying
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGE = (
-    "questions.batches", "cases.values", "cases.cases", "diagnosis.predicates",
+    "families.regions.held", "questions.batches", "cases.values", "cases.cases", "diagnosis.predicates",
     "judging.expectation", "judging.comparison", "cases.outcomes", "judging.outcome",
     "judging.relations",
 )  # fmt: skip

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from benchmarks.allowed.ways import Way, ways
 from lossproof import oracle
+from lossproof.conformance.families.formula import Undocumented
+from lossproof.conformance.families.regions.registry import named, of
 from lossproof.conformance.judging.comparison import measured, reach
-from lossproof.conformance.judging.executor import EXTREME
-from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.properties.registry import properties
@@ -27,8 +28,6 @@ from lossproof.specs import load_specs
 
 BY_VALUE = ("value", "zero_vector", "eps", "reduction", "weights", "axis", "broadcasting", "gradient")
 """Properties whose cells are judged value by value."""
-NO_VALUE = ("nonfinite", "empty")
-"""Regions where no edition documents a value."""
 ROOTS = ("parallel", "opposite", "long")
 """Regions whose gradients the oracle decides by integers or over thousands of elements: milliseconds a row."""
 RANGES = ("tiny_norm", "below_eps", "underflow", "overflow", "mixed_scale", "subnormal")
@@ -83,8 +82,10 @@ def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[CellKe
     found: dict[tuple[str, str, str], CellKey] = {}
     for name in BY_VALUE:
         for key in properties()[name].cells(subject):
-            silent = key.region in (*NO_VALUE, *subject.edition.silent) or key.dtype not in FORMATS
-            if not silent and fnmatchcase(key.region, region) and fnmatchcase(key.dtype, dtype):
+            silent = key.region in subject.edition.silent or key.dtype not in FORMATS
+            if silent or named(key.region).refusable:
+                continue
+            if fnmatchcase(key.region, region) and fnmatchcase(key.dtype, dtype):
                 found.setdefault((key.region, key.dtype, key.variant.slug), key)
     return list(found.values())
 
@@ -143,7 +144,7 @@ def measure(
     """One way's answer to a batch, judged."""
     values = way.answer(subject, batch.arrays, batch.options, batch.wrt, expected)
     head = (way.name, key.region, key.dtype, bool(batch.wrt))
-    flush = key.region not in EXTREME
+    flush = not of(subject, key.region).flush_counts
     if values.shape != expected.shape or expected.dtype not in (None, str(values.dtype)):
         says = f"{values.dtype}{list(values.shape)} for {expected.dtype}{list(expected.shape)}"
         return Measured(

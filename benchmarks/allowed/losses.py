@@ -60,7 +60,8 @@ class _Call:
             for n, a in arrays.items()
         }
         self.rule = Rule.of(
-            self.semantics.norm_rule or "raw", float(self._option("eps", self.semantics.eps) or 0)
+            self.semantics.fixed("norm_rule") or "raw",
+            float(self._option("eps", self.semantics.fixed("eps")) or 0),
         )
 
     def answer(self, wrt: str) -> Array:
@@ -90,11 +91,13 @@ class _Call:
         if self.subject.spec.family == "cosine_embedding":
             zero, one, margin = (self._number(v) for v in (0, 1, self._option("margin", 0)))
             return np.where(self.by_role["labels"] == 1, one - c, np.maximum(zero, c - margin))
-        score = {"similarity": c, "negated": -c, "distance": self._number(1) - c}[str(self.semantics.score)]
-        return np.expand_dims(score, self._axis()) if self.semantics.keepdims else score
+        score = {"similarity": c, "negated": -c, "distance": self._number(1) - c}[
+            str(self.semantics.fixed("score"))
+        ]
+        return np.expand_dims(score, self._axis()) if self.semantics.fixed("keepdims") else score
 
     def _costs(self) -> Array:
-        similar = self.by_role["labels"] == self.semantics.similar
+        similar = self.by_role["labels"] == self.semantics.fixed("similar")
         d, gap = self.by_role["distances"], self._gap()
         if self.loss.contrast == "mixed":
             y = similar.astype(self.carrier)
@@ -151,7 +154,7 @@ class _Call:
         factor = self._factor(shape)
         if role == "distances":
             d, two = self.by_role["distances"], self._number(2)
-            similar = self.by_role["labels"] == self.semantics.similar
+            similar = self.by_role["labels"] == self.semantics.fixed("similar")
             return np.asarray(np.where(similar, two * d, -two * self._gap()) * factor)
         a, b, batch = self._rows()
         cosine, rule = self.loss.cosine, self.rule
@@ -161,7 +164,7 @@ class _Call:
             open_ = (c - self._number(self._option("margin", 0)) > 0).astype(self.carrier)
             sign = np.where(self.by_role["labels"] == 1, -self._number(1), open_)
         else:
-            sign = self._number(1 if self.semantics.score == "similarity" else -1)
+            sign = self._number(1 if self.semantics.fixed("score") == "similarity" else -1)
         factor = np.broadcast_to(sign * factor.reshape(batch), batch).ravel()
         # where the hinge is closed nothing comes back, not even of what has overflowed
         g = np.where(factor == 0, self._number(0), g * factor)
@@ -174,7 +177,7 @@ class _Call:
             return np.broadcast_shapes(self.by_role["labels"].shape, self.by_role["distances"].shape)
         batch = self._rows()[2]
         axis = self._axis()
-        if not self.semantics.keepdims:
+        if not self.semantics.fixed("keepdims"):
             return batch
         at = axis % (len(batch) + 1)
         return (*batch[:at], 1, *batch[at:])
@@ -202,10 +205,10 @@ class _Call:
 
     def _on_zero(self, c: Array, a: Array, b: Array) -> Array:
         """The documented value where a norm is zero, if there is one."""
-        if self.rule.name != "plain" or self.semantics.zero is None:
+        if self.rule.name != "plain" or self.semantics.fixed("zero") is None:
             return c
         nothing = ~a.any(0) | ~b.any(0)
-        return np.where(nothing, self._number(self.semantics.zero), c)
+        return np.where(nothing, self._number(self.semantics.fixed("zero")), c)
 
     def _number(self, value: Any) -> Array:
         return np.asarray(value).astype(self.carrier)

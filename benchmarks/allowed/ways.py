@@ -16,13 +16,12 @@ import numpy as np
 from benchmarks.allowed.cosines import Array, Cosine
 from benchmarks.allowed.losses import Loss
 from benchmarks.allowed.sums import ORDERS
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.dtypes import FORMATS, cast
 from lossproof.conformance.model.subject import Subject, Variant
 
 SHORT = ("float16", "bfloat16")
-FAR = ("underflow", "overflow", "subnormal")
-"""Regions where squares leave the range of the dtype of the inputs."""
 ROOMY = {"float16": ("float32", "float64"), "bfloat16": ("float64",), "float32": ("float64",), "float64": ()}
 """Dtypes that hold the squares, and their products, of every number of a dtype."""
 OWN = " in the dtype itself"
@@ -110,7 +109,7 @@ def ways(subject: Subject, region: str, dtype: str, variant: Variant) -> list[Wa
 
 
 def _right(loss: Loss, subject: Subject, region: str, compute: str, variant: Variant) -> bool:
-    cosine, rule = loss.cosine, subject.semantics.norm_rule
+    cosine, rule = loss.cosine, subject.semantics.fixed("norm_rule")
     if subject.spec.family == "contrastive":
         return not (cosine.clip or cosine.scaled) and cosine.form == "divide"
     if rule == "raw":
@@ -125,7 +124,7 @@ def _in_range(loss: Loss, subject: Subject, region: str, variant: Variant) -> bo
     cosine, carrier = loss.cosine, FORMATS[loss.carrier]
     if cosine.scaled:
         return True
-    if region in FAR:
+    if of(subject, region).extreme:
         return False
     product = cosine.form == "one root" or (bool(variant.wrt) and cosine.slope == "cross")
     if region == "tiny_norm" and product:

@@ -75,14 +75,14 @@ def _arrays(
         by_role["labels"] = rng.integers(0, 2, batch)
     else:
         x, y = rng.standard_normal((2, *shape))
-        if subject.semantics.inputs == "unit_norm":
+        if subject.semantics.fixed("inputs") == "unit_norm":
             x, y = (v / np.linalg.norm(v, axis=axis, keepdims=True) for v in (x, y))
         by_role["x"], by_role["y"] = cast(x, dtype), cast(y, dtype)
         batch = tuple(n for i, n in enumerate(shape) if i != axis % len(shape))
         by_role["labels"] = cast(2.0 * rng.integers(0, 2, batch) - 1.0, dtype)
     if weighted:
         size = batch[:1]
-        if subject.semantics.keepdims:
+        if subject.semantics.fixed("keepdims"):
             size = tuple(1 if i == axis % len(shape) else n for i, n in enumerate(shape))
         by_role["weights"] = cast(rng.uniform(0.5, 2.0, size), dtype)
     named = {}

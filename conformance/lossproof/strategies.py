@@ -16,12 +16,14 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.layouts import Layout, lengths
+from lossproof.conformance.families.regions.model import ORDINARY, VECTORS, Shape
+from lossproof.conformance.families.regions.registry import in_space
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.conformance.properties.registry import cells
-from lossproof.conformance.questions.batches import LONG_ROWS, LONGEST, Layout, arrange, layouts, lengths
-from lossproof.conformance.questions.regions import PAIRS, Shape, exists, pairs
+from lossproof.conformance.questions.batches import LONGEST, arrange, layouts
 from lossproof.conformance.usercode.code import spec_of
 
 __all__ = ["questions", "vectors"]
@@ -35,7 +37,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def vectors(
-    region: str = "ordinary",
+    region: str = ORDINARY,
     dtype: str = "float32",
     *,
     rows: int = 16,
@@ -48,23 +50,22 @@ def vectors(
     `length` fixes d; without it, d stays where the bound of the dtype rejects wrong answers. `eps` and `norm_rule`
     matter in the region `below_eps` alone.
     """
-    if region not in PAIRS:
-        raise ValueError(f"there is no region {region!r}; {nearest(region, PAIRS)}")
+    places = {place.name: place for place in in_space(VECTORS)}
+    if region not in places:
+        raise ValueError(f"there is no region {region!r}; {nearest(region, places)}")
     if dtype not in FORMATS:
         raise ValueError(f"there is no dtype {dtype!r}; {nearest(dtype, FORMATS)}")
-    if not exists(region, FORMATS[dtype]):
+    place = places[region]
+    if not place.exists(FORMATS[dtype]):
         raise ValueError(f"{dtype} has no room for the region {region!r}")
     if rows < 1:
         raise ValueError("rows is at least 1")
-    d = st.sampled_from(lengths(region, LONGEST[dtype]) if length is None else (length,))
-    n = (
-        st.just(0)
-        if region == "empty"
-        else st.integers(1, min(rows, LONG_ROWS) if region == "long" else rows)
-    )
+    d = st.sampled_from(lengths(place, LONGEST[dtype]) if length is None else (length,))
+    n = st.just(0) if place.hollow else st.integers(1, min(rows, place.rows or rows))
 
     def drawn(n: int, d: int, seed: int) -> Vectors:
-        return pairs(region, np.random.default_rng(seed), Shape(n, d, FORMATS[dtype], eps, norm_rule))
+        x, y = place.arrays(np.random.default_rng(seed), Shape(n, d, FORMATS[dtype], eps, norm_rule))
+        return x, y
 
     return st.builds(drawn, n, d, SEEDS)
 

@@ -54,7 +54,7 @@ def test_no_right_implementation_is_accused(dtype: str) -> None:
 def test_every_family_and_reduction_is_among_the_cells() -> None:
     subjects = documents()
     assert {s.spec.family for s in subjects} == {"cosine", "cosine_embedding", "contrastive"}
-    assert {s.semantics.norm_rule for s in subjects if s.semantics.norm_rule} == {
+    assert {s.semantics.fixed("norm_rule") for s in subjects if s.semantics.fixed("norm_rule")} == {
         "raw",
         "plain",
         "floor_norm",

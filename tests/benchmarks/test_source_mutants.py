@@ -133,7 +133,7 @@ print(json.dumps([same.fate, wrong.fate, wrong.killer]))
     [
         ("lossproof.oracle.errors", "or to and", "tests/oracle/test_bad_input.py"),
         (
-            "lossproof.conformance.diagnosis.predicates",
+            "lossproof.conformance.families.regions.held",
             "sign dropped",
             "tests/conformance/test_predicates.py",
         ),

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.judging.comparison import explains, judge_answer
-from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.workers.protocol import Answer, Array
-from lossproof.specs.models import Spec
+from lossproof.specs.families import spec_model
 
 MEANS = {name: name for name in ("none", "sum", "mean", "mean_by_weight", "mean_by_nonzero")}
 OPTIONS: tuple[dict[str, Any], ...] = (
@@ -47,7 +48,7 @@ def documented(
         "slug": "e", "package": "p", "versions": ">=1", "source": source, "semantics": {**base, **semantics},
         "call": {"style": "function", "arrays": list(arrays), "options": list(options)},
     }  # fmt: skip
-    spec = Spec.model_validate(
+    spec = spec_model(family).model_validate(
         {"api": "p.f", "framework": "p", "family": family, "summary": "s", "editions": [edition]}
     )
     return Subject(TargetInfo("p", "p", "1"), spec, spec.editions[0])

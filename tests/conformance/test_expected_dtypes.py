@@ -9,8 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
+from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.judging.comparison import measured
-from lossproof.conformance.judging.expectation import Undocumented, expect, flushed
+from lossproof.conformance.judging.expectation import expect, flushed
 from lossproof.conformance.model.dtypes import FORMATS
 
 from .test_expectation import FLAT, X, Y, ask, documented, same

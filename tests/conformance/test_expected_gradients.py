@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.families.formula import Undocumented
+from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.subject import Subject
 
 from .test_expectation import (

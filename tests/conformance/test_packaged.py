@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.comparison import explains, judge_answer, measured
-from lossproof.conformance.judging.executor import EXTREME
 from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, selects
@@ -100,7 +100,7 @@ def test_a_ledger_finding_is_about_what_exists(known: KnownFinding) -> None:
 
 def value_cells(subject: Subject) -> Iterator[CellKey]:
     for key in properties()["value"].cells(subject):
-        if not subject.is_silent(key) and key.region not in ("nonfinite", "empty"):
+        if not subject.is_silent(key) and not of(subject, key.region).refusable:
             yield key
 
 
@@ -135,7 +135,7 @@ def test_no_value_cell_accepts_everything(name: str) -> None:
             wrongs = {"zero": np.zeros_like(exact), "negated": -exact, "complement": 1 - exact}
             for wrong, values in wrongs.items():
                 if not rejected[wrong]:
-                    mask, _ = measured(values, expected, flush=key.region not in EXTREME)
+                    mask, _ = measured(values, expected, flush=not of(subject, key.region).flush_counts)
                     rejected[wrong] = bool(mask.any())
                     furthest[wrong] = float(
                         np.fmax.reduce(np.abs(values - exact), None, initial=furthest[wrong])
@@ -151,7 +151,7 @@ def test_no_value_cell_accepts_everything(name: str) -> None:
 
 def test_the_documented_rule_explains_itself() -> None:
     """The exact value, rounded, is right under the documented parameters and wrong under the negated ones."""
-    subject = next(s for s in SUBJECTS.values() if s.semantics.score == "similarity")
+    subject = next(s for s in SUBJECTS.values() if s.semantics.fixed("score") == "similarity")
     (batch,) = batches(subject, "parallel", "float32", subject.row_wise, 1, 0)
     expected = expect(subject, batch.arrays, batch.options)
     answer = Answer("value", Array.of(expected.value.rounded("float32")))

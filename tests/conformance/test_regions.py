@@ -14,23 +14,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.regions.model import Shape
+from lossproof.conformance.families.regions.registry import in_space
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.questions.batches import LONGEST, batches
-from lossproof.conformance.questions.regions import PAIRS, Shape, exists, pairs
 
 from .fake_sessions import documented
 
 DTYPES = tuple(FORMATS)
+VECTORS = {region.name: region for region in in_space("vectors")}
 N = 16
 lengths = st.sampled_from([2, 3, 4, 7, 8, 17])
 seeds = st.integers(0, 2**32)
 
 
 def drawn(region: str, dtype: str, d: int, seed: int, **more: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    return pairs(
-        region, np.random.default_rng(seed), Shape(N, min(d, LONGEST[dtype]), FORMATS[dtype], **more)
-    )
+    shape = Shape(N, min(d, LONGEST[dtype]), FORMATS[dtype], **more)
+    x, y = VECTORS[region].arrays(np.random.default_rng(seed), shape)
+    return x, y
 
 
 def sums(x: NDArray[Any], y: NDArray[Any]) -> list[tuple[Fraction, Fraction, Fraction]]:
@@ -115,7 +117,7 @@ def test_underflow_is_of_the_square_and_not_of_the_rows(dtype: str, d: int, seed
         assert 0 < min(q, r) < smallest
 
 
-@pytest.mark.parametrize("dtype", [d for d in DTYPES if exists("tiny_norm", FORMATS[d])])
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if VECTORS["tiny_norm"].exists(FORMATS[d])])
 @settings(max_examples=10, deadline=None)
 @given(d=lengths, seed=seeds)
 def test_tiny_norms_lie_between_underflow_and_a_hundredth(dtype: str, d: int, seed: int) -> None:
@@ -167,10 +169,10 @@ def test_below_eps_lies_on_both_sides_of_it(dtype: str, rule: str, seed: int) ->
     assert sides == {True, False}
 
 
-@pytest.mark.parametrize("region", sorted(PAIRS))
+@pytest.mark.parametrize("region", sorted(VECTORS))
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_region_has_its_rows_in_its_dtype(region: str, dtype: str) -> None:
-    if not exists(region, FORMATS[dtype]):
+    if not VECTORS[region].exists(FORMATS[dtype]):
         assert (region, dtype) == ("tiny_norm", "float16")
         return
     for array in drawn(region, dtype, 7, 0, eps=1e-3, norm_rule="floor_norm"):

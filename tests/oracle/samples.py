@@ -5,9 +5,13 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
+from lossproof.oracle.norm_rules.rules import RULES
+
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
 RANGE = {"float16": 4, "bfloat16": 18, "float32": 18, "float64": 150}
 """Norms may be 10^+-this."""
+KERNELED = [rule for rule in RULES if rule.kernel is not None]
+"""The norm rules that the kernels know."""
 
 
 def _ordinary(g, n, d, dtype):

@@ -14,6 +14,7 @@ from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.kernels import choice, fused, fused_float64
 
 from .enclosed import STAGES, fraction, holds
+from .samples import KERNELED
 
 ENDS = {"float64": 200, "one slice": 180, "two slices": 180}
 """Exponents of the largest norm that a stage takes; that of the smallest is the opposite."""
@@ -89,23 +90,23 @@ def test_a_norm_whose_squares_underflow_is_not_taken_for_less():
         holds(found[0], [d * fraction(x) * fraction(y)])
 
 
-@pytest.mark.parametrize("rule", fused.RULES)
+@pytest.mark.parametrize("rule", KERNELED, ids=lambda rule: rule.name)
 def test_norms_at_the_ends_of_the_fused_first_stage(rule):
     """Norms in [1/SAFE, SAFE] or zero, a denominator in [1/SAFE^2, SAFE^2]: known; unknown beyond either."""
-    eps = 0.0 if rule == "plain" else 2.0**-80
+    eps = 2.0**-80 if rule.eps else 0.0
     for end, inside in ((SAFE, -1), (1 / SAFE, 1)):
         squared = np.array(beside(end))[::inside]  # beyond, at and within the end
         for one in (np.ones(3), squared):
             for q, r in ((squared, one), (one, squared)):
-                ball = fused.cosine_ball(Products(np.sqrt(q) * np.sqrt(r) / 2, q, r), rule, eps, 5)
+                ball = fused.cosine_ball(Products(np.sqrt(q) * np.sqrt(r) / 2, q, r), rule.square, eps, 5)
                 assert np.isfinite(ball.rad).tolist() == [False, True, True]
-    zero = fused.cosine_ball(Products(np.zeros(1), np.zeros(1), np.ones(1)), rule, eps, 5)
-    assert zero.rad[0] == 0 or rule == "plain"
+    zero = fused.cosine_ball(Products(np.zeros(1), np.zeros(1), np.ones(1)), rule.square, eps, 5)
+    assert zero.rad[0] == 0 or rule.eps is None
     for tiny, known in (
         (2.0**-500, True),
         (np.nextafter(2.0**-500, 0), False),
     ):  # below, its square may be lost
-        ball = fused.cosine_ball(Products(*np.full((3, 1), 2.0**300)), rule, tiny, 5)
+        ball = fused.cosine_ball(Products(*np.full((3, 1), 2.0**300)), rule.square, tiny, 5)
         assert np.isfinite(ball.rad[0]) == known == fused.usable(tiny)
     assert fused.usable(0.0)
     assert fused.usable(SAFE)

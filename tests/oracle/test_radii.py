@@ -15,10 +15,12 @@ from lossproof.oracle.arithmetic.slices import SLICE
 from lossproof.oracle.arithmetic.transforms import two_sum
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.kernels import choice, fused, fused_float64
-from lossproof.oracle.norm_rules import SQUARED_DENOMINATORS, Quadratic
+from lossproof.oracle.norm_rules.model import Quadratic
+from lossproof.oracle.norm_rules.rules import FLOOR_NORM
 
 from . import samples
 from .enclosed import fraction
+from .samples import KERNELED
 
 FIRST, PAIRS = Binary64(), DoubleDouble()
 LENGTHS = [1, 3, 8, 16, 41, 300]
@@ -56,8 +58,8 @@ def test_dot_products_of_the_first_stage(length, repeated):
 def test_the_cosine_of_the_fused_first_stage(length):
     """k (1 + |c|), k = (d + 8) u (1 + 2^-20), whatever the rule."""
     p, q, r = FIRST.products(Block(*sides(length)))
-    for rule in fused.RULES:
-        ball = fused.cosine_ball(Products(p, q, r), rule, 0.0 if rule == "plain" else 0.3, length)
+    for rule in KERNELED:
+        ball = fused.cosine_ball(Products(p, q, r), rule.square, 0.3 if rule.eps else 0.0, length)
         np.testing.assert_allclose(
             ball.rad, (length + 8) * U * (1 + 2.0**-20) * (1 + np.abs(ball.mid)), 1e-12
         )
@@ -236,22 +238,19 @@ def test_scores_of_the_compiled_kernel(score, floor, more, least):
             assert compiled._scored(0.5, q, r, 0.0, 0.0, 0.0, sign, offset, 2.0**-40)[2] == known
 
 
-@pytest.mark.parametrize("rule", fused.RULES)
+@pytest.mark.parametrize("rule", KERNELED, ids=lambda rule: rule.name)
 def test_the_compiled_kernel_knows_every_rule(rule):
     """Its three numbers make the denominator that the rule's own formula makes."""
-    compiled = pytest.importorskip("lossproof.oracle.kernels.compiled", reason="numba is not installed")
     for eps in (0.0, 0.3, 1.0, 2.5):
-        floor, more, least = compiled.FLOORS[rule](eps)
+        floor, more, least = rule.kernel(eps)
         for q in (0.04, 0.3, 1.0, 7.0):
             for r in (0.01, 0.5, 2.0, 40.0):
-                formula = SQUARED_DENOMINATORS[rule](
-                    Quadratic(fused.Floats(), *map(np.float64, (q, r, eps, 1.0)))
-                )
+                formula = rule.square(Quadratic(fused.Floats(), *map(np.float64, (q, r, eps, 1.0))))
                 assert max((max(q, floor) + more) * (max(r, floor) + more), least) == formula
 
 
 @pytest.mark.parametrize("which", choice.KERNELS)
-@pytest.mark.parametrize("rule", fused.RULES)
+@pytest.mark.parametrize("rule", KERNELED, ids=lambda rule: rule.name)
 def test_kernels_round_as_the_ladder_under_every_rule(which, rule, monkeypatch):
     """Norms below and above the floor, and in each of the formats that have kernels."""
     if which == "numba":
@@ -261,7 +260,7 @@ def test_kernels_round_as_the_ladder_under_every_rule(which, rule, monkeypatch):
     x, y = samples.rows("ordinary", "float32", 60, 3, seed=8)
     x, y = x * np.float32(0.7), y * np.float32(0.7)
     for score in oracle.SCORES:
-        e = oracle.cosine(x, y, norm_rule=rule, eps=0.0 if rule == "plain" else 1.0, score=score)
+        e = oracle.cosine(x, y, norm_rule=rule, eps=1.0 if rule.eps else 0.0, score=score)
         for name in ("float32", "bfloat16"):
             values, left = e.problem.round_fast(FORMATS[name])
             wanted, _ = e.rounded_by_ladder(FORMATS[name])
@@ -373,7 +372,7 @@ def test_scores_rounded_to_float32_by_numpy(score, length):
     a, b = factors(np.random.default_rng(1), places.tolist(), 25 if offset else 24)
     x, y = (np.zeros((len(v), length), dtype=np.float32) for v in (a, b))
     x[:, 7], y[:, 7] = a, b * (-1 if offset else 1)
-    rounder = fused.Rounder("floor_norm", 1.0, score, length, len(x), FORMATS["float32"])
+    rounder = fused.Rounder(FLOOR_NORM.square, 1.0, score, length, len(x), FORMATS["float32"])
     left = rounder.round(x, y, np.empty(len(x), dtype=np.float32))
     decided = np.setdiff1d(np.arange(len(x)), left)
     c, gap = a * b, places * 2.0**-48

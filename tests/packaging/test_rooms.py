@@ -13,8 +13,8 @@ from .conftest import ROOT
 
 FLOORS = {
     "conformance": (
-        "model", "targets", "workers", "questions", "judging", "diagnosis", "cases", "properties", "runs", "changes",
-        "usercode", "suite", "cli",
+        "model", "targets", "workers", "families", "questions", "judging", "diagnosis", "cases", "properties", "runs",
+        "changes", "usercode", "suite", "cli",
     ),
     "oracle": (
         "errors", "formats", "arithmetic", "norm_rules", "enclosure", "rounding", "kernels", "reduction",

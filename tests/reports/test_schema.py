@@ -10,7 +10,7 @@ import pytest
 from lossproof.reports import schema
 from lossproof.reports.columns import FINDING_FIELDS, SEVERITIES, STATUSES, VERDICTS
 from lossproof.reports.stored import ARRAY_DTYPES, FORMAT, Finding, Severity, Status, Verdict
-from lossproof.specs.models import DtypeName
+from lossproof.specs.fields import DtypeName
 
 from . import make
 

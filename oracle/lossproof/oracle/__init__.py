@@ -16,7 +16,8 @@ from lossproof.oracle.formats import FLOAT_DTYPES
 from lossproof.oracle.grading import error_bounds, error_limit, error_unit, excess, grade, ulp_error, within
 from lossproof.oracle.losses.contrastive import contrastive, contrastive_gradient
 from lossproof.oracle.losses.hinge import cosine_embedding, cosine_embedding_gradient
-from lossproof.oracle.norm_rules import NORM_RULES
+from lossproof.oracle.norm_rules.model import NormRule
+from lossproof.oracle.norm_rules.registry import NORM_RULES, norm_rule, norm_rules
 from lossproof.oracle.reduction import REDUCTIONS, reduce
 from lossproof.oracle.rounding import GRADES, bound
 from lossproof.oracle.scores.cosine import BROADCASTS, SCORES, cosine
@@ -33,6 +34,7 @@ __all__ = [
     "Alternative",
     "Enclosure",
     "FloatEnvironmentError",
+    "NormRule",
     "UnsupportedInput",
     "bound",
     "contrastive",
@@ -48,6 +50,8 @@ __all__ = [
     "excess",
     "faults",
     "grade",
+    "norm_rule",
+    "norm_rules",
     "reduce",
     "ulp_error",
     "within",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -36,5 +37,12 @@ def choice(name: str, given: object, allowed: Iterable[str]) -> str:
     """`given` if it is one of `allowed`; else ValueError naming both."""
     allowed = tuple(allowed)
     if not isinstance(given, str) or given not in allowed:
-        raise ValueError(f"{name}={shown(given)} is not known; allowed: {', '.join(allowed)}")
+        raise unknown(name, given, allowed)
     return given
+
+
+def unknown(name: str, given: object, allowed: Sequence[str]) -> ValueError:
+    """The error for a word that is none of `allowed`; it repeats the word, and names the nearest."""
+    close = get_close_matches(given, allowed) if isinstance(given, str) and len(given) <= LONGEST else []
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    return ValueError(f"{name}={shown(given)} is not known; allowed: {', '.join(allowed)}{meant}")

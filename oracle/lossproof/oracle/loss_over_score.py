@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from lossproof.oracle.arithmetic.protocol import Arithmetic
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, Rowwise
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.norm_rules import Numbers
+from lossproof.oracle.norm_rules.model import Numbers
 
 
 class Score(Rowwise, Protocol):

@@ -19,7 +19,7 @@ from lossproof.oracle.arithmetic.rows import checked
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.norm_rules import Numbers
+from lossproof.oracle.norm_rules.model import Numbers
 from lossproof.oracle.reduction import REDUCTIONS
 from lossproof.oracle.rounding import flat_bound, rounding_count
 

@@ -23,6 +23,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from lossproof.specs.families import root_model
 from lossproof.specs.models import (
     BehavesAs,
     Call,
@@ -32,12 +33,12 @@ from lossproof.specs.models import (
     KnownFinding,
     Ledger,
     Pinned,
-    Semantics,
     Spec,
 )
 from lossproof.specs.nodes import ambiguous, read_document
 from lossproof.specs.problems import Problem, SpecError
-from lossproof.specs.shape import child, model_of, root_model
+from lossproof.specs.semantics import Semantics
+from lossproof.specs.shape import child, model_of
 
 WIDTH = 100
 _FULL = WIDTH - 2  # the emitter overruns by a bracket and a comma
@@ -137,6 +138,12 @@ def _tool() -> YAML:
     return tool
 
 
+def _in_block(annotation: Any) -> bool:
+    """Whether a mapping of this model stands on lines of its own, however short it is."""
+    model = model_of(annotation)
+    return model is not None and issubclass(model, _BLOCK)
+
+
 def _arrange(node: Any, annotation: Any, indent: int, start: int) -> Any:
     """Order fields, choose block or flow style and quotes; returns the node to use in the parent.
 
@@ -148,7 +155,7 @@ def _arrange(node: Any, annotation: Any, indent: int, start: int) -> Any:
             node[key] = _arrange(
                 node[key], child(annotation, str(key)), indent + 2, indent + len(str(key)) + 2
             )
-        _style(node, model_of(annotation) not in _BLOCK and _fits(node, _FULL - start))
+        _style(node, not _in_block(annotation) and _fits(node, _FULL - start))
     elif isinstance(node, CommentedSeq):
         inner = [child(annotation, i) for i in range(len(node))]
         for i in range(len(node)):

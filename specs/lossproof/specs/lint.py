@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossproof.specs.copied import Docstrings, changed_docstrings, copied_sentences, read_docstrings
+from lossproof.specs.families import root_model
 from lossproof.specs.format import yaml_files
 from lossproof.specs.load import load_specs
 from lossproof.specs.models import Ledger, Spec
@@ -22,7 +23,6 @@ from lossproof.specs.nodes import Document, read_document
 from lossproof.specs.problems import Problem, SpecError, field_path, nearest
 from lossproof.specs.record import FILE, read_record, slugs_of, write_record
 from lossproof.specs.rules import RULES, Fault
-from lossproof.specs.shape import root_model
 from lossproof.specs.validate import validate
 
 
@@ -87,7 +87,7 @@ def record(paths: Sequence[str]) -> None:
 def _specs_in(folder: Path) -> tuple[Spec, ...]:
     files = list(yaml_files([str(folder)]))
     data = {p: read_document(p.read_text(encoding="utf-8"), str(p)).data for p in files}
-    return tuple(s for p in files if root_model(data[p]) is Spec for s in load_specs(p))
+    return tuple(s for p in files if root_model(data[p]) is not Ledger for s in load_specs(p))
 
 
 def _unrecorded(files: Sequence[_File]) -> Iterator[Problem]:

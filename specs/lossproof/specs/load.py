@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from lossproof.specs import extensions
+from lossproof.specs.families import spec_model_of
 from lossproof.specs.models import Ledger, Spec
 from lossproof.specs.nodes import read_document
 from lossproof.specs.problems import Problem, SpecError
@@ -30,7 +31,7 @@ def load_specs(path: str | Path | None = None) -> tuple[Spec, ...]:
     Raises:
         SpecError: with every problem of every file; two specs of one API are a problem too.
     """
-    found = _load_all(Spec, "apis", path)
+    found = _load_all(spec_model_of, "apis", path)
     by_api: dict[str, str] = {}
     problems = []
     for file, spec in found:
@@ -49,7 +50,7 @@ def load_ledger(path: str | Path | None = None) -> Ledger:
     Raises:
         SpecError: with every problem of every file; a slug used twice is a problem too.
     """
-    found = _load_all(Ledger, "ledger", path, may_be_empty=path is None)
+    found = _load_all(lambda data: Ledger, "ledger", path, may_be_empty=path is None)
     by_slug: dict[str, str] = {}
     problems = []
     for file, ledger in found:
@@ -83,14 +84,15 @@ def _digest(content: dict[str, object]) -> str:
 
 
 def _load_all(
-    model: type[M], packaged: str, path: str | Path | None, may_be_empty: bool = False
+    model_of: Callable[[Any], type[M]], packaged: str, path: str | Path | None, may_be_empty: bool = False
 ) -> list[tuple[str, M]]:
     """(file name, model) of every file, in order of name; problems of all files are raised together."""
     found: list[tuple[str, M]] = []
     problems: list[Problem] = []
     for name, file in _files(packaged, path, may_be_empty):
         try:
-            found.append((name, validate(model, read_document(_text(name, file), name))))
+            document = read_document(_text(name, file), name)
+            found.append((name, validate(model_of(document.data), document)))
         except SpecError as error:
             problems.extend(error.problems)
     if problems:

@@ -6,70 +6,27 @@ and field; docs/vocabulary.md explains the words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from lossproof.specs.fields import (
+    Dotted,
+    DtypeName,
+    Frozen,
+    KindName,
+    Name,
+    NameOrNone,
+    PropertyName,
+    Reduction,
+    RegionName,
+    Slug,
 )
+from lossproof.specs.semantics import Semantics
 
-from lossproof.specs import vocabulary
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[-.][a-z0-9]+)*$", max_length=72)]
-DtypeName = Literal[
-    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"
-]
-FloatName = Literal["float16", "bfloat16", "float32", "float64"]
-
-PropertyName = Annotated[str, AfterValidator(vocabulary.PROPERTIES.known)]
-RegionName = Annotated[str, AfterValidator(vocabulary.REGIONS.known)]
-KindName = Annotated[str, AfterValidator(vocabulary.KINDS.known)]
-NormRule = Annotated[str, AfterValidator(vocabulary.NORM_RULES.known)]
-Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
 Severity = Literal["S1", "S2", "S3", "S4"]
-
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-MAX_NAME = 200
-
-
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text) or len(text) > MAX_NAME:
-        raise ValueError(f"{text[:60]!r} is no name of a parameter: letters, digits and '_'")
-    return text
-
-
-def _name_or_none(text: str) -> str:
-    return text and _name(text)
-
-
-def _dotted(text: str) -> str:
-    if not _DOTTED.fullmatch(text) or len(text) > MAX_NAME:
-        raise ValueError(
-            f"{text[:60]!r} is no full name: letters, digits and '_', with '.' between the parts"
-        )
-    return text
-
-
-Name = Annotated[str, AfterValidator(_name)]
-"""of a parameter: it stands in calls and in scripts as it is"""
-Dotted = Annotated[str, AfterValidator(_dotted)]
-"""full name of an object: it stands in scripts, and in names of files"""
-
-
-class Frozen(BaseModel):
-    """Base of every model: immutable, and an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _versions(text: str) -> str:
@@ -96,8 +53,9 @@ class ArrayParameter(Frozen):
     """An array argument and its role in the family."""
 
     name: Name = Field(description="name of the parameter")
-    role: Literal["x", "y", "labels", "distances", "weights"] = Field(
-        description="x is the first vector or the true one, y the second or the predicted one"
+    role: str = Field(
+        description="one of its family's, or `weights`; x is the first vector or the true one, y the second or the "
+        "predicted one"
     )
     optional: bool = Field(False, description="whether a call may leave it out")
     dtype: DtypeName | None = Field(None, description="documented dtype where it is not that of x and y")
@@ -107,8 +65,9 @@ class Option(Frozen):
     """An option, its role, its documented default and the values worth asking for."""
 
     name: Name = Field(description="name of the parameter")
-    role: Literal["axis", "eps", "margin", "reduction", "name", "dtype", "other"] = Field(
-        description="what it means to the family; `other` where it means nothing to it"
+    role: str = Field(
+        description="one of its family's parameters, `reduction`, `name` or `dtype`; `other` where it means nothing to "
+        "the family"
     )
     at: Literal["init", "call"] = Field("call", description="init: given to the constructor of a class")
     default: Any = Field(None, description="documented default")
@@ -134,40 +93,6 @@ class Call(Frozen):
     def option(self, role: str) -> Option | None:
         """The first option with this role, or None."""
         return next((o for o in self.options if o.role == role), None)
-
-
-class Semantics(Frozen):
-    """The semantic parameters that the documentation fixes (docs/vocabulary.md). None: it is silent."""
-
-    score: Literal["similarity", "negated", "distance"] | None = Field(
-        None, description="of the family cosine: c, -c or 1 - c"
-    )
-    norm_rule: NormRule | None = Field(None, description="what divides the dot product, see the norm rules")
-    eps: float | None = Field(None, description="fixed eps where it is no option")
-    zero: float | None = Field(None, description="value where a norm is zero, if the documentation fixes one")
-    similar: Literal[0, 1] = Field(1, description="of the family contrastive: the label of a similar pair")
-    squared: bool = Field(True, description="of the family contrastive: whether the terms are squared")
-    half: bool = Field(False, description="of the family contrastive: whether the terms are halved")
-    reduction: Reduction = Field("none", description="what is done where the API has no such option")
-    weights: Literal["per_sample", "numpy"] | None = Field(
-        None, description="per_sample: right-expanded over the trailing axes; numpy: NumPy broadcasting"
-    )
-    broadcasting: Literal["expand", "normalise", "refused"] | None = Field(
-        None, description="expand: to the common shape, then take norms; normalise: the other way round"
-    )
-    keepdims: bool = Field(False, description="whether the axis stays with length 1 in the documented result")
-    inputs: Literal["any", "unit_norm"] = Field("any", description="documented precondition on x and y")
-    dtypes: tuple[FloatName, ...] = Field(
-        ("float32", "float64", "float16", "bfloat16"), description="dtypes worth asking for"
-    )
-    compute_dtype: FloatName | Literal["input"] = Field("input", description="dtype computed in")
-    result_dtype: FloatName | Literal["input"] | None = Field("input", description="dtype of the result")
-    integers: Literal["refused", "float32", "promote"] | None = Field(
-        None,
-        description="what becomes of integer inputs; promote: they take the floating dtype of the other input, and "
-        "two arrays of integers have no documented value",
-    )
-    ranks: tuple[int, ...] = Field((1, 2, 3, 4), description="ranks of x and y the documentation allows")
 
 
 class ArrayValues(Frozen):
@@ -288,7 +213,9 @@ class Edition(Frozen):
     package: str = Field(description="distribution whose version counts")
     versions: str = Field(description="range of versions, such as '>=2.4,<2.16'")
     source: Citation = Field(description="the document that the edition was written from")
-    semantics: Semantics = Field(description="what the documentation fixes")
+    semantics: SerializeAsAny[Semantics] = Field(
+        description="what the documentation fixes, in the family's parameters"
+    )
     call: Call = Field(description="how the API is called")
     silent: tuple[PropertyName | RegionName, ...] = Field(
         (), description="properties and regions on which the documentation says nothing"
@@ -305,7 +232,9 @@ class Spec(Frozen):
 
     api: Dotted = Field(description="full name, as the documentation writes it; also the name of the file")
     framework: Name = Field(description="name of a file in `specs/lossproof/specs/frameworks`")
-    family: Literal["cosine", "cosine_embedding", "contrastive"] = Field(description="its definition")
+    family: str = Field(
+        description="its definition: `cosine`, `cosine_embedding`, `contrastive`, or an installed one"
+    )
     summary: str = Field(description="what the API gives, in one line of your own")
     editions: tuple[Edition, ...] = Field(min_length=1, description="at most one for a version")
     claims: tuple[Claim, ...] = Field((), description="what the documentation states")
@@ -366,9 +295,7 @@ class Pinned(Frozen):
     case: Slug | None = Field(None, description="a case of the spec, in place of arrays and options")
     arrays: Mapping[Name, ArrayValues] = Field(default_factory=dict, description="by parameter")
     options: Mapping[Name, Any] = Field(default_factory=dict, description="by name")
-    wrt: Annotated[str, AfterValidator(_name_or_none)] = Field(
-        "", description="the array whose gradient is asked for; left out: the value is"
-    )
+    wrt: NameOrNone = Field("", description="the array whose gradient is asked for; left out: the value is")
     answer: Mapping[str, Any] = Field(
         description="value (hex floats), dtype, shape, error or data as it came back"
     )

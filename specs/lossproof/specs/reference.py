@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lossproof.specs import models, vocabulary
+from lossproof.specs import fields, models, semantics, vocabulary
 from lossproof.specs.vocabulary import Vocabulary
 
 BEGIN = "<!-- made by python -m lossproof.specs.reference: begin -->"
@@ -26,7 +26,8 @@ SPEC: Sequence[type[BaseModel]] = (
     models.Spec,
     models.Edition,
     models.Citation,
-    models.Semantics,
+    semantics.Semantics,
+    *semantics.BUILT_IN.values(),
     models.Call,
     models.ArrayParameter,
     models.Option,
@@ -38,17 +39,17 @@ SPEC: Sequence[type[BaseModel]] = (
 )
 LEDGER: Sequence[type[BaseModel]] = (models.KnownFinding, models.BehavesAs, models.Pinned)
 _OPEN: Sequence[tuple[Vocabulary, Any]] = (
-    (vocabulary.PROPERTIES, models.PropertyName),
-    (vocabulary.REGIONS, models.RegionName),
-    (vocabulary.KINDS, models.KindName),
-    (vocabulary.NORM_RULES, models.NormRule),
+    (vocabulary.PROPERTIES, fields.PropertyName),
+    (vocabulary.REGIONS, fields.RegionName),
+    (vocabulary.KINDS, fields.KindName),
+    (vocabulary.NORM_RULES, fields.NormRule),
 )
 """The words that installed packages add to; the page lists those built in, so that it is the same everywhere."""
-_CLOSED: Sequence[tuple[str, Any]] = (("reduction", models.Reduction), ("dtype", models.DtypeName))
+_CLOSED: Sequence[tuple[str, Any]] = (("reduction", fields.Reduction), ("dtype", fields.DtypeName))
 _NAMED: Sequence[tuple[str, Any]] = (
     *((words.sort, known) for words, known in _OPEN),
     *_CLOSED,
-    ("float", models.FloatName),
+    ("float", fields.FloatName),
 )
 
 
@@ -106,7 +107,7 @@ def _type(annotation: Any) -> str:
             return f"a {name}"
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return "slug" if annotation == models.Slug else _type(arguments[0])
+        return "slug" if annotation == fields.Slug else _type(arguments[0])
     if origin is Literal:
         words = [str(a).lower() if isinstance(a, bool) else str(a) for a in arguments]
         return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

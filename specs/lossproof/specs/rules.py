@@ -87,7 +87,7 @@ def _missing(decides: Decides, edition: Edition, cases: dict[str, Case]) -> str:
         return "" if fits else "no case fits the variant"
     if of_cases and decides.region is None and decides.variant is None:
         return ""
-    has_eps = call.option("eps") is not None or edition.semantics.eps is not None
+    has_eps = call.option("eps") is not None or edition.semantics.fixed("eps") is not None
     reduces = call.option("reduction") is not None or edition.semantics.reduction != "none"
     needs: dict[str, tuple[bool, str]] = {
         **dict.fromkeys(FROM_CASES, (False, f"the property {wanted} needs a case")),

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
-
-from lossproof.specs.models import Ledger, Spec
-
-
-def root_model(data: Any) -> type[Spec] | type[Ledger]:
-    """The model of a whole file: a ledger has `findings`, anything else is a spec."""
-    return Ledger if isinstance(data, Mapping) and "findings" in data else Spec
 
 
 def child(annotation: Any, part: str | int) -> Any:

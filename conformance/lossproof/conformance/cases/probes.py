@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lossproof.conformance.cases.outcomes import (
     conforms,
@@ -19,7 +18,8 @@ from lossproof.conformance.cases.outcomes import (
     wanted_of,
 )
 from lossproof.conformance.cases.values import last_digit
-from lossproof.conformance.diagnosis.predicates import axis_of
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor, question
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import literal, parsed, seen
@@ -188,8 +188,8 @@ def matches(wanted: Any, found: Any) -> bool:
 
 def descended(subject: Subject, case: Case, executor: Executor) -> Outcome:
     """One step of gradient descent on one array, and whether the pair comes closer or moves apart."""
-    roles = {a.role: a.name for a in subject.edition.call.arrays}
-    moving = str(case.arguments.get("wrt", roles.get("x", roles.get("distances", ""))))
+    inputs = family_of(subject).inputs
+    moving = str(case.arguments.get("wrt", subject.names.get(inputs.roles[0], "")))
     answer = executor.put(asked(subject, case, verb="grad", wrt=moving))
     if early := no_answer(case, answer):
         return early
@@ -201,15 +201,11 @@ def descended(subject: Subject, case: Case, executor: Executor) -> Outcome:
         **arrays,
         moving: arrays[moving] - step * answer.value.numpy().astype(np.float64).reshape(arrays[moving].shape),
     }
-    if "x" not in roles:
-        return _moved(case, answer, -float(np.mean(arrays[moving])), -float(np.mean(moved[moving])))
     axis = axis_of(subject, case.options)
-    before, after = (_mean_cosine(a[roles["x"]], a[roles["y"]], axis) for a in (arrays, moved))
+    before, after = (
+        inputs.nearness({subject.roles[n]: a for n, a in given.items()}, axis) for given in (arrays, moved)
+    )
     return _moved(case, answer, before, after)
-
-
-def _mean_cosine(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> float:
-    return float(np.mean((x * y).sum(axis) / np.sqrt((x * x).sum(axis) * (y * y).sum(axis))))
 
 
 def _moved(case: Case, answer: Answer, before: float, after: float) -> Outcome:

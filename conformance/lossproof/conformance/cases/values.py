@@ -17,9 +17,10 @@ from lossproof.conformance.cases.outcomes import (
     kind_of_value,
     wanted_of,
 )
+from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.judging.comparison import judge_answer, measured, reach, ulps
 from lossproof.conformance.judging.executor import Reply
-from lossproof.conformance.judging.expectation import Undocumented, expect
+from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.serialize import documented, enclosed, hexed, literal, seen
 from lossproof.conformance.model.dtypes import FORMATS, numpy_dtype

@@ -18,7 +18,7 @@ import numpy as np
 from lossproof.conformance.changes.answers import Difference, difference, refusal
 from lossproof.conformance.changes.evidence import shown
 from lossproof.conformance.changes.model import CellRow, RowKey, Sample, Seen, Side, same_question
-from lossproof.conformance.diagnosis.hypotheses import EXTREME
+from lossproof.conformance.families.regions.registry import named
 
 CLASSES = (
     "newly diverging",
@@ -38,7 +38,6 @@ RELIED_ON = CLASSES[:5]
 """The classes of change in what a user relies on: they make a comparison fail."""
 ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
-EDGES = frozenset({"zero", "below_eps", "tiny_norm", "nonfinite", "empty"})
 MAX_SLUG = 120
 """Characters; a name of a file has 255 at most."""
 OWN = frozenset({"sign", "error", "crash", "hang", "dtype", "reduction", "range"})
@@ -154,9 +153,7 @@ def _gathered(seen: Sequence[Seen]) -> list[Seen]:
 def _kind(moved: Difference, key: RowKey) -> str:
     """The kind of a difference, by where it shows where it does not say itself."""
     if moved.kind == "range":
-        return {"zero": "zero_vector", "overflow": "overflow", "underflow": "underflow"}.get(
-            key[2], "formula"
-        )
+        return named(key[2]).kind
     return moved.kind
 
 
@@ -185,9 +182,7 @@ def _severity(moved: Difference, key: RowKey, before: CellRow, after: CellRow) -
     if moved.kind == "error":
         # Another class of exception for what was refused before hurts few.
         return "S3" if moved.exchanged else "S2"
-    if key[2] in EXTREME:
-        return "S3"
-    return "S2" if key[2] in EDGES or moved.kind in ("dtype", "configuration") else "S1"
+    return max(named(key[2]).gravest, "S2" if moved.kind in ("dtype", "configuration") else "S1")
 
 
 # --- one change of each cause ---

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.changes.compare import Change
 from lossproof.conformance.changes.model import Asking, Side
-from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.families.formula import Undocumented
+from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.judging.serialize import SHOWN, enclosed, literal
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs import edition_for

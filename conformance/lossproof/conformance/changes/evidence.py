@@ -8,6 +8,7 @@ from typing import Any
 from lossproof.conformance.changes.answers import Difference, bounded, difference
 from lossproof.conformance.changes.model import CellRow, Seen, Side, same_question
 from lossproof.conformance.changes.replay import recorded, replayed
+from lossproof.conformance.families.regions.registry import named
 from lossproof.conformance.judging.executor import question_of
 from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.questions.batches import Batch
@@ -36,7 +37,7 @@ def shown(old: Side, new: Side, seen: Sequence[Seen]) -> tuple[Seen, Evidence]:
 def _rank(seen: Seen) -> tuple[Any, ...]:
     """Plain regions, float32 and few options first."""
     key = seen.key
-    return key[2] != "ordinary", key[3] != "float32", seen.severity, len(key[4]), key
+    return not named(key[2]).plainest, key[3] != "float32", seen.severity, len(key[4]), key
 
 
 def _kept(old: Side, new: Side, seen: Seen) -> Evidence | None:

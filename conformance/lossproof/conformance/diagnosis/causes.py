@@ -14,7 +14,7 @@ import numpy as np
 
 from lossproof.conformance.diagnosis.disambiguation import alternatives, separating_batch
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain
-from lossproof.conformance.diagnosis.hypotheses import EPS, EXTREME, FLOORS, hypotheses
+from lossproof.conformance.diagnosis.hypotheses import EPS, floors, hypotheses
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     Mask,
@@ -25,7 +25,8 @@ from lossproof.conformance.diagnosis.matching import (
     rows_of,
 )
 from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
-from lossproof.conformance.diagnosis.severity import severity
+from lossproof.conformance.families.kinds import severity
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.comparison import LOW_PRECISION, explains, near
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
@@ -279,7 +280,7 @@ def _best(
         if most == whole:
             return best
     # At the extremes many a rule gives the 0 that underflow gives: the range is the simpler reason.
-    doubtful = int(key.region in EXTREME and best is not None)
+    doubtful = int(of(subject, key.region).extreme and best is not None)
     if most[0] == whole[0] and not doubtful:
         return best
     for predicate, kind in PREDICATES.items():
@@ -308,7 +309,7 @@ def settled(
             return item if value.expected is None or value.wrong.any() else _of_gradient(subject, key, item)
         others = [
             alternative
-            for alternative in alternatives(parameters, bool(key.variant.weights), FLOORS, EPS)
+            for alternative in alternatives(parameters, bool(key.variant.weights), floors(), EPS)
             if explained(subject, item.failure, alternative)[item.mask].all()
         ]
         left = [parameters, *others]
@@ -334,7 +335,7 @@ def _of_gradient(subject: Subject, key: CellKey, item: Explained) -> Explained:
     cause = item.cause
     slug = _slug(subject.facts.framework, "gradient", cause.slug.partition(cause.kind.replace("_", "-"))[2])
     words = f"the value is right, the gradient {cause.words}"
-    named = replace(cause, kind="gradient", severity=severity("gradient", key), words=words, slug=slug)
+    named = replace(cause, kind="gradient", severity=severity("gradient", key.region), words=words, slug=slug)
     return replace(item, cause=named)
 
 
@@ -346,7 +347,7 @@ def _cause(
     short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
     slug = _slug(subject.facts.framework, kind, short)
     title = f"behaves as with {words}" if parameters else f"wrong where {words}"
-    return Cause(kind, severity(kind, key), behaves, title, slug=slug)
+    return Cause(kind, severity(kind, key.region), behaves, title, slug=slug)
 
 
 def _in_words(parameters: Mapping[str, Any]) -> str:
@@ -366,7 +367,7 @@ def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
     told = failure.told if isinstance(failure, Apart) else ""
     words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
     slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else _what(failure)[:24])
-    cause = Cause(kind, severity(kind, key), behaves, words, slug=slug)
+    cause = Cause(kind, severity(kind, key.region), behaves, words, slug=slug)
     return Explained(cause, int(item.mask.sum()), failure, item.mask)
 
 

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.diagnosis.predicates import axis_of
-from lossproof.conformance.judging.expectation import Undocumented, expect
+from lossproof import oracle
+from lossproof.conformance.families.formula import Undocumented
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.registry import family_of
+from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.model.dtypes import FORMATS, cast
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.questions.batches import Batch
@@ -34,10 +37,10 @@ def alternatives(
         found += [{"reduction": r} for r in ("mean_by_weight", "mean_by_nonzero")]
     elif given == {"norm_rule", "eps"}:
         found = [{"norm_rule": parameters["norm_rule"], "eps": eps} for eps in values]
-    elif given == {"norm_rule"} and parameters["norm_rule"] != "raw":
-        found = [{"norm_rule": rule} for rule in floors]
-        if parameters["norm_rule"] == "plain":
-            found += [{"norm_rule": "floor_norm", "eps": eps} for eps in values]
+    elif given == {"norm_rule"} and not (rule := oracle.norm_rule(parameters["norm_rule"])).unit:
+        found = [{"norm_rule": floor} for floor in floors]
+        if rule.eps is None:  # an eps too small for these rows shows nothing
+            found += [{"norm_rule": floors[0], "eps": eps} for eps in values]
     else:
         return []
     return [other for other in found if other != dict(parameters)]
@@ -45,7 +48,6 @@ def alternatives(
 
 def separating_batch(subject: Subject, batch: Batch, parameters: Mapping[str, Any]) -> Iterator[Batch]:
     """The batch on which alternatives of these parameters differ, where one can be made of this batch; at most one."""
-    roles = {a.role: a.name for a in subject.edition.call.arrays}
     if batch.wrt:
         return
     if set(parameters) <= set(WEIGHTED):
@@ -53,15 +55,15 @@ def separating_batch(subject: Subject, batch: Batch, parameters: Mapping[str, An
             shape = expect(subject, batch.arrays, batch.options, {"reduction": "none"}).shape
         except (Undocumented, ValueError):
             return
-        name, quarters = roles["weights"], np.arange(int(np.prod(shape, dtype=np.int64))) % 7 / 4.0
+        name, quarters = subject.names["weights"], np.arange(int(np.prod(shape, dtype=np.int64))) % 7 / 4.0
         if quarters.size > 1:
             weights = cast(quarters.reshape(shape), str(batch.arrays[name].dtype))
             yield replace(batch, arrays={**batch.arrays, name: weights})
-    elif "x" in roles:
+    elif names := [subject.names[role] for role in family_of(subject).inputs.vectors]:
         axis = axis_of(subject, batch.options)
-        x, y = (batch.arrays[roles[role]] for role in ("x", "y"))
+        x, y = (batch.arrays[name] for name in names)
         if x.shape == y.shape and x.size and all(str(a.dtype) in FORMATS for a in (x, y)):
-            spread = {roles["x"]: _spread(x, axis, 5), roles["y"]: _spread(y, axis, 3)}
+            spread = dict(zip(names, (_spread(x, axis, 5), _spread(y, axis, 3)), strict=True))
             yield replace(batch, arrays={**batch.arrays, **spread})
 
 

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from lossproof import oracle
 from lossproof.conformance.diagnosis import predicates
 from lossproof.conformance.diagnosis.model import Behaviour
+from lossproof.conformance.families.formula import Undocumented
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import explains, reach
-from lossproof.conformance.judging.expectation import Undocumented, expect
+from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.subject import Subject
 
@@ -100,8 +103,9 @@ def few_rows(subject: Subject, failure: Failure, mask: Mask) -> Failure | None:
     if expected is None or observed is None or judged.size_differs or mask.shape != expected.shape:
         return None
     rank = max((a.ndim for a in batch.arrays.values()), default=0)
-    lead = 1 if subject.has("x") and rank and predicates.axis_of(subject, batch.options) % rank == 0 else 0
-    along = lead if batch.wrt or subject.semantics.keepdims else 0
+    vectors = family_of(subject).inputs.vectors
+    lead = 1 if vectors and rank and axis_of(subject, batch.options) % rank == 0 else 0
+    along = lead if batch.wrt or subject.semantics.fixed("keepdims") else 0
     if mask.ndim <= along or not subject.reduces_not(batch.options):
         return None
     size = mask.shape[along]
@@ -114,9 +118,8 @@ def few_rows(subject: Subject, failure: Failure, mask: Mask) -> Failure | None:
     spaced = np.linspace(0, wrong.size - 1, FEW // 2).round().astype(int)
     rows = wrong[np.union1d(np.argsort(-off, kind="stable")[: FEW - FEW // 2], spaced)]
     arrays = {}
-    roles = {a.name: a.role for a in subject.edition.call.arrays}
     for name, values in batch.arrays.items():
-        at = lead if roles[name] in ("x", "y") else 0
+        at = lead if subject.roles[name] in vectors else 0
         if values.ndim <= at or values.shape[at] != size or (at == lead and values.ndim != rank and lead):
             return None
         arrays[name] = np.take(values, rows, axis=at)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.questions.batches import Batch
@@ -15,23 +17,13 @@ from lossproof.conformance.questions.batches import Batch
 Mask = NDArray[np.bool_]
 
 
-def log2_squared_norms(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """log2(sum x^2) along an axis, without leaving the range: -inf for a zero row, inf or NaN for a nonfinite one."""
-    wide = np.abs(values.astype(np.float64))
-    with np.errstate(all="ignore"):
-        top = np.max(wide, axis=axis, keepdims=True, initial=0.0)
-        _, exponent = np.frexp(np.where(np.isfinite(top), top, 1.0))
-        scaled = np.ldexp(wide, -exponent)
-        total = np.sum(scaled * scaled, axis=axis)
-        return np.asarray(np.log2(total) + 2.0 * np.squeeze(exponent, axis=axis))
-
-
 def holds(
     name: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], compute: str
 ) -> Mask:
     """For each value of an elementwise result, whether the predicate holds of the inputs it comes from."""
+    inputs = family_of(subject).inputs
     by_role = {a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays}
-    core = [by_role[r] for r in ("x", "y", "distances") if r in by_role]
+    core = [by_role[r] for r in inputs.roles if r in by_role]
     if name == "integer_input":
         return np.asarray(any(str(a.dtype) not in FORMATS for a in core))
     if name == "weights_need_expansion":
@@ -42,23 +34,12 @@ def holds(
     format_ = FORMATS[compute]
     if name == "eps_vanishes":
         eps = subject.eps(options)
-        if eps is None or not 0 < eps <= format_.smallest / 2 or "distances" in by_role:
+        if eps is None or not 0 < eps <= format_.smallest / 2:
             return np.asarray(False)
-    if "distances" in by_role:
-        distance = by_role["distances"].astype(np.float64)
-        if name == "nonfinite":
-            return np.asarray(~np.isfinite(distance))
-        with np.errstate(all="ignore"):
-            squared = 2.0 * np.log2(np.abs(distance))
-        q = r = squared
-    else:
-        axis = axis_of(subject, options)
-        x, y = _of_one_rank(by_role["x"], by_role["y"])
-        if name == "nonfinite":
-            x_finite, y_finite = (np.isfinite(a.astype(np.float64)).all(axis) for a in (x, y))
-            finite: Mask = np.asarray(x_finite & y_finite)
-            return ~finite
-        q, r = log2_squared_norms(x, axis), log2_squared_norms(y, axis)
+    axis = axis_of(subject, options)
+    if name == "nonfinite":
+        return ~inputs.finite(by_role, axis)
+    q, r = inputs.log2_squares(by_role, axis)
     if name == "zero_norm":
         return np.isneginf(q) | np.isneginf(r)
     if name == "eps_vanishes":  # it is missed where a denominator may come out as zero without it
@@ -78,48 +59,19 @@ def holds(
     return judged[name]
 
 
-ORDINARY = 32
-"""Norms and distances from 2^-32 to 2^32 are ordinary input; so is a distance of 0."""
-
-
 def ordinary(subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]) -> Mask:
     """For each value of an elementwise result, whether the inputs it comes from are of ordinary size."""
+    inputs = family_of(subject).inputs
     by_role = {a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays}
-    if "distances" in by_role:
-        size = np.abs(by_role["distances"].astype(np.float64))
-        return np.asarray((size == 0) | ((size >= 2.0**-ORDINARY) & (size <= 2.0**ORDINARY)))
-    if not {"x", "y"} <= set(by_role):
+    if not {inputs.roles[0], inputs.roles[-1]} <= set(by_role):
         return np.asarray(True)
-    axis = axis_of(subject, options)
-    squares = (log2_squared_norms(a, axis) for a in _of_one_rank(by_role["x"], by_role["y"]))
-    q, r = ((s >= -2 * ORDINARY) & (s <= 2 * ORDINARY) for s in squares)
-    return np.asarray(q & r)
-
-
-def _of_one_rank(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both with the rank of their common shape, in which the axis counts: a vector against a matrix is a row."""
-    rank = max(x.ndim, y.ndim)
-    x, y = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (x, y))
-    return x, y
+    return inputs.ordinary(by_role, axis_of(subject, options))
 
 
 def of_elements(mask: Mask, subject: Subject, batch: Batch, shape: tuple[int, ...]) -> Mask:
     """A mask of rows for the elements of a gradient of this shape; for all of them where rows were summed."""
-    if mask.ndim == 0 or not subject.has("x"):
-        return mask
-    rows = np.expand_dims(mask, axis_of(subject, batch.options))
-    try:
-        return np.broadcast_to(rows, shape)
-    except ValueError:
-        return np.asarray(mask.any())
+    return family_of(subject).inputs.of_elements(mask, axis_of(subject, batch.options), shape)
 
 
 def _tiny(exponent: NDArray[np.float64], low: float) -> Mask:
     return (exponent < low) & ~np.isneginf(exponent)
-
-
-def axis_of(subject: Subject, options: Mapping[str, Any]) -> int:
-    """The embedding axis of x and y under these options."""
-    option = subject.option("axis")
-    value = options.get(option.name, option.default) if option else -1
-    return -1 if value is None else int(value)

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.diagnosis import predicates
 from lossproof.conformance.diagnosis.effort import Budget
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.regions.held import Held
+from lossproof.conformance.families.regions.registry import of
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor, Reply, twice
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.model.dtypes import FORMATS
@@ -69,7 +72,7 @@ def reduce(
         steps.append(best)
         return True
 
-    if best.batch.wrt and subject.has("x"):
+    if best.batch.wrt and family_of(subject).inputs.vectors:
         mask = _of_rows(mask, subject, best.batch)
     _one_row(subject, best.batch, mask, attempt)
     _flatten(subject, lambda: best.batch, attempt)
@@ -90,36 +93,23 @@ def _rows(arrays: Inputs) -> int:
 def _of_rows(mask: NDArray[np.bool_], subject: Subject, batch: Batch) -> NDArray[np.bool_]:
     """The rows that hold a wrong element of a gradient; where no gradient came, the mask itself."""
     rank = max((a.ndim for a in batch.arrays.values()), default=0)
-    axis = _axis(subject, batch)
+    axis = axis_of(subject, batch.options)
     from_last = axis - rank if axis >= 0 else axis  # in the common shape: the array may have fewer axes
     if mask.shape != batch.arrays[batch.wrt].shape or mask.ndim < -from_last:
         return mask
     return np.asarray(mask.any(axis=from_last))
 
 
-def _roles(subject: Subject) -> dict[str, str]:
-    return {a.name: a.role for a in subject.edition.call.arrays}
-
-
-def _axis(subject: Subject, batch: Batch) -> int:
-    option = subject.option("axis")
-    value = batch.options.get(option.name, option.default) if option else -1
-    return -1 if value is None else int(value)
-
-
 def _one_row(
     subject: Subject, batch: Batch, mask: NDArray[np.bool_], attempt: Callable[[Inputs], bool]
 ) -> None:
     """Only the first failing row, where the result has a value for each row."""
-    roles = _roles(subject)
-    names = [n for n in batch.arrays if roles[n] in ("x", "distances")]
-    if not names or not mask.size or not mask.any():
+    inputs = family_of(subject).inputs
+    shapes = [a.shape for n, a in batch.arrays.items() if subject.roles[n] in inputs.roles]
+    if not shapes or not mask.size or not mask.any():
         return
-    main = batch.arrays[names[0]]
-    other = [batch.arrays[n] for n in batch.arrays if roles[n] == "y"]
-    full = np.broadcast_shapes(main.shape, *(o.shape for o in other)) if other else main.shape
-    embedded = roles[names[0]] == "x"
-    axis = _axis(subject, batch) % len(full) if embedded else -1
+    full = np.broadcast_shapes(*shapes)
+    axis = axis_of(subject, batch.options) % len(full) if inputs.vectors else -1
     outer = tuple(s for i, s in enumerate(full) if i != axis)
     if int(np.prod(outer, dtype=np.int64)) != mask.size:
         _halves(subject, batch, axis, attempt)
@@ -128,7 +118,7 @@ def _one_row(
     arrays: Inputs = {}
     for name, values in batch.arrays.items():
         place = [int(i) for i in index]
-        if roles[name] in ("x", "y"):
+        if subject.roles[name] in inputs.vectors:
             place.insert(axis, -1)
         if values.ndim != len(place):
             place = place[: values.ndim]
@@ -147,27 +137,27 @@ def first_value(subject: Subject, batch: Batch) -> Batch:
         found.append(replace(batch, arrays=arrays, order="C", axis=-1))
         return True
 
-    roles = _roles(subject)
-    main = next((a for n, a in batch.arrays.items() if roles[n] in ("x", "distances")), None)
+    inputs = family_of(subject).inputs
+    main = batch.arrays.get(subject.names.get(inputs.roles[0], ""))
     if main is not None and main.size:
-        embedded = any(roles[n] == "x" for n in batch.arrays)
-        shape = np.delete(main.shape, _axis(subject, batch) % main.ndim) if embedded else main.shape
+        axis = axis_of(subject, batch.options)
+        shape = np.delete(main.shape, axis % main.ndim) if inputs.vectors else main.shape
         _one_row(subject, batch, np.arange(int(np.prod(shape))) == 0, keep)
     return found[-1]
 
 
 def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Inputs], bool]) -> None:
     """Fewer samples of a reduced result, by bisection from the front."""
-    roles = _roles(subject)
+    vectors = _vectors(subject, batch)
     lead = 1 if axis == 0 else 0
-    sizes = [a.shape[lead] for n, a in batch.arrays.items() if roles[n] == "x" and a.ndim > lead]
+    sizes = [batch.arrays[n].shape[lead] for n in vectors[:1] if batch.arrays[n].ndim > lead]
     size = sizes[0] if sizes else max((a.shape[0] for a in batch.arrays.values() if a.ndim), default=0)
     for keep in (1, 2, 3, 4, 8, 16, 32):
         if keep >= size:
             return
         arrays = {}
         for name, values in batch.arrays.items():
-            along = lead if roles[name] in ("x", "y") else 0
+            along = lead if name in vectors else 0
             cut = values.ndim > along and values.shape[along] == size
             arrays[name] = (
                 np.ascontiguousarray(np.take(values, np.arange(keep), axis=along)) if cut else values
@@ -179,13 +169,12 @@ def _halves(subject: Subject, batch: Batch, axis: int, attempt: Callable[[Inputs
 def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Inputs], bool]) -> None:
     """One row as a matrix of one row, where its rank is higher."""
     batch = current()
-    roles = _roles(subject)
-    pair = [n for n in batch.arrays if roles[n] in ("x", "y")]
+    pair = _vectors(subject, batch)
     if not pair or any(batch.arrays[n].ndim <= 2 or 1 not in batch.arrays[n].shape for n in pair):
         return
     if any(np.prod(batch.arrays[n].shape) != max(batch.arrays[n].shape) for n in pair):
         return
-    row = (-1, 1) if _axis(subject, batch) == 0 else (1, -1)
+    row = (-1, 1) if axis_of(subject, batch.options) == 0 else (1, -1)
     attempt(
         {
             n: a.reshape(row) if n in pair else a.reshape(a.shape[:1]) if a.ndim else a
@@ -196,19 +185,18 @@ def _flatten(subject: Subject, current: Callable[[], Batch], attempt: Callable[[
 
 def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[Inputs], bool]) -> None:
     """Fewer elements: halves, then one by one."""
-    roles = _roles(subject)
-    pair = [n for n in current().arrays if roles[n] in ("x", "y")]
-    axis = _axis(subject, current())
+    pair = _vectors(subject, current())
+    axis = axis_of(subject, current().options)
     if not pair or any(not -current().arrays[n].ndim <= axis < current().arrays[n].ndim for n in pair):
         return
 
     def length() -> int:
         batch = current()
-        return max(int(batch.arrays[n].shape[_axis(subject, batch)]) for n in pair)
+        return max(int(batch.arrays[n].shape[axis_of(subject, batch.options)]) for n in pair)
 
     def without(start: int, stop: int) -> Inputs:
         batch = current()
-        axis = _axis(subject, batch)
+        axis = axis_of(subject, batch.options)
         drop = np.arange(start, stop)
         return {
             n: np.ascontiguousarray(np.delete(a, drop, axis=axis)) if n in pair and a.shape[axis] > 1 else a
@@ -225,21 +213,25 @@ def _fewer(subject: Subject, current: Callable[[], Batch], attempt: Callable[[In
         size //= 2
 
 
+def _vectors(subject: Subject, batch: Batch) -> list[str]:
+    """The names of the arrays that have an embedding axis, in the order of the signature."""
+    vectors = family_of(subject).inputs.vectors
+    return [n for n in batch.arrays if subject.roles[n] in vectors]
+
+
 def _positions(arrays: Mapping[str, NDArray[Any]], subject: Subject) -> Iterator[tuple[str, int]]:
-    roles = _roles(subject)
+    numbers = family_of(subject).inputs.roles
     for name, values in arrays.items():
-        if roles[name] in ("x", "y", "distances") and str(values.dtype) in FORMATS:
+        if subject.roles[name] in numbers and str(values.dtype) in FORMATS:
             for position in range(min(values.size, 64)):
                 yield name, position
 
 
 def _rounded(current: Callable[[], Inputs], subject: Subject) -> Iterator[Inputs]:
     """All numbers at once with few bits."""
+    numbers = family_of(subject).inputs.roles
     for bits in (1, 2, 4):
-        roles = _roles(subject)
-        yield {
-            n: _few_bits(a, bits) if roles[n] in ("x", "y", "distances") else a for n, a in current().items()
-        }
+        yield {n: _few_bits(a, bits) if subject.roles[n] in numbers else a for n, a in current().items()}
 
 
 def _few_bits(values: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -280,34 +272,6 @@ def stays(
     region: str, subject: Subject, arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]
 ) -> bool:
     """Whether reduced arrays still lie in the region they were drawn from."""
-    roles = _roles(subject)
-    pair = [a for n, a in arrays.items() if roles[n] in ("x", "y")]
-    if not pair or region in ("-", "empty"):
-        return True
-    named = [str(a.dtype) for a in pair if str(a.dtype) in FORMATS]
-    format_ = FORMATS[min(named, key=lambda n: FORMATS[n].emax)] if named else FORMATS["float32"]
-    wide = [a.astype(np.float64) for a in pair]
-    if region == "nonfinite":
-        return any(not np.isfinite(a).all() for a in wide)
-    if not all(np.isfinite(a).all() for a in wide):
-        return False
-    if region == "subnormal":
-        return any(((np.abs(a) < format_.smallest_normal) & (a != 0)).any() for a in wide)
-    axis = predicates.axis_of(subject, options)
-    norms = np.concatenate([np.ravel(predicates.log2_squared_norms(a, axis)) / 2 for a in pair])
-    if region == "zero":
-        return bool(np.isneginf(norms).any())
-    if np.isneginf(norms).any():
-        return False
-    low, high = float(norms.min()), float(norms.max())
-    if region == "tiny_norm":
-        return low <= np.log2(1e-2) and 2 * low > format_.emin
-    if region == "underflow":
-        return 2 * low < format_.emin
-    if region == "overflow":
-        return 2 * high > format_.emax
-    if region == "below_eps":
-        return high < 8
-    if region == "mixed_scale":
-        return 2 * low > format_.emin and 2 * high < format_.emax
-    return low > -8 and 2 * high < format_.emax - 2
+    numbers = family_of(subject).inputs.roles
+    drawn = tuple(a for n, a in arrays.items() if subject.roles[n] in numbers)
+    return not drawn or of(subject, region).contains(Held(drawn, axis_of(subject, options)))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof import oracle
+from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.judging import memory
-from lossproof.conformance.judging.expectation import Expected, Undocumented, expect
+from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject
 from lossproof.conformance.workers.protocol import Answer

@@ -9,17 +9,17 @@ from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.regions.model import ORDINARY
+from lossproof.conformance.families.regions.registry import of, possible
 from lossproof.conformance.judging import memory
 from lossproof.conformance.judging.comparison import Judged, judge_answer
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch, batches
-from lossproof.conformance.questions.regions import possible
 from lossproof.conformance.workers.protocol import UNANSWERED, Answer, Array, Question, Unrepeated
 
 WORDS = {"value": "a value", "error": "an exception"}
 KEPT_GROUPS = 24
 GRADIENTS = 2
-EXTREME = ("underflow", "subnormal")
 
 
 class HarnessFault(RuntimeError):  # noqa: N818
@@ -152,12 +152,12 @@ class Executor:
         self,
         subject: Subject,
         batch: Batch,
-        region: str = "ordinary",
+        region: str = ORDINARY,
         override: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Ask one batch and judge the answer."""
         answer = self.put(question_of(subject, batch))
-        flush = region not in EXTREME
+        flush = not of(subject, region).flush_counts
         judged = judge_answer(subject, batch.arrays, batch.options, answer, override, flush, batch.wrt)
         return Reply(batch, answer, judged)
 
@@ -172,8 +172,8 @@ class Executor:
     def smoke(self, subject: Subject) -> Reply | None:
         """The reply to ordinary rows in float32 where it is a crash or hang that repeats, else None; asked once."""
         if subject.api not in self._dead:
-            plain = CellKey("value", "ordinary", "float32", subject.row_wise)
-            last = self._group(subject, plain)[-1] if possible("ordinary", subject, "float32") else None
+            plain = CellKey("value", ORDINARY, "float32", subject.row_wise)
+            last = self._group(subject, plain)[-1] if possible(ORDINARY, subject, "float32") else None
             self._dead[subject.api] = last if last is not None and _ended(last) else None
         return self._dead[subject.api]
 
@@ -183,7 +183,9 @@ class Executor:
             self._groups.move_to_end(group)
             return self._groups[group]
         replies: list[Reply] = []
-        for batch in _drawn(subject, key.region, key.dtype, key.variant, self.count(key), self.run_seed):
+        for batch in _drawn(
+            subject, key.region, key.dtype, key.variant, self.count(subject, key), self.run_seed
+        ):
             replies.append(self.judged(subject, batch, key.region))
             if _ended(replies[-1]):
                 break
@@ -192,12 +194,12 @@ class Executor:
             self._groups.popitem(last=False)
         return tuple(replies)
 
-    def count(self, key: CellKey) -> int:
+    def count(self, subject: Subject, key: CellKey) -> int:
         """How many batches a cell asks: `examples`; two where a layout repeats itself, and of gradients.
 
         A row has one value and a gradient of d elements; a batch without batch axes has but one value.
         """
-        if key.region in ("empty", "nonfinite") or (key.variant.rank or 0) > 1:
+        if of(subject, key.region).refusable or (key.variant.rank or 0) > 1:
             return min(self.examples, 2)
         return min(self.examples, GRADIENTS) if key.variant.wrt else self.examples
 

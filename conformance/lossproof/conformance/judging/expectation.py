@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof import oracle
+from lossproof.conformance.families.formula import Arrays, Chosen, Undocumented
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.model.dtypes import FORMATS, cast
 from lossproof.conformance.model.subject import Subject
-from lossproof.specs.models import Semantics
+from lossproof.specs.semantics import Semantics
 
-LABELS = {"cosine_embedding": (-1.0, 1.0), "contrastive": (0.0, 1.0)}
-"""The labels that a family's formula has a term for."""
 NARROWEST = "narrowest"
 """As `compute_dtype` of a wrong implementation: that of the input with the fewest bits."""
-
-Arrays = Mapping[str, NDArray[Any]]
-
-
-class Undocumented(Exception):  # noqa: N818 - not a fault: the documentation gives no answer to this question
-    """The documentation does not say what this call gives; the message says which statement is missing."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +51,22 @@ def expect(
     documented formula does not accept.
     """
     override = dict(override or {})
-    own = {k: v for k, v in override.items() if k in Semantics.model_fields}
+    family = family_of(subject)
+    own = {k: v for k, v in override.items() if k in type(subject.semantics).model_fields}
     semantics = subject.semantics.model_copy(update=own)
-    chosen = _Chosen(subject, semantics, options, override)
+    chosen = Chosen(subject, semantics, options, override)
     given: dict[str, NDArray[Any]] = {
         a.role: arrays[a.name] for a in subject.edition.call.arrays if a.name in arrays
     }
     if override.get("subnormals") == "zero":
-        given = {role: flushed(a) if role in ("x", "y") else a for role, a in given.items()}
-    by_role, compute = _computing(subject, semantics, given)
-    named = LABELS.get(subject.spec.family, ())
+        given = {role: flushed(a) if role in family.inputs.roles else a for role, a in given.items()}
+    by_role, compute = _computing(subject, semantics, given, family.inputs.roles)
+    named = family.labels.named
     if named and "labels" in by_role and not np.isin(by_role["labels"].astype(np.float64), named).all():
         raise Undocumented(
-            f"the documentation says what {named[0]:g} and {named[1]:g} give, and no other label"
+            f"the documentation says what {' and '.join(f'{label:g}' for label in named)} give, and no other label"
         )
-    formula = _formula(subject, semantics, chosen, by_role)
+    formula = family.formula(chosen, by_role)
     value = formula.value()
     weights = by_role.get("weights")
     if override.get("ignore_weights"):
@@ -89,7 +84,7 @@ def expect(
     if wrt:
         role: str = next(a.role for a in subject.edition.call.arrays if a.name == wrt)
         if override.get("gradient_of") == "other":
-            role = {"x": "y", "y": "x"}.get(role, role)
+            role = family.inputs.partner(role)
         if (factor := override.get("gradient_factor")) is not None:
             weights = factor * (np.ones(()) if weights is None else weights.astype(np.float64))
         result = formula.gradient(role, value.shape, weights, chosen.reduction(), override.get("clamp"))
@@ -104,43 +99,11 @@ def expect(
     return Expected(result, tuple(result.shape), dtype, compute, formula.axis, cast)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """The value of each semantic option: overridden, given, or the documented default."""
-
-    subject: Subject
-    semantics: Semantics
-    options: Mapping[str, Any]
-    override: Mapping[str, Any]
-
-    def of(self, role: str, otherwise: Any = None) -> Any:
-        if role in self.override:
-            return self.override[role]
-        option = self.subject.option(role)
-        if option is None:
-            return otherwise
-        return self.options.get(option.name, option.default)
-
-    def reduction(self) -> str:
-        if "reduction" in self.override:
-            return str(self.override["reduction"])
-        option = self.subject.option("reduction")
-        if option is None:
-            return self.semantics.reduction
-        return self.subject.meaning(self.options.get(option.name, option.default))
-
-    def eps(self) -> float:
-        value = self.of("eps", self.semantics.eps)
-        if value is not None and (rounded := self.override.get("eps_dtype")):
-            value = cast(np.asarray(value), rounded)
-        return 0.0 if value is None else float(value)
-
-
 def _computing(
-    subject: Subject, semantics: Semantics, by_role: Mapping[str, NDArray[Any]]
+    subject: Subject, semantics: Semantics, by_role: Arrays, roles: tuple[str, ...]
 ) -> tuple[dict[str, NDArray[Any]], str]:
     """Inputs in the dtype that the documentation lets the call compute in."""
-    core = [str(by_role[r].dtype) for r in ("x", "y", "distances") if r in by_role]
+    core = [str(by_role[r].dtype) for r in roles if r in by_role]
     if any(name not in FORMATS for name in core):
         if semantics.integers is None:
             raise Undocumented("the documentation does not say what integer inputs give")
@@ -159,102 +122,10 @@ def _computing(
     else:
         compute = str(semantics.compute_dtype)
     fixed = semantics.compute_dtype != "input"
-    names = ("x", "y", "distances", "weights")
-    cast_needed = {r for r in names if r in by_role and fixed and str(by_role[r].dtype) != compute}
+    cast_needed = {
+        r for r in (*roles, "weights") if r in by_role and fixed and str(by_role[r].dtype) != compute
+    }
     return {r: cast(a, compute) if r in cast_needed else a for r, a in by_role.items()}, compute
-
-
-@dataclass(frozen=True)
-class _Formula:
-    """A documented formula with its arrays: the oracle's functions for its values and for its gradients."""
-
-    values: Callable[..., oracle.Enclosure]
-    slopes: Callable[..., oracle.Enclosure]
-    arrays: tuple[NDArray[Any], ...]
-    parameters: Mapping[str, Any]
-    shaping: Mapping[str, Any]
-    """parameters of the values alone"""
-    roles: Mapping[str, str]
-    """role -> the oracle's name of an array that has a gradient"""
-    axis: int
-
-    def value(self) -> oracle.Enclosure:
-        """One value for each row."""
-        return self.values(*self.arrays, **self.parameters, **self.shaping)
-
-    def gradient(
-        self,
-        role: str,
-        shape: tuple[int, ...],
-        weights: NDArray[Any] | None,
-        reduction: str,
-        clamp: str | None = None,
-    ) -> oracle.Enclosure:
-        """The gradient of the sum of the weighted and reduced values, which have this shape."""
-        if role not in self.roles:
-            raise Undocumented(f"the formula has no derivative with respect to {role}")
-        x, y = self.arrays[:2]
-        if self.shaping.get("broadcast") == "normalise" and x.shape[self.axis] != y.shape[self.axis]:
-            raise Undocumented("no gradient is derived for norms that are taken before the axis is broadcast")
-        if weights is not None:
-            try:
-                weights = np.broadcast_to(weights, shape)
-            except ValueError:
-                raise Undocumented("the weights have more values than there are to weight") from None
-            if self.shaping.get("keepdims"):
-                weights = np.squeeze(weights, axis=self.axis)
-        name = self.roles[role]
-        more = {"wrt": name} if name else {}
-        if clamp is not None:
-            more["clamp"] = clamp
-        return self.slopes(*self.arrays, **more, **self.parameters, weights=weights, reduction=reduction)
-
-
-def _formula(
-    subject: Subject, semantics: Semantics, chosen: _Chosen, by_role: Mapping[str, NDArray[Any]]
-) -> _Formula:
-    if subject.spec.family == "contrastive":
-        terms = {name: getattr(semantics, name) for name in ("similar", "squared", "half")}
-        return _Formula(
-            values=oracle.contrastive,
-            slopes=oracle.contrastive_gradient,
-            arrays=(by_role["labels"], by_role["distances"]),
-            parameters={"margin": chosen.of("margin", 1.0), **terms},
-            shaping={},
-            roles={"distances": ""},
-            axis=-1,
-        )
-    if semantics.norm_rule is None:
-        raise Undocumented("the documentation gives no formula")
-    rule: dict[str, Any] = {"norm_rule": semantics.norm_rule}
-    if semantics.norm_rule not in ("raw", "plain"):
-        rule["eps"] = chosen.eps()
-    if subject.spec.family == "cosine_embedding":
-        return _Formula(
-            values=oracle.cosine_embedding,
-            slopes=oracle.cosine_embedding_gradient,
-            arrays=(by_role["x"], by_role["y"], by_role["labels"]),
-            parameters={"margin": chosen.of("margin", 0.0), **rule},
-            shaping={"zero": semantics.zero},
-            roles={"x": "x1", "y": "x2"},
-            axis=-1,
-        )
-    if semantics.score is None:
-        raise Undocumented("the documentation gives no sign")
-    x, y = by_role["x"], by_role["y"]
-    if x.shape != y.shape and semantics.broadcasting in (None, "refused"):
-        raise Undocumented("the documentation does not say what inputs of different shapes give")
-    broadcast = "normalise" if semantics.broadcasting == "normalise" else "expand"
-    axis = chosen.of("axis", -1)
-    return _Formula(
-        values=oracle.cosine,
-        slopes=oracle.cosine_gradient,
-        arrays=(x, y),
-        parameters={"axis": axis, "score": semantics.score, **rule},
-        shaping={"zero": semantics.zero, "keepdims": semantics.keepdims, "broadcast": broadcast},
-        roles={"x": "x", "y": "y"},
-        axis=axis,
-    )
 
 
 def flushed(values: NDArray[Any]) -> NDArray[Any]:

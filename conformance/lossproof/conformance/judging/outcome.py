@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.comparison import Judged, grade, ulps
 from lossproof.conformance.judging.executor import Executor, Reply
 from lossproof.conformance.judging.expectation import Expected
@@ -123,7 +124,7 @@ def _no_values(subject: Subject, key: CellKey, replies: Sequence[Reply]) -> Outc
     if not all(r.judged.refused for r in replies):
         return None
     observed = behaviour(replies)
-    if subject.is_silent(key) or key.region in ("empty", "nonfinite") or key.variant.label:
+    if subject.is_silent(key) or of(subject, key.region).refusable or key.variant.label:
         return Outcome("undocumented", observed=observed, rows=0)
     declined = any(r.answer.error and r.answer.error.declined for r in replies)
     if key.dtype in ("float32", "float64", "-") and not key.variant.dtypes and not declined:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import reach
 from lossproof.conformance.judging.executor import Executor, Reply
 from lossproof.conformance.judging.expectation import Expected
@@ -201,33 +202,28 @@ def differs(a: NDArray[Any], b: NDArray[Any], reach: NDArray[np.float64]) -> Mas
         return np.asarray(~(np.abs(a - b) <= reach) & ~(np.isnan(a) & np.isnan(b)) & ~(a == b))
 
 
-def names(subject: Subject) -> dict[str, str]:
-    """Parameter names by role."""
-    return {a.role: a.name for a in subject.edition.call.arrays}
-
-
 def swapped(subject: Subject, batch: Batch) -> Batch:
-    """x and y change places."""
-    by_role = names(subject)
-    x, y = batch.arrays[by_role["x"]], batch.arrays[by_role["y"]]
-    return replace(batch, arrays={**batch.arrays, by_role["x"]: y, by_role["y"]: x})
+    """The two vectors change places."""
+    x, y = _vectors(subject)
+    return replace(batch, arrays={**batch.arrays, x: batch.arrays[y], y: batch.arrays[x]})
 
 
 def scaled(subject: Subject, batch: Batch) -> Batch:
     """x times 4 and y divided by 8: exact in every binary format, and the cosine stays."""
-    by_role = names(subject)
-    x, y = batch.arrays[by_role["x"]], batch.arrays[by_role["y"]]
-    four, eighth = x.dtype.type(4), y.dtype.type(0.125)
-    return replace(batch, arrays={**batch.arrays, by_role["x"]: x * four, by_role["y"]: y * eighth})
+    factors = zip(_vectors(subject), (4, 0.125), strict=True)
+    changed = {n: batch.arrays[n] * batch.arrays[n].dtype.type(factor) for n, factor in factors}
+    return replace(batch, arrays={**batch.arrays, **changed})
 
 
 def permuted(subject: Subject, batch: Batch) -> Batch:
     """The elements of both rows in reverse order."""
-    by_role = names(subject)
-    turned = {
-        by_role[r]: np.ascontiguousarray(np.flip(batch.arrays[by_role[r]], batch.axis)) for r in ("x", "y")
-    }
+    turned = {n: np.ascontiguousarray(np.flip(batch.arrays[n], batch.axis)) for n in _vectors(subject)}
     return replace(batch, arrays={**batch.arrays, **turned})
+
+
+def _vectors(subject: Subject) -> list[str]:
+    """The names of the arrays of vectors."""
+    return [subject.names[role] for role in family_of(subject).inputs.vectors]
 
 
 def one_each(subject: Subject) -> bool:
@@ -249,12 +245,10 @@ def of_turned(subject: Subject, batch: Batch, values: NDArray[Any]) -> NDArray[A
 
 def samples(subject: Subject, batch: Batch, chosen: list[int]) -> Batch:
     """Some of the samples of a batch."""
-    by_role, lead = names(subject), _lead(batch)
+    vectors, lead = _vectors(subject), _lead(batch)
     arrays = {
-        name: np.ascontiguousarray(np.take(a, chosen, axis=lead if role in ("x", "y") else 0))
-        for role, name in by_role.items()
-        if name in batch.arrays
-        for a in [batch.arrays[name]]
+        name: np.ascontiguousarray(np.take(a, chosen, axis=lead if name in vectors else 0))
+        for name, a in batch.arrays.items()
     }
     return replace(batch, arrays=arrays)
 
@@ -266,10 +260,10 @@ def of_sample(subject: Subject, batch: Batch, values: NDArray[Any], at: int) -> 
 
 def first_half(subject: Subject, batch: Batch) -> Batch | None:
     """Only some of the batch: what a row gives must not depend on its neighbours."""
-    by_role = names(subject)
+    inputs = family_of(subject).inputs
+    reference = batch.arrays[subject.names[inputs.roles[0]]]
     lead = _lead(batch)
-    reference = batch.arrays[by_role.get("x", by_role.get("distances", ""))]
-    if reference.ndim <= 1 and "x" in by_role:
+    if reference.ndim <= 1 and inputs.vectors:
         return None
     return samples(subject, batch, list(range(kept(reference.shape[lead]))))
 
@@ -282,7 +276,7 @@ def of_first_half(subject: Subject, batch: Batch, values: NDArray[Any]) -> NDArr
 
 def along(subject: Subject, batch: Batch) -> int:
     """The axis of the result along which the samples lie."""
-    return _lead(batch) if subject.semantics.keepdims else 0
+    return _lead(batch) if subject.semantics.fixed("keepdims") else 0
 
 
 def _lead(batch: Batch) -> int:

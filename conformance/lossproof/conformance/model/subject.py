@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from lossproof.conformance.model.dtypes import promoted
-from lossproof.specs.models import Case, Citation, Claim, Edition, Option, Semantics, Spec
+from lossproof.specs.models import Case, Citation, Claim, Edition, Option, Spec
+from lossproof.specs.semantics import Semantics
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,16 @@ class Subject:
         """The option of the API with this role."""
         return self.edition.call.option(role)
 
+    @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """The role of each array by its name, in the order of the signature."""
+        return {a.name: a.role for a in self.edition.call.arrays}
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """The name of each array by its role, in the order of the signature."""
+        return {a.role: a.name for a in self.edition.call.arrays}
+
     def has(self, role: str) -> bool:
         """Whether the API takes an array of this role."""
         return self.edition.call.array(role) is not None
@@ -155,7 +166,8 @@ class Subject:
         """The eps that the documentation fixes for these options; None where there is none."""
         option = self.option("eps")
         if option is None:
-            return self.semantics.eps
+            fixed: float | None = self.semantics.fixed("eps")
+            return fixed
         value = (options or {}).get(option.name, option.default)
         return None if value is None else float(value)
 

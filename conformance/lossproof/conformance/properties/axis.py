@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -17,8 +18,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     values = tuple(v for v in option.ask if v != option.default)
     variants = [subject.row_wise] if not option.required else []
     variants += [default_variant(subject, **{option.name: value}) for value in values]
-    for variant in variants:
-        yield CellKey("axis", "ordinary", "float32", variant)
+    for region in asked("axis", subject, "float32"):
+        for variant in variants:
+            yield CellKey("axis", region, "float32", variant)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

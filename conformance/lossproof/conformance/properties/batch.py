@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half, one_each
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "mixed_scale")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
@@ -18,9 +16,8 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     if not one_each(subject):
         return
     for dtype in FLOATS:
-        for region in REGIONS:
-            if possible(region, subject, dtype):
-                yield CellKey("batch", region, dtype, subject.row_wise)
+        for region in asked("batch", subject, dtype):
+            yield CellKey("batch", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

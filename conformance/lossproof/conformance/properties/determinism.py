@@ -6,21 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
 from lossproof.conformance.judging.outcome import conclude as concluded
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary rows in every dtype, zero and long rows."""
     for dtype in FLOATS:
-        if possible("ordinary", subject, dtype):
-            yield CellKey("determinism", "ordinary", dtype, subject.row_wise)
-    for region in ("zero", "long"):
-        if possible(region, subject, "float32"):
-            yield CellKey("determinism", region, "float32", subject.row_wise)
+        for region in asked("determinism", subject, dtype):
+            yield CellKey("determinism", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossproof.conformance.families.regions.model import ORDINARY
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
@@ -23,15 +26,15 @@ INTEGERS = ("int32", "int64", "int8", "uint8")
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Every floating dtype, pairs of them, integers beside floats, and integers alone."""
     for dtype in FLOATS:
-        if dtype in subject.semantics.dtypes:
-            yield CellKey("dtype", "ordinary", dtype, subject.row_wise)
-    if subject.spec.family == "contrastive" or subject.semantics.inputs == "unit_norm":
+        for region in asked("dtype", subject, dtype):
+            yield CellKey("dtype", region, dtype, subject.row_wise)
+    if not family_of(subject).mixes_dtypes(subject.semantics):
         return
     for pair in (*MIXED, *WITH_INTEGERS):
         options = subject.row_wise.options
-        yield CellKey("dtype", "ordinary", pair[0], Variant(options, dtypes=pair))
+        yield CellKey("dtype", ORDINARY, pair[0], Variant(options, dtypes=pair))
     for name in INTEGERS:
-        yield CellKey("dtype", "ordinary", name, subject.row_wise)
+        yield CellKey("dtype", ORDINARY, name, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -15,12 +16,11 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         return
     option = subject.option("eps")
     for dtype in FLOATS:
-        if dtype not in subject.semantics.dtypes:
-            continue
-        yield CellKey("eps", "below_eps", dtype, subject.row_wise)
-        for value in option.ask if option else ():
-            if option and value:
-                yield CellKey("eps", "below_eps", dtype, default_variant(subject, **{option.name: value}))
+        for region in asked("eps", subject, dtype):
+            yield CellKey("eps", region, dtype, subject.row_wise)
+            for value in option.ask if option else ():
+                if option and value:
+                    yield CellKey("eps", region, dtype, default_variant(subject, **{option.name: value}))
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -8,21 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-LABELS = {"cosine_embedding": ("-5", "0", "0.5", "4"), "contrastive": ("-1", "2", "5")}
-"""Labels that the family's formula has no term for, on both sides of those that it has and between them."""
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary rows with one label each that the documentation does not name, besides the cases of the spec."""
-    if not possible("ordinary", subject, "float32"):
-        return
-    for label in LABELS.get(subject.spec.family, ()):
-        yield CellKey("error", "ordinary", "float32", replace(subject.row_wise, label=label))
+    for region in asked("error", subject, "float32"):
+        for label in family_of(subject).labels.others:
+            yield CellKey("error", region, "float32", replace(subject.row_wise, label=label))
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

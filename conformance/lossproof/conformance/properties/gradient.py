@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lossproof.conformance.families.regions.model import ORDINARY
+from lossproof.conformance.families.regions.registry import asked, possible
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.properties.reduction import documented
-from lossproof.conformance.properties.value import REGIONS, UNDOCUMENTED
-from lossproof.conformance.questions.regions import possible
 
-DIFFERENTIABLE = ("x", "y", "distances")
 WEIGHTS = ("per_sample", "full")
 BROADCASTS = ("left", "right")
 
@@ -27,26 +27,18 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     Where the documentation has nothing to differentiate, one cell for each input records what comes back.
     """
     for array in subject.edition.call.arrays:
-        if array.role not in DIFFERENTIABLE:
+        if array.role not in family_of(subject).inputs.roles:
             continue
         row_wise = replace(subject.row_wise, wrt=array.name)
         if "gradient" in subject.edition.silent:
-            yield CellKey("gradient", "ordinary", "float32", row_wise)
+            yield CellKey("gradient", ORDINARY, "float32", row_wise)
             continue
         for dtype in FLOATS:
-            for region in _regions(subject, dtype):
+            for region in asked("gradient", subject, dtype):
                 yield CellKey("gradient", region, dtype, row_wise)
         for variant in _variants(subject):
-            if possible("ordinary", subject, "float32"):
-                yield CellKey("gradient", "ordinary", "float32", replace(variant, wrt=array.name))
-
-
-def _regions(subject: Subject, dtype: str) -> Iterator[str]:
-    for region in (*REGIONS, "zero"):
-        if (region not in UNDOCUMENTED or dtype == "float32") and possible(region, subject, dtype):
-            yield region
-    if subject.eps() and dtype in subject.semantics.dtypes:
-        yield "below_eps"
+            if possible(ORDINARY, subject, "float32"):
+                yield CellKey("gradient", ORDINARY, "float32", replace(variant, wrt=array.name))
 
 
 def _variants(subject: Subject) -> Iterator[Variant]:
@@ -62,7 +54,7 @@ def _variants(subject: Subject) -> Iterator[Variant]:
         for value in option.ask if option else ():
             if option and value != option.default:
                 yield subject.row_wise.having(**{option.name: value})
-    if subject.spec.family == "cosine" and subject.semantics.broadcasting in ("expand", "normalise"):
+    if family_of(subject).broadcasts(subject.semantics):
         for kind in BROADCASTS:
             yield replace(subject.row_wise, broadcast=kind)
 

@@ -6,20 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Failure, Outcome, Property
 from lossproof.conformance.judging.outcome import conclude as concluded
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
 
 SHOWN = 40
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Ordinary and zero rows; of a framework's API, whose documentation does not speak of it, none."""
-    for region in ("ordinary", "zero") if subject.facts.usercode else ():
-        if possible(region, subject, "float32"):
-            yield CellKey("output", region, "float32", subject.row_wise)
+    for region in asked("output", subject, "float32") if subject.facts.usercode else ():
+        yield CellKey("output", region, "float32", subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

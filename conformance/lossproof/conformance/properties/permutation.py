@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, of_turned, one_each, permuted, turned
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "nearly_orthogonal", "long")
-PAIRS = ("ordinary", "mixed_scale")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, or pairs with a loss each, in every dtype."""
-    if not subject.has("x") and not one_each(subject):
+    if not family_of(subject).inputs.vectors and not one_each(subject):
         return
     for dtype in FLOATS:
-        for region in REGIONS if subject.has("x") else PAIRS:
-            if possible(region, subject, dtype):
-                yield CellKey("permutation", region, dtype, subject.row_wise)
+        for region in asked("permutation", subject, dtype):
+            yield CellKey("permutation", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Both answers within twice the bound."""
-    if subject.has("x"):
+    if family_of(subject).inputs.vectors:
         says = "reversing the elements of both rows changes the value"
         return by_relation(subject, key, executor, "formula", says, permuted)
     says = "reversing the order of the pairs changes the loss of one"

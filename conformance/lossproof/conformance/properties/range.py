@@ -6,35 +6,24 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged, reach
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "parallel", "opposite", "long", "mixed_scale")
-
-
-def interval(subject: Subject) -> tuple[float, float]:
-    """The values that the documented formula can take."""
-    if subject.spec.family == "contrastive":
-        return 0.0, np.inf
-    if subject.spec.family == "cosine_embedding" or subject.semantics.score == "distance":
-        return 0.0, 2.0
-    return -1.0, 1.0
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows whose value lies at the ends of the interval, in every dtype."""
     for dtype in FLOATS:
-        for region in REGIONS:
-            if possible(region, subject, dtype):
-                yield CellKey("range", region, dtype, subject.row_wise)
+        for region in asked("range", subject, dtype):
+            yield CellKey("range", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """Values outside the interval by more than their bound."""
-    low, high = interval(subject)
+    low, high = family_of(subject).interval(subject.semantics)
 
     def outside(judged: Judged) -> Mask:
         if judged.expected is None or judged.observed is None or judged.size_differs:

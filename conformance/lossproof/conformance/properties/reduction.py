@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.model import ORDINARY
+from lossproof.conformance.families.regions.registry import asked, possible
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
-from lossproof.conformance.questions.regions import possible
 
 
 def documented(subject: Subject) -> Iterator[Variant]:
@@ -30,15 +31,12 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     reduced = tuple(documented(subject))
     for variant in reduced:
         for dtype in FLOATS:
-            if possible("ordinary", subject, dtype):
-                yield CellKey("reduction", "ordinary", dtype, variant)
-        if possible("parallel", subject, "float32"):
-            yield CellKey("reduction", "parallel", "float32", variant)
-        yield CellKey("reduction", "empty", "float32", variant)
+            for region in asked("reduction", subject, dtype):
+                yield CellKey("reduction", region, dtype, variant)
     margin = subject.option("margin")
-    if reduced and margin is not None and possible("ordinary", subject, "float32"):
+    if reduced and margin is not None and possible(ORDINARY, subject, "float32"):
         for value in margin.ask:
-            yield CellKey("reduction", "ordinary", "float32", subject.base.having(**{margin.name: value}))
+            yield CellKey("reduction", ORDINARY, "float32", subject.base.having(**{margin.name: value}))
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property
 from lossproof.conformance.judging.relations import by_relation, scaled
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = ("ordinary", "parallel", "nearly_orthogonal")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
-    if (
-        not subject.has("x")
-        or subject.semantics.inputs == "unit_norm"
-        or subject.semantics.norm_rule in (None, "raw", "add_squared")
-    ):
+    if not family_of(subject).scale_free(subject.semantics):
         return
     for dtype in FLOATS:
-        for region in REGIONS:
-            if possible(region, subject, dtype):
-                yield CellKey("scale", region, dtype, subject.row_wise)
+        for region in asked("scale", subject, dtype):
+            yield CellKey("scale", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

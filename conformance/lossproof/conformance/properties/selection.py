@@ -7,18 +7,14 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, get_args
 
+from lossproof.conformance.families.regions.registry import confined
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.conformance.properties.registry import cells, properties
 from lossproof.conformance.targets.model import UsageError
 from lossproof.specs import vocabulary
-from lossproof.specs.models import DtypeName, KnownFinding
-
-OUT_OF_RANGE = {
-    "overflow": ("overflow",),
-    "underflow": ("underflow", "subnormal", "tiny_norm", "mixed_scale"),
-}
-"""Kinds of findings that show only where numbers leave a dtype's range, by the regions that lead there."""
+from lossproof.specs.fields import DtypeName
+from lossproof.specs.models import KnownFinding
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def could_show(known: KnownFinding, subject: Subject, keys: Iterable[CellKey]) -
     One that shows in other cells, too, is found there; this says which are missed where they do not show it.
     """
     homes, cases = _homes(known, subject), {*known.behaves_as.cases, known.witness.case}
-    regions = known.regions or OUT_OF_RANGE.get(known.kind, ())
+    regions = known.regions or confined(known.kind)
     by_rule = bool(known.behaves_as.parameters or known.behaves_as.predicate)
     for key in keys:
         if key.variant.case:

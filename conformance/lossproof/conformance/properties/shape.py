@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Mask, Outcome, Property, by_aspect
@@ -20,8 +22,9 @@ def cells(subject: Subject) -> Iterator[CellKey]:
     axis = option.default if option and isinstance(option.default, int) else -1
     for variant in tuple(documented(subject)) or (subject.base,):
         for rank in subject.semantics.ranks:
-            if subject.spec.family == "contrastive" or -rank <= axis < rank:
-                yield CellKey("shape", "ordinary", "float32", replace(variant, rank=rank))
+            if not family_of(subject).inputs.vectors or -rank <= axis < rank:
+                for region in asked("shape", subject, "float32"):
+                    yield CellKey("shape", region, "float32", replace(variant, rank=rank))
 
 
 def differs(judged: Judged) -> Mask:

@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import numpy as np
 
 from lossproof import oracle
+from lossproof.conformance.families.regions.registry import asked
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged, reach
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Mask, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Where the documentation fixes a score: rows with a direction, in every dtype."""
-    if subject.spec.family != "cosine" or subject.semantics.score is None:
+    if not family_of(subject).signed(subject.semantics):
         return
     for dtype in FLOATS:
-        for region in ("ordinary", "parallel", "opposite"):
-            if possible(region, subject, dtype):
-                yield CellKey("sign", region, dtype, subject.row_wise)
+        for region in asked("sign", subject, dtype):
+            yield CellKey("sign", region, dtype, subject.row_wise)
 
 
 def differs(judged: Judged) -> Mask:

@@ -5,44 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lossproof.conformance.families.regions.model import ORDINARY
+from lossproof.conformance.families.regions.registry import asked, of, possible
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
-from lossproof.conformance.questions.regions import possible
-
-REGIONS = (
-    "ordinary",
-    "parallel",
-    "opposite",
-    "orthogonal",
-    "nearly_orthogonal",
-    "tiny_norm",
-    "underflow",
-    "overflow",
-    "mixed_scale",
-    "subnormal",
-    "nonfinite",
-    "empty",
-    "length_1",
-    "long",
-)
-UNDOCUMENTED = ("nonfinite", "empty")
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Every region and dtype; margins on ordinary and parallel rows; two vectors without a batch."""
     for dtype in FLOATS:
-        for region in REGIONS:
-            if region in UNDOCUMENTED and dtype != "float32":
-                continue
-            if possible(region, subject, dtype):
-                yield CellKey("value", region, dtype, subject.row_wise)
+        for region in asked("value", subject, dtype):
+            yield CellKey("value", region, dtype, subject.row_wise)
     if lone := single(subject):
-        yield CellKey("value", "ordinary", "float32", lone)
+        yield CellKey("value", ORDINARY, "float32", lone)
     margin = subject.option("margin")
     for value in margin.ask if margin else ():
-        for region in ("ordinary", "parallel"):
-            if margin and possible(region, subject, "float32"):
+        for region in asked("value", subject, "float32"):
+            if margin and of(subject, region).with_margins:
                 yield CellKey("value", region, "float32", default_variant(subject, **{margin.name: value}))
 
 
@@ -51,11 +32,9 @@ def single(subject: Subject) -> Variant | None:
 
     No other cell asks for their value: a batch of one pair tells little, so layouts are drawn with more.
     """
-    option = subject.option("axis")
-    axis = -1 if option is None else option.default
-    if subject.spec.family == "contrastive" or 1 not in subject.semantics.ranks or axis not in (-1, 0):
+    if not family_of(subject).lone(subject):
         return None
-    return replace(subject.row_wise, rank=1) if possible("ordinary", subject, "float32") else None
+    return replace(subject.row_wise, rank=1) if possible(ORDINARY, subject, "float32") else None
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.properties.reduction import documented
-from lossproof.conformance.questions.regions import possible
 
 KINDS = ("scalar", "per_sample", "full", "broadcast", "zeros")
 
@@ -20,10 +20,11 @@ def cells(subject: Subject) -> Iterator[CellKey]:
         return
     for variant in tuple(documented(subject)) or (subject.base,):
         for kind in KINDS:
-            yield CellKey("weights", "ordinary", "float32", replace(variant, weights=kind))
+            for region in asked("weights", subject, "float32"):
+                yield CellKey("weights", region, "float32", replace(variant, weights=kind))
     for dtype in FLOATS[1:]:
-        if possible("ordinary", subject, dtype):
-            yield CellKey("weights", "ordinary", dtype, replace(subject.row_wise, weights="per_sample"))
+        for region in asked("weights", subject, dtype):
+            yield CellKey("weights", region, dtype, replace(subject.row_wise, weights="per_sample"))
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor, default_variant
 from lossproof.conformance.judging.outcome import FLOATS, Outcome, Property, by_aspect
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.regions import possible
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """The region zero in every dtype, and with each documented eps."""
     for dtype in FLOATS:
-        if possible("zero", subject, dtype):
-            yield CellKey("zero_vector", "zero", dtype, subject.row_wise)
+        for region in asked("zero_vector", subject, dtype):
+            yield CellKey("zero_vector", region, dtype, subject.row_wise)
     eps = subject.option("eps")
     for value in eps.ask if eps else ():
-        yield CellKey(
-            "zero_vector", "zero", "float32", default_variant(subject, **{eps.name: value} if eps else {})
-        )
+        variant = default_variant(subject, **{eps.name: value} if eps else {})
+        for region in asked("zero_vector", subject, "float32"):
+            yield CellKey("zero_vector", region, "float32", variant)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:

@@ -9,55 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product, starmap
-from typing import Any, Literal
+from itertools import starmap
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.layouts import Layout, Layouts, Order
+from lossproof.conformance.families.regions import registry
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.model.dtypes import FORMATS, cast, numpy_dtype
 from lossproof.conformance.model.subject import Subject, Variant
-from lossproof.conformance.questions import regions
 from lossproof.conformance.questions.seeding import draw, generator
 
 ROWS = 64
-LONG_ROWS = 8
 # A sum in bfloat16 loses u n of a mean, and so 16 rows leave the bound below 1/4.
 SUMMED_ROWS = {"bfloat16": 16}
-LONG = (4096, 5000, 8191)
 # Longest rows for which the native bound stays below 1/4 (design, section 4); see test_bounds_reject.
 LONGEST = {"float16": 96, "bfloat16": 8, "float32": 128, "float64": 128}
-
-FAR = ("tiny_norm", "underflow", "overflow", "mixed_scale", "subnormal")
-"""Regions where most numbers are decided by exact arithmetic alone: a gradient has d of them for each row."""
-
-Layout_ = Literal["C", "transposed", "strided"]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Shape of the batch without the embedding axis, length of the rows, and memory order."""
-
-    batch: tuple[int, ...]
-    d: int
-    order: Layout_ = "C"
-
-
-@dataclass(frozen=True)
-class Layouts:
-    """All layouts that a batch may have: a shape, a length and an order are drawn on their own."""
-
-    batches: tuple[tuple[int, ...], ...]
-    lengths: tuple[int, ...]
-    orders: tuple[Layout_, ...] = ("C",)
-
-    def __iter__(self) -> Iterator[Layout]:
-        return starmap(Layout, product(self.batches, self.lengths, self.orders))
-
-    def draw(self, count: int, run_seed: int, *words: object) -> list[Layout]:
-        """`count` layouts, a function of the seed and the words alone."""
-        drawn = draw((self.batches, self.lengths, self.orders), count, run_seed, *words)
-        return list(starmap(Layout, drawn))
+COSTLY_LENGTH = 17
+"""The longest rows of a gradient where most numbers are decided by exact arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +40,7 @@ class Batch:
     options: Mapping[str, Any]
     axis: int = -1
     """position of the embedding axis in x and y"""
-    order: Layout_ = "C"
+    order: Order = "C"
     label: tuple[str, ...] = field(default=())
     """region, dtype, variant and number: what the batch was drawn for"""
     wrt: str = ""
@@ -89,29 +61,13 @@ def batches(
     `rows` is how many rows a batch has where the region and the reduction do not ask for fewer.
     """
     words = (subject.api, region, dtype, variant.slug)
-    drawn = layouts(subject, region, dtype, variant, rows).draw(count, run_seed, *words)
-    for number, layout in enumerate(drawn):
+    allowed = layouts(subject, region, dtype, variant, rows)
+    drawn = draw((allowed.batches, allowed.lengths, allowed.orders), count, run_seed, *words)
+    for number, layout in enumerate(starmap(Layout, drawn)):
         rng = generator(run_seed, *words, number)
         arrays, axis = arrange(subject, region, dtype, variant, layout, rng)
         label = (region, dtype, variant.slug, str(number))
         yield Batch(arrays, dict(variant.options), axis, layout.order, label, variant.wrt)
-
-
-def ranks(subject: Subject, variant: Variant) -> tuple[int, ...]:
-    """Ranks of x and y in which the axis exists and the batch holds several rows."""
-    axis = _axis(subject, variant)
-    allowed = [r for r in subject.semantics.ranks if -r <= axis < r]
-    if variant.rank is not None:
-        return (variant.rank,)
-    return tuple(r for r in allowed if r >= 2) or tuple(allowed)
-
-
-def _axis(subject: Subject, variant: Variant) -> int:
-    option = subject.option("axis")
-    if option is None:
-        return -1
-    value = dict(variant.options).get(option.name, option.default)
-    return -1 if value is None else int(value)
 
 
 def layouts(subject: Subject, region: str, dtype: str, variant: Variant, rows: int = ROWS) -> Layouts:
@@ -120,140 +76,45 @@ def layouts(subject: Subject, region: str, dtype: str, variant: Variant, rows: i
     compute = subject.compute_dtype(*names) if dtype in FORMATS else "float32"
     # Of mixed dtypes the narrowest counts too, so that a computation in it can be told from others.
     longest = min(LONGEST[name] for name in (compute, *names) if name in FORMATS)
-    if variant.wrt and region in FAR:
-        longest = min(longest, 17)
-    length = lengths(region, longest)
-    rows = LONG_ROWS if region == "long" else rows
+    place = registry.of(subject, region)
+    if variant.wrt and place.costly:
+        longest = min(longest, COSTLY_LENGTH)
+    rows = place.rows or rows
     if _reduction(subject, variant) != "none":
         rows = min(rows, SUMMED_ROWS.get(compute, ROWS))
-    if subject.spec.family == "contrastive":
-        sizes = {"empty": (0,), "length_1": (1,), "long": (4096, 5000)}.get(region, (64, 63, 33))
-        return Layouts(tuple((size,) for size in sizes), (1,))
-    shapes = tuple(s for r in ranks(subject, variant) for s in _batch_shapes(r, rows))
-    if region == "empty":
-        hollow = tuple((0, *s[1:]) for s in shapes if s)
-        return Layouts(hollow, length) if hollow else Layouts(shapes, (0, 3))
-    return Layouts(shapes, length, ("C", "transposed", "strided"))
-
-
-def lengths(region: str, longest: int) -> tuple[int, ...]:
-    """The lengths of rows of a region, none above `longest` but in the region of long rows."""
-    if region == "length_1":
-        return (1,)
-    if region == "long":
-        return LONG
-    if region in ("below_eps", "subnormal"):
-        longest = min(longest, 64)
-    return tuple(v for v in (2, 3, 4, 7, 8, 16, 17, 32, 33, 64, 96, 100, 128) if v <= longest)
-
-
-def _batch_shapes(rank: int, rows: int) -> list[tuple[int, ...]]:
-    if rank == 1:
-        return [()]
-    if rank == 2:
-        return [(rows,)]
-    if rank == 3:
-        return [(8, rows // 8), (rows // 4, 4)]
-    return [(2, rows // 8, 4) + (1,) * (rank - 4), (4, 2, rows // 8) + (1,) * (rank - 4)]
+    return family_of(subject).inputs.layouts(subject, place, variant, rows, longest)
 
 
 def arrange(
     subject: Subject, region: str, dtype: str, variant: Variant, layout: Layout, rng: np.random.Generator
 ) -> tuple[dict[str, NDArray[Any]], int]:
     """The arrays of a question by parameter name, and the position of the embedding axis."""
-    call = subject.edition.call
-    n = int(np.prod(layout.batch, dtype=np.int64))
-    named: dict[str, NDArray[Any]] = {}
-    axis = _axis(subject, variant)
-    if subject.spec.family == "contrastive":
-        margin = float(_option(subject, variant, "margin", 1.0))
-        by_role = {
-            "labels": rng.integers(0, 2, n),
-            "distances": regions.distances(region, rng, n, dtype, margin),
-        }
-        result_shape = layout.batch
-    else:
-        x, y = _rows(subject, region, dtype, variant, layout.d, n, rng)
-        by_role = {
-            "x": _laid(x, layout.batch, axis, variant.broadcast in ("left", "both"), 0),
-            "y": _laid(y, layout.batch, axis, variant.broadcast in ("right", "both"), 1),
-        }
-        if variant.broadcast == "axis":
-            position = axis % by_role["y"].ndim
-            by_role["y"] = np.take(by_role["y"], [0], axis=position)
-        result_shape = layout.batch
-        if subject.semantics.keepdims:
-            position = axis % (len(layout.batch) + 1)
-            result_shape = (*layout.batch[:position], 1, *layout.batch[position:])
-        if subject.has("labels"):
-            by_role["labels"] = cast(
-                2.0 * rng.integers(0, 2, layout.batch) - 1.0, "float32" if dtype not in FORMATS else dtype
-            )
+    family = family_of(subject)
+    axis = axis_of(subject, dict(variant.options))
+    floating = dtype if dtype in FORMATS else "float32"
+    by_role: dict[str, NDArray[Any]] = {}
+    shape = layout.batch
+    for role in subject.semantics.roles:  # drawn in this order
+        if role == family.inputs.roles[0]:
+            drawn = family.inputs.draw(subject, registry.of(subject, region), dtype, variant, layout, rng)
+            by_role, shape = {**by_role, **drawn.by_role}, drawn.shape
+        elif role not in family.inputs.roles and subject.has(role):
+            by_role[role] = family.labels.draw(rng, layout.batch, floating)
     if variant.label:
         by_role["labels"] = np.full_like(by_role["labels"], float(variant.label))
     if variant.weights:
-        weights_dtype = dtype if dtype in FORMATS else "float32"
-        by_role["weights"] = weights(variant.weights, result_shape, rng, weights_dtype, subject)
-    for parameter in call.arrays:
+        by_role["weights"] = weights(variant.weights, shape, rng, floating, subject)
+    named: dict[str, NDArray[Any]] = {}
+    for parameter in subject.edition.call.arrays:
         if parameter.role in by_role:
             values = by_role[parameter.role]
             named[parameter.name] = values.astype(numpy_dtype(parameter.dtype)) if parameter.dtype else values
     return named, axis
 
 
-def _option(subject: Subject, variant: Variant, role: str, otherwise: Any) -> Any:
-    option = subject.option(role)
-    return otherwise if option is None else dict(variant.options).get(option.name, option.default)
-
-
 def _reduction(subject: Subject, variant: Variant) -> str:
     option = subject.option("reduction")
     return subject.meaning(option and dict(variant.options).get(option.name, option.default))
-
-
-def _rows(
-    subject: Subject, region: str, dtype: str, variant: Variant, d: int, n: int, rng: np.random.Generator
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows of x and y in their dtypes, shape (n, d)."""
-    semantics = subject.semantics
-    names = variant.dtypes or (dtype, dtype)
-    floats = tuple(name for name in names if name in FORMATS)
-    if not floats:
-        x, y = _integers(rng, (2, n, d), dtype)
-        return x.astype(dtype), y.astype(dtype)
-    # Numbers that the documented computation has room for, on the scale of its roundoff.
-    result = semantics.result_dtype
-    every = (*floats, subject.compute_dtype(*names), *([result] if result in FORMATS else []))
-    narrow = min(every, key=lambda name: (FORMATS[name].emax, FORMATS[name].precision))
-    eps = subject.eps(dict(variant.options)) or 0.0
-    shape = regions.Shape(n, d, FORMATS[narrow], eps, semantics.norm_rule or "plain")
-    x, y = regions.pairs(region, rng, shape, unit_norm=semantics.inputs == "unit_norm")
-    if len(floats) < len(names):
-        whole = _integers(rng, (n, d), next(name for name in names if name not in FORMATS))
-        return (whole.astype(names[0]), y) if names[0] not in FORMATS else (x, whole.astype(names[1]))
-    if len(set(names)) > 1:  # the wider of two dtypes has digits that the other has no room for
-        last = 1 + (2 * rng.random((2, n, d)) - 1) * FORMATS[narrow].unit
-        x, y = (rows.astype(np.float64) * digits for rows, digits in zip((x, y), last, strict=True))
-    return cast(x, names[0]), cast(y, names[1])
-
-
-def _integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> NDArray[np.int64]:
-    """Rows of integers without a zero row: of 8 bits all that there are, so that products leave their range."""
-    if dtype in ("int8", "uint8"):
-        limits = np.iinfo(dtype)
-        rows = rng.integers(limits.min, limits.max + 1, shape)
-    else:  # small, so that no product overflows
-        rows = rng.integers(0 if dtype == "bool" else -9, 10, shape)
-    rows[..., 0] = np.where(rows.any(-1), rows[..., 0], 1)
-    return rows
-
-
-def _laid(rows: NDArray[Any], batch: tuple[int, ...], axis: int, shared: bool, side: int) -> NDArray[Any]:
-    """Rows as an array whose embedding axis stands at `axis`; shared: one batch axis has length 1, to be broadcast."""
-    values = rows.reshape(*batch, rows.shape[-1])
-    if shared and batch:
-        values = np.take(values, [0], axis=(side if len(batch) > 1 else 0))
-    return np.ascontiguousarray(np.moveaxis(values, -1, axis))
 
 
 def weights(
@@ -270,7 +131,7 @@ def weights(
         size = shape
     elif kind == "broadcast":
         size = (1,) * (len(shape) - 1) + shape[-1:]
-        if subject.semantics.keepdims:
+        if subject.semantics.fixed("keepdims"):
             size = (1,) * len(shape)
     else:
         size = shape[:1]

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lossproof.conformance.families.regions.registry import named
 from lossproof.conformance.model.subject import CellKey
 
-REGIONS = (
-    "underflow", "zero", "below_eps", "length_1", "overflow", "ordinary", "long", "subnormal", "mixed_scale",
-    "tiny_norm", "parallel", "opposite", "nearly_orthogonal", "orthogonal", "empty", "nonfinite",
-)  # fmt: skip
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -34,9 +31,17 @@ def reporting_order(key: CellKey) -> Place:
 
 def asked_at(property_: str, region: str, dtype: str, variant: str) -> Place:
     """The place of a cell in the order of asking, by the columns of its row."""
-    place = REGIONS.index(region) if region in REGIONS else -1
     kind = DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES)
-    return ("case=" not in variant, "wrt=" in variant, place, kind, region, dtype, variant, property_)
+    return (
+        "case=" not in variant,
+        "wrt=" in variant,
+        named(region).place,
+        kind,
+        region,
+        dtype,
+        variant,
+        property_,
+    )
 
 
 def reported_at(property_: str, region: str, dtype: str, variant: str) -> Place:

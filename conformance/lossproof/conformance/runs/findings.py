@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lossproof.conformance.diagnosis.model import Explained
+from lossproof.conformance.families.regions.registry import NOWHERE, named
 from lossproof.conformance.model.results import ClaimRow, Finding, Status, Verdict
 from lossproof.conformance.model.subject import CellKey, Subject, selects
 from lossproof.conformance.properties.selection import could_show
@@ -18,7 +19,6 @@ from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
 
 WORST: tuple[Verdict, ...] = ("broken", "diverges", "undocumented", "unsupported", "conforms")
-PLAIN_REGIONS = ("ordinary", "parallel", "opposite", "-")
 
 
 def findings(session: Session, judged: Sequence[Judgement], partial: bool = False) -> list[Finding]:
@@ -102,9 +102,10 @@ def _known_title(known: KnownFinding, status: Status) -> str:
 def _plainness(key: CellKey, item: Explained) -> tuple[Any, ...]:
     """The cell that shows a cause best: plain regions, float32 and defaults first."""
     dtypes = ("float32", "float64", "float16", "bfloat16")
+    region = named(key.region)
     return (
         item.cause.severity,
-        key.region not in PLAIN_REGIONS,
+        not (region.plain or region is NOWHERE),
         dtypes.index(key.dtype) if key.dtype in dtypes else 9,
         len(key.variant.slug),
         key.sort,

@@ -13,6 +13,7 @@ from lossproof.conformance.cases.probes import asked
 from lossproof.conformance.diagnosis.causes import in_range
 from lossproof.conformance.diagnosis.model import Cause
 from lossproof.conformance.diagnosis.reducing import Shown
+from lossproof.conformance.families.regions.registry import shows
 from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import as_mapping, documented, literal, seen, serialized
@@ -105,8 +106,7 @@ class LedgerView:
         pinned = known.witness
         arrays = {n: literal(a) for n, a in pinned.arrays.items()}
         batch = Batch(arrays, dict(pinned.options), wrt=pinned.wrt)
-        region = "underflow" if known.kind == "underflow" else "ordinary"
-        reply = self._executor.judged(subject, batch, region)
+        reply = self._executor.judged(subject, batch, shows(known.kind).name)
         put = serialized(question_of(subject, batch))
         return Shown(put, documented(reply.judged), seen(reply.answer)), _outcome_of(reply)
 

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.conformance.cases.probes import asked
-from lossproof.conformance.diagnosis.predicates import axis_of
 from lossproof.conformance.diagnosis.shrinker import first_value, stays
+from lossproof.conformance.families.formula import Arrays
+from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.comparison import Judged, reach
 from lossproof.conformance.judging.executor import Executor, Reply, question_of
-from lossproof.conformance.judging.expectation import Arrays
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import hexed, seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
@@ -107,8 +108,8 @@ def _rounder(subject: Subject, batch: Batch) -> Iterator[Arrays]:
 
 def _vectors(subject: Subject, batch: Batch) -> dict[str, NDArray[Any]]:
     """The arrays of vectors, by name; none where one of them is empty or a number."""
-    roles = {a.name: a.role for a in subject.edition.call.arrays}
-    found = {n: a for n, a in batch.arrays.items() if roles[n] in ("x", "y")}
+    vectors = family_of(subject).inputs.vectors
+    found = {n: a for n, a in batch.arrays.items() if subject.roles[n] in vectors}
     return found if all(a.size and a.ndim for a in found.values()) else {}
 
 

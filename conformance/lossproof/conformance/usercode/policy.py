@@ -13,6 +13,7 @@ from typing import Any
 
 from lossproof.conformance.cases.probes import matches
 from lossproof.conformance.diagnosis.reducing import PROPERTY_WORDS, SAME, Reducing, Shown
+from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
@@ -35,7 +36,6 @@ NEEDS_THE_FRAMEWORK = {
     "script": "a script in the framework",
     "descend": "NumPy has no gradients",
 }
-CORE = ("x", "y", "distances")
 OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
 """Types of what is called and is no instance of a class of its own."""
 CRASH_WORDS = {"crash": "crashes", "hang": "hangs"}
@@ -116,9 +116,9 @@ class UserCodePolicy:
         """Why a cell means nothing with NumPy's arrays, or ""."""
         dtypes = {key.dtype, *key.variant.dtypes}
         if case is not None:
-            given = {a.name: a.role for a in subject.edition.call.arrays}
+            given, roles = subject.roles, family_of(subject).inputs.roles
             dtypes |= {a.dtype for a in case.arrays.values()}
-            core: set[str] = {a.dtype for n, a in case.arrays.items() if given.get(n) in CORE}
+            core: set[str] = {a.dtype for n, a in case.arrays.items() if given.get(n) in roles}
             if case.ask in NEEDS_THE_FRAMEWORK:
                 return NEEDS_THE_FRAMEWORK[case.ask]
             if case.expect.returns is not None:

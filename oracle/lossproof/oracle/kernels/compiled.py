@@ -34,15 +34,6 @@ Rows = NDArray[np.intp]
 NEAR = 1 << 14
 """Elements of each side that are read twice, and stay near in between."""
 NONE: Rows = np.empty(0, dtype=np.intp)
-FLOORS: dict[str, Callable[[float], tuple[float, float, float]]] = {
-    "plain": lambda eps: (0.0, 0.0, 0.0),
-    "floor_norm": lambda eps: (eps * eps, 0.0, 0.0),
-    "floor_squared_norm": lambda eps: (eps, 0.0, 0.0),
-    "floor_product": lambda eps: (0.0, 0.0, eps * eps),
-    "floor_squared_product": lambda eps: (0.0, 0.0, eps),
-    "add_squared": lambda eps: (0.0, eps, 0.0),
-}
-"""Each of fused.RULES as the three numbers that _scored takes."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -249,18 +240,17 @@ def round_gradient(
 def round_cosines(
     x: NDArray[Any],
     y: NDArray[Any],
-    rule: str,
-    eps: float,
+    floors: tuple[float, float, float],
     score: str,
     fmt: FloatFormat,
     values: NDArray[Any],
 ) -> Rows:
     """Scores of rows in any of the four formats, rounded to float32, float16 or bfloat16 and written into `values`;
-    which of them are uncertain.
+    which of them are uncertain. `floors` are what the kernel of a norm rule makes of its eps.
     """
     found, decided = products(x, y), np.empty(len(x), dtype=np.bool_)
     k = (depth(x.shape[1]) + 8) * U * (1 + 2.0**-20)
-    terms = (*FLOORS[rule](eps), *SCORE_TERMS[score], k, *ordinary(fmt))
+    terms = (*floors, *SCORE_TERMS[score], k, *ordinary(fmt))
     if fmt.name == "float32":
         _round_to_single(*found, *terms, values, decided)
     else:

@@ -1,6 +1,6 @@
 """The first stage of a cosine in a handful of passes, instead of one ball after another.
 
-With P', Q', R' from float64, c' = P' / sqrt(D2') and |a| |b| <= D (all rules but raw and threshold),
+With P', Q', R' from float64, c' = P' / sqrt(D2') and |a| |b| <= D (every norm rule with a kernel),
 Cauchy-Schwarz gives
 
     |c' - c| <= gamma_d + |c'| (gamma_d + 6 u) (1 + ...) <= k (1 + |c'|),  k = (d + 8) u (1 + 2^-20) for d u
@@ -22,9 +22,8 @@ from lossproof.oracle.arithmetic.binary64 import SAFE, Ball, Products, U
 from lossproof.oracle.arithmetic.halves import IMAGE, widen_image
 from lossproof.oracle.arithmetic.slices import SHORT_ROW, dot
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.norm_rules import SQUARED_DENOMINATORS, Quadratic
+from lossproof.oracle.norm_rules.model import Formula, Quadratic
 
-RULES = ("plain", "floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product", "add_squared")
 LONGEST = 1 << 31
 """d u <= 2^-22 for every length up to this."""
 RANGE = SAFE * SAFE
@@ -46,12 +45,12 @@ class Floats:
         return np.maximum(a, b)
 
 
-def cosine_ball(products: Products, norm_rule: str, eps: float, length: int) -> Ball:
+def cosine_ball(products: Products, square: Formula, eps: float, length: int) -> Ball:
     """c for some rows; unknown where a squared norm or D2 leaves the range in which the bound holds."""
     p, q, r = products
     k = (length + 8) * U * (1 + 2.0**-20)
     with np.errstate(all="ignore"):
-        d2 = SQUARED_DENOMINATORS[norm_rule](Quadratic(Floats(), q, r, np.float64(eps), np.float64(1)))
+        d2 = square(Quadratic(Floats(), q, r, np.float64(eps), np.float64(1)))
         c = p / np.sqrt(d2)
         rad = np.abs(c)
         rad += 1
@@ -75,9 +74,9 @@ class Rounder:
     """
 
     def __init__(
-        self, norm_rule: str, eps: float, score: str, length: int, rows: int, fmt: FloatFormat
+        self, square: Formula, eps: float, score: str, length: int, rows: int, fmt: FloatFormat
     ) -> None:
-        self.rule, self.eps, self.fmt = SQUARED_DENOMINATORS[norm_rule], np.float64(eps), fmt
+        self.square, self.eps, self.fmt = square, np.float64(eps), fmt
         self.sign, self.offset = SCORE_TERMS[score]
         self.length, self.k = length, (length + 8) * U * (1 + 2.0**-20)
         self.near = max(1, min(WIDE_ELEMENTS // length, rows))
@@ -96,7 +95,7 @@ class Rounder:
             for i in range(0, n, self.near):
                 near = slice(i, i + self.near)
                 self._products(x[near], y[near], p[near], q[near], r[near])
-            c = np.divide(p, np.sqrt(self.rule(Quadratic(Floats(), q, r, self.eps, np.float64(1)))), out=c)
+            c = np.divide(p, np.sqrt(self.square(Quadratic(Floats(), q, r, self.eps, np.float64(1)))), out=c)
             np.abs(c, out=high)
             high += 1
             high *= self.k

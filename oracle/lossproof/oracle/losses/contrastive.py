@@ -23,7 +23,7 @@ from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import LossOverScore, Score
-from lossproof.oracle.norm_rules import Numbers
+from lossproof.oracle.norm_rules.model import Numbers
 from lossproof.oracle.rounding import MORE, UP
 from lossproof.oracle.scores.given import Given, GivenGradient
 from lossproof.oracle.summed_gradients import factors

@@ -20,7 +20,7 @@ from lossproof.oracle.enclosure import Enclosure, Rows, refine
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import LossOverScore, Score
-from lossproof.oracle.norm_rules import Numbers
+from lossproof.oracle.norm_rules.model import NormRule, Numbers
 from lossproof.oracle.rounding import SLACK
 from lossproof.oracle.scores.cosine import Cosine, measured, operands
 from lossproof.oracle.scores.gradient import gradient_of
@@ -86,7 +86,7 @@ def cosine_embedding(
     x2: ArrayLike,
     target: ArrayLike,
     margin: float = 0.0,
-    norm_rule: str = "plain",
+    norm_rule: str | NormRule = "plain",
     eps: float = 0.0,
     zero: float | None = None,
     axis: int = -1,
@@ -119,7 +119,7 @@ def cosine_embedding_gradient(
     target: ArrayLike,
     wrt: str = "x1",
     margin: float = 0.0,
-    norm_rule: str = "plain",
+    norm_rule: str | NormRule = "plain",
     eps: float = 0.0,
     axis: int = -1,
     weights: ArrayLike | None = None,

@@ -48,7 +48,7 @@ def conditioning(cosines: Cosines) -> tuple[Float, Float]:
 
 def by_norms(cosines: Cosines) -> bool:
     """Whether D is |a| |b| for rows that the arithmetics scale, so that D itself, or Q R, may leave the range."""
-    return bool(cosines.measure.norm_rule == "plain" and cosines.pairs.wide and cosines.pairs.repeats == 1)
+    return bool(cosines.measure.rule.norms and cosines.pairs.wide and cosines.pairs.repeats == 1)
 
 
 def inverse_norms(rows: Float) -> Float:

@@ -4,7 +4,7 @@
     -c                  negated      (Keras' loss)
     1 - c               distance
 
-D is what the norm rule says (norm_rules.py).
+D is what the norm rule says (norm_rules/rules.py).
 """
 
 # ruff: noqa: D102 (the protocols document these methods)
@@ -27,7 +27,8 @@ from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.errors import UnsupportedInput, choice, flag, shown
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import LossOverScore, Score
-from lossproof.oracle.norm_rules import NORM_RULES, WITHOUT_EPS, Numbers
+from lossproof.oracle.norm_rules.model import NormRule, Numbers
+from lossproof.oracle.norm_rules.registry import norm_rule as rule_called
 from lossproof.oracle.scores import bounds, fast, jumps
 from lossproof.oracle.scores.formula import Cosines, Measure
 
@@ -59,7 +60,7 @@ class Cosine(Cosines):
         return bounds.reach(self.spread, self.pairs.length, fmt)
 
     def alternatives(self, fmt: FloatFormat) -> Iterable[tuple[Mask, Self]]:
-        if self.measure.norm_rule != "threshold" or self.flip is not None or self.size == 0:
+        if self.flip is not None or self.size == 0:
             return
         near_x, near_y = jumps.near_threshold(self, fmt)
         none = np.zeros(self.size, dtype=bool)
@@ -108,7 +109,7 @@ def cosine(
     y: ArrayLike,
     axis: int = -1,
     score: str = "similarity",
-    norm_rule: str = "plain",
+    norm_rule: str | NormRule = "plain",
     eps: float = 0.0,
     zero: float | None = None,
     keepdims: bool = False,
@@ -118,13 +119,13 @@ def cosine(
 
     x and y (float16, bfloat16, float32, float64, or integers up to 2^53; mixed dtypes are fine) are broadcast
     against each other; the result has their shape without `axis` (with length 1 there for keepdims).
-    `score` is one of SCORES, `norm_rule` one of NORM_RULES; `eps` is the exact real number that the float
-    is and must be 0 for the rules without one. `zero` is the value of c (before the score) where the
-    denominator is 0: None leaves it undefined, NaN says that NaN is documented. `broadcast="normalise"`
-    takes each array's norms before broadcasting.
+    `score` is one of SCORES, `norm_rule` one of NORM_RULES, the name of a rule that an installed package brings, or
+    a `NormRule`; `eps` is the exact real number that the float is and must be 0 for the rules without one. `zero` is
+    the value of c (before the score) where the denominator is 0: None leaves it undefined, NaN says that NaN is
+    documented. `broadcast="normalise"` takes each array's norms before broadcasting.
 
     An input row that holds an infinity or NaN is undefined. ValueError (UnsupportedInput for dtypes) says
-    what was given and what is allowed. For the mathematics see norm_rules.py and docs/oracle.md.
+    what was given and what is allowed. For the mathematics see norm_rules/rules.py and docs/oracle.md.
     """
     a, b, position = operands(x, y, axis, ("x", "y"))
     pairs = Pairs(a, b, position, choice("broadcast", broadcast, BROADCASTS) == "expand")
@@ -136,15 +137,15 @@ def cosine(
     return Enclosure(LossOverScore(Cosine(pairs, measured(norm_rule, eps, zero)), Form(score), shape))
 
 
-def measured(norm_rule: str, eps: float, zero: float | None) -> Measure:
+def measured(norm_rule: str | NormRule, eps: float, zero: float | None) -> Measure:
     """The measure that checked parameters name; ValueError says which are allowed."""
-    choice("norm_rule", norm_rule, NORM_RULES)
+    rule = rule_called(norm_rule)
     eps = real_parameter("eps", eps, minimum=0.0)
-    if eps and norm_rule in WITHOUT_EPS:
-        raise ValueError(f"norm_rule {norm_rule!r} has no eps, but eps={eps!r} was given; leave it out")
+    if eps and rule.eps is None:
+        raise ValueError(f"norm_rule {rule.name!r} has no eps, but eps={eps!r} was given; leave it out")
     if zero is not None and not (isinstance(zero, float) and math.isnan(zero)):
         zero = real_parameter("zero", zero)
-    return Measure(norm_rule, eps, zero)
+    return Measure(rule, eps, zero)
 
 
 def operands(x: ArrayLike, y: ArrayLike, axis: int, names: tuple[str, str]) -> tuple[Array, Array, int]:

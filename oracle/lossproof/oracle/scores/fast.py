@@ -25,10 +25,11 @@ def round_cosines(cosines: Cosines, form: str, fmt: FloatFormat) -> Rounded | No
     None where the kernels do not apply; then, and where they are uncertain, the ladder answers.
     """
     measure, length = cosines.measure, cosines.pairs.length
-    if measure.norm_rule not in fused.RULES or length == 0:
+    rule, kernel = measure.rule, measure.rule.kernel
+    if kernel is None or length == 0:
         return None
     sides, double = cosines.pairs.plain_sides(), fmt.name == "float64"
-    if sides is None or (double and measure.norm_rule != "plain"):
+    if sides is None or (double and not rule.norms):
         return None
     if measure.eps and not fused.usable(measure.eps):
         return None
@@ -38,12 +39,11 @@ def round_cosines(cosines: Cosines, form: str, fmt: FloatFormat) -> Rounded | No
     widened = double and any(v.dtype != np.float64 for v in sides)
     elements = WIDENED_AT_ONCE if widened else AT_ONCE
     step = min(max(1, elements // length), ROWS_AT_ONCE) if wanted or widened else ROWS_AT_ONCE
-    rule = (measure.norm_rule, measure.eps, form)
     if wanted:
         # numba takes a second to load, and may not be installed
         from lossproof.oracle.kernels import compiled, compiled_float64
     elif not double:
-        rounder = fused.Rounder(*rule, length, min(step, cosines.size), fmt)
+        rounder = fused.Rounder(rule.square, measure.eps, form, length, min(step, cosines.size), fmt)
     values, left = np.empty(cosines.size, dtype=fmt.dtype), []
     for i in range(0, cosines.size, step):
         (x, y), out = (v[i : i + step] for v in sides), values[i : i + step]
@@ -52,7 +52,7 @@ def round_cosines(cosines: Cosines, form: str, fmt: FloatFormat) -> Rounded | No
             round_rows = compiled_float64.round_rows if wanted else fused_float64.round_rows
             some = round_rows(x, y, form, out)
         elif wanted:
-            some = compiled.round_cosines(x, y, *rule, fmt, out)
+            some = compiled.round_cosines(x, y, kernel(measure.eps), form, fmt, out)
         else:
             some = rounder.round(x, y, out)
         left.append(some + i)
@@ -64,7 +64,7 @@ def round_gradients(cosines: Cosines, form: str, fmt: FloatFormat) -> Rounded | 
 
     NumPy has a kernel of its own for float32.
     """
-    if cosines.measure.norm_rule != "plain" or cosines.flip is not None:
+    if not cosines.measure.rule.norms or cosines.flip is not None:
         return None
     sides, d, shape = cosines.pairs.plain_sides(), cosines.pairs.length, (cosines.size, cosines.pairs.length)
     if sides is None or d == 0 or fmt.name == "float64" or cosines.pairs.wide:

@@ -1,4 +1,4 @@
-"""The cosine of each pair of rows under a norm rule: c = sum a b / D, D what the rule says (norm_rules.py)."""
+"""The cosine of each pair of rows under a norm rule: c = sum a b / D, D what the rule says (norm_rules/)."""
 
 # ruff: noqa: D102 (the protocol documents these methods)
 
@@ -18,7 +18,7 @@ from lossproof.oracle.arithmetic.rows import SAFE_SQUARED_NORM, Block, Pairs, Sp
 from lossproof.oracle.enclosure import LADDER, Rows
 from lossproof.oracle.formats import Float, Mask
 from lossproof.oracle.kernels import fused
-from lossproof.oracle.norm_rules import SQUARED_DENOMINATORS, Numbers, Quadratic
+from lossproof.oracle.norm_rules.model import NormRule, Numbers, Quadratic
 
 FIRST = Binary64()
 KEEP_ROWS = 1 << 16
@@ -32,13 +32,13 @@ NEAR_ROWS = 1 << 13
 class Measure:
     """A norm rule with its eps, and the value that a vanishing denominator gives (None: undefined)."""
 
-    norm_rule: str
+    rule: NormRule
     eps: float
     zero: float | None
 
     def vanishes(self) -> bool:
         """Whether a zero norm makes D zero."""
-        return self.norm_rule == "plain" or (self.norm_rule != "raw" and self.eps == 0)
+        return self.rule.vanishes and self.eps == 0
 
 
 def denominator(
@@ -51,14 +51,12 @@ def denominator(
     """D^2 under a norm rule; 1 where D vanishes."""
     _, Q, R = dots
     one, eps = (a.number(np.full(len(zero_denominator), v)) for v in (1.0, measure.eps))
-    return a.where(
-        zero_denominator, one, SQUARED_DENOMINATORS[measure.norm_rule](Quadratic(a, Q, R, eps, one, *flips))
-    )
+    return a.where(zero_denominator, one, measure.rule.square(Quadratic(a, Q, R, eps, one, *flips)))
 
 
 def quotient(a: Arithmetic[Any], P: Numbers, D2: Numbers, measure: Measure) -> Numbers:
     """c = P / D."""
-    return P if measure.norm_rule == "raw" else P / a.sqrt(D2)
+    return P if measure.rule.unit else P / a.sqrt(D2)
 
 
 def filled(a: Arithmetic[Any], c: Numbers, measure: Measure, zero_denominator: Mask) -> Numbers:
@@ -131,13 +129,13 @@ class Cosines:
     ) -> tuple[Any, Callable[[], Any]]:
         """c of some rows, or that of their absolute values, and a function that gives D^2."""
         zero_denominator = self.zero_denominator[rows]
-        measure, d, plain = self.measure, self.pairs.length, self.measure.norm_rule == "plain"
+        measure, d = self.measure, self.pairs.length
         with np.errstate(all="ignore"):
             if isinstance(arithmetic, Binary64):
                 products = self.products(rows, absolute)
                 dots = partial(arithmetic.balls, products, d, self.pairs.repeats)
-                if measure.norm_rule in fused.RULES and self.pairs.repeats == 1:
-                    c = fused.cosine_ball(products, measure.norm_rule, measure.eps, d)
+                if measure.rule.kernel is not None and self.pairs.repeats == 1:
+                    c = fused.cosine_ball(products, measure.rule.square, measure.eps, d)
                     c = c if not zero_denominator.any() else filled(arithmetic, c, measure, zero_denominator)
                     return c, lambda: denominator(
                         arithmetic, dots(), measure, zero_denominator, self._flips(rows)
@@ -145,9 +143,8 @@ class Cosines:
                 found = dots()
             else:
                 block = self._block(rows, absolute)
-                found = arithmetic.dots(
-                    block.scaled() if plain and self.pairs.wide and not self._in_safe_range else block
-                )
+                scaled = measure.rule.norms and self.pairs.wide and not self._in_safe_range
+                found = arithmetic.dots(block.scaled() if scaled else block)
             D2 = denominator(arithmetic, found, measure, zero_denominator, self._flips(rows))
             return filled(
                 arithmetic, quotient(arithmetic, found[0], D2, measure), measure, zero_denominator

@@ -1,6 +1,6 @@
 """Gradients of a loss over cosines with respect to one of the arrays, element by element.
 
-With c = P / D, where D follows the row a as d(log D)/da_i = k a_i (norm_rules.SLOPES: k = 1/Q for the plain rule,
+With c = P / D, where D follows the row a as d(log D)/da_i = k a_i (`slope` of its norm rule: k = 1/Q for the plain one,
 0 inside a clamp, 1/(Q + eps) where eps is added),
 
     dc/da_i = b_i / D - P k a_i / D = (b_i - a_i P k) / D
@@ -35,7 +35,7 @@ from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import Loss, LossOverScore
-from lossproof.oracle.norm_rules import SLOPES, Numbers, Quadratic, followed
+from lossproof.oracle.norm_rules.model import NormRule, Numbers, Quadratic
 from lossproof.oracle.scores import fast, jumps
 from lossproof.oracle.scores.cosine import Cosine, cosine, operands
 from lossproof.oracle.scores.formula import FIRST, denominator
@@ -181,7 +181,7 @@ class CosineGradient:
             one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, score.measure.eps))
             Q1 = a.where(zero_denominator, one, Q)
             k = self.slope_of_norm(Quadratic(a, Q1, R, eps, one, clamp ^ jump[0], still))
-            root = one if score.measure.norm_rule == "raw" else a.sqrt(D2)
+            root = one if score.measure.rule.unit else a.sqrt(D2)
             turned = None if self.kink is None else self.kink.loss[pairs]
             slope = self.loss.slope(a, lambda: P / root, pairs, turned)
             s = self.factors.apply(a, slope, self.factors.weights[pairs])
@@ -190,8 +190,7 @@ class CosineGradient:
 
     def slope_of_norm(self, n: Quadratic) -> Numbers:
         """k, see the head of this file."""
-        rule = self.score.measure.norm_rule
-        return followed(n, rule) if self.followed else SLOPES[rule](n)
+        return self.score.measure.rule.slope_of(n, self.followed)
 
     def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by compiled kernels, where there are any, and which of them are uncertain."""
@@ -245,7 +244,7 @@ def cosine_gradient(
     wrt: str = "x",
     axis: int = -1,
     score: str = "similarity",
-    norm_rule: str = "plain",
+    norm_rule: str | NormRule = "plain",
     eps: float = 0.0,
     weights: ArrayLike | None = None,
     reduction: str = "sum",

@@ -24,7 +24,7 @@ import numpy as np
 from lossproof.oracle.arithmetic.rows import Block
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.norm_rules import Numbers, Quadratic
+from lossproof.oracle.norm_rules.model import Numbers, Quadratic
 from lossproof.oracle.rounding import MORE, NARROW, UP, rounding
 from lossproof.oracle.scores import jumps
 from lossproof.oracle.scores.bounds import by_norms, inverse_norms

@@ -10,9 +10,11 @@ from lossproof.oracle.scores.formula import Cosines
 
 
 def near_threshold(cosines: Cosines, fmt: FloatFormat) -> tuple[Mask, Mask]:
-    """Where the norm of x, and of y, is within growth(d + 8) of eps."""
-    eps, slack = cosines.measure.eps, float(growth(cosines.pairs.length + EXTRA, fmt.u))
-    out = []
+    """Where the norm of x, and of y, is within growth(d + 8) of eps; nowhere where the rule does not jump there."""
+    use, slack = cosines.measure.rule.eps, float(growth(cosines.pairs.length + EXTRA, fmt.u))
+    if use is None or not use.jump:
+        return np.zeros(cosines.size, dtype=bool), np.zeros(cosines.size, dtype=bool)
+    eps, out = use.level(cosines.measure.eps), []
     for q in cosines.squared_norms():
         out.append(_near(np.sqrt(q[0]), np.sqrt(q[1]), eps, slack) & ~cosines.undefined)
     return out[0], out[1]
@@ -20,18 +22,17 @@ def near_threshold(cosines: Cosines, fmt: FloatFormat) -> tuple[Mask, Mask]:
 
 def near_clamp(cosines: Cosines, fmt: FloatFormat) -> Mask:
     """The pairs whose clamp rounding may turn over."""
-    rule, eps = cosines.measure.norm_rule, cosines.measure.eps
-    if not rule.startswith("floor") or eps == 0:
+    use, eps = cosines.measure.rule.eps, cosines.measure.eps
+    if use is None or not use.kink or eps == 0:
         return np.zeros(cosines.size, dtype=bool)
     d = cosines.pairs.length
     (q_low, q_high), (r_low, r_high) = cosines.squared_norms()
     with np.errstate(all="ignore"):
         # in terms of norms or products of norms, so that nothing leaves the range of float64
         low, high, roundings = np.sqrt(q_low), np.sqrt(q_high), d + EXTRA
-        if rule.endswith("product"):
+        if use.product:
             low, high, roundings = low * np.sqrt(r_low), high * np.sqrt(r_high), 2 * d + EXTRA
-    floor = float(np.sqrt(eps)) if "squared" in rule else eps
-    near: Mask = _near(low, high, floor, float(growth(roundings, fmt.u))) & ~cosines.undefined
+    near: Mask = _near(low, high, use.level(eps), float(growth(roundings, fmt.u))) & ~cosines.undefined
     return near & (high > 0)  # squares of zeros sum to 0 without an error, however many there are
 
 

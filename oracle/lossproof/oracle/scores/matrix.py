@@ -18,6 +18,7 @@ from lossproof.oracle.enclosure import Enclosure, Rows
 from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat
 from lossproof.oracle.loss_over_score import LossOverScore
+from lossproof.oracle.norm_rules.model import NormRule
 from lossproof.oracle.scores.cosine import SCORES, Cosine, Form, measured
 from lossproof.oracle.scores.formula import FIRST, Measure, Survey
 
@@ -90,7 +91,7 @@ def cosine_matrix(
     X: ArrayLike,
     Y: ArrayLike,
     score: str = "similarity",
-    norm_rule: str = "plain",
+    norm_rule: str | NormRule = "plain",
     eps: float = 0.0,
     zero: float | None = None,
 ) -> Enclosure:

@@ -87,7 +87,8 @@ def _case(spec: Spec, edition: Edition, slug: str) -> dict[str, Any]:
 def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
     """Enclosure and correctly rounded values of the documented formula on the case's inputs."""
     # late, so that --help waits for nothing
-    from lossproof.conformance.judging.expectation import Undocumented, expect
+    from lossproof.conformance.families.formula import Undocumented
+    from lossproof.conformance.judging.expectation import expect
     from lossproof.conformance.judging.serialize import literal
     from lossproof.conformance.model.subject import Subject, TargetInfo
 

@@ -1,0 +1,32 @@
+"""The families by name: those built in, and those of installed packages (entry points of `lossproof.families`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from lossproof.conformance.families import contrastive, cosine, cosine_embedding
+from lossproof.conformance.families.model import Family
+from lossproof.conformance.model.subject import Subject
+from lossproof.specs import extensions
+
+GROUP = "lossproof.families"
+BUILT_IN: Mapping[str, Family] = MappingProxyType(
+    {module.FAMILY.name: module.FAMILY for module in (cosine, cosine_embedding, contrastive)}
+)
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Every family by name.
+
+    Raises:
+        SpecError: a package brings a family that there is already, or one that cannot be loaded.
+    """
+    return MappingProxyType({**BUILT_IN, **extensions.objects(GROUP)})
+
+
+def family_of(subject: Subject) -> Family:
+    """The family of an API."""
+    return families()[subject.spec.family]

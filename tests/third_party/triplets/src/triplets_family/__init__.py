@@ -1,0 +1,1 @@
+"""The family triplet: what lossproof must know of it."""

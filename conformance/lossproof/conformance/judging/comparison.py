@@ -197,11 +197,11 @@ def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     squares underflow, which is judged as such. Half an ulp of a subnormal float64 is no float64; there the bound is a
     whole one.
     """
-    bound = _allowed(expected, True)
+    bound: NDArray[np.float64] = _allowed(expected, True)
     if not flush:
         strict = _allowed(expected, False)
         bound = np.where(bound > PROVES_NOTHING * _size(expected), strict, bound)
-    return np.asarray(np.maximum(bound, np.nextafter(0.0, 1.0)))
+    return np.maximum(bound, np.nextafter(0.0, 1.0))
 
 
 @memory.remembered(memory.of_object)

@@ -121,6 +121,21 @@ def test_an_extension_that_leads_nowhere_is_named(broken: Path) -> None:
     assert "no_such_package.lossproof" in done.stderr
 
 
+def test_an_extension_brings_releases_of_a_framework(broken: Path) -> None:
+    (broken / "broken-1.0.dist-info" / "entry_points.txt").write_text("[lossproof.extensions]\nmine = mine\n")
+    place = broken / "mine" / "frameworks" / "forked" / "catalogue.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(
+        "framework: torch\nreleases: ['1.0', '1.1']\n"
+        "builds: [{versions: '>=1', python: ['3.11'], packages: ['forked=={version}']}]\n"
+    )
+    done = lossproof(broken, "targets", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {row["package"]: row["releases"] for row in json.loads(done.stdout)["catalogued"]}
+    assert found["forked"] == ["1.0", "1.1"]
+    assert "tensorflow-addons" in found
+
+
 OWN = Path(__file__).parents[1] / "fakes" / "own" / "arrays.py"
 TRY = ["try", f"{OWN}:cosine", "--as", "torch.nn.functional.cosine_similarity", "--arrays", "numpy"]
 
@@ -129,7 +144,16 @@ TRY = ["try", f"{OWN}:cosine", "--as", "torch.nn.functional.cosine_similarity", 
     ("file", "text", "command", "words"),
     [
         ("apis/x.yaml", "api: tinyframe.x\n", ["specs"], "x.yaml"),
-        ("frameworks/x.yaml", "name: x\n", ["targets"], "title"),
+        ("frameworks/x/facts.yaml", "name: x\n", ["targets"], "x/reproducer.yaml: no such file"),
+        (
+            "frameworks/x/catalogue.yaml",
+            "name: x\n",
+            ["targets"],
+            "x/catalogue.yaml: name: the folder says this",
+        ),
+        ("frameworks/x/catalogue.yaml", "releases: [1]\n", ["targets"], "x/catalogue.yaml: framework"),
+        ("frameworks/torch/facts.yaml", "{}", ["targets"], "there is a framework 'torch' already"),
+        ("frameworks/x.yaml", "title: x\n", ["targets"], "write frameworks/x/facts.yaml"),
         ("ledger/x.yaml", "findings: none\n", [*TRY, "--property", "signature"], "findings"),
     ],
 )

@@ -7,12 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-import lossproof_worker as worker
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_adapter
-from fake_adapter import grad, info, make, read  # noqa: F401  # an adapter's face
+from fake_adapter import MODES, grad, info, make, read  # noqa: F401  # an adapter's face
 
 
 def resolve(api):
@@ -21,9 +19,3 @@ def resolve(api):
     if not name:
         raise AttributeError("module 'faulty' has no attribute 'cosine_similarity'")
     return fake_adapter.resolve("faulty." + name)
-
-
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return function(*args, **kwargs)

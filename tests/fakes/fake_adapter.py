@@ -10,6 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+MODES = ("eager",)
 START = os.environ.get("FAKE_START", "")
 if START == "slow":
     time.sleep(1.0)
@@ -30,8 +31,6 @@ def info():
         "version": resolve("fakes.__version__"),
         "companions": {"pid": str(os.getpid())},
         "backend": "",
-        "device": "cpu",
-        "modes": ("eager",),
     }
 
 
@@ -54,16 +53,10 @@ def read(native):
     return None
 
 
-def call(api, arrays, options, mode):
-    """The value of the API."""
-    function, args, kwargs = worker.prepare(api, arrays, options, resolve)
-    return function(*args, **kwargs)
-
-
-def grad(api, arrays, options, mode, wrt):
+def grad(executable, values, place):
     """The derivative that `gradients` has for the API; nothing else here can be differentiated."""
-    slope = resolve("gradients.SLOPES").get(api)
+    slope = resolve("gradients.SLOPES").get(executable.api)
     if slope is None:
-        raise worker.Unsupported("nothing here has a gradient of " + api)
-    _, _, kwargs = worker.prepare(api, arrays, options, resolve)
-    return slope(wrt, **kwargs)
+        raise worker.Unsupported("nothing here has a gradient of " + executable.api)
+    arrays = dict(executable.lists, **dict(zip(executable.names, values)))  # noqa: B905
+    return slope(executable.names[place], **dict(arrays, **executable.options))

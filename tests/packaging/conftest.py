@@ -26,6 +26,16 @@ FRAMEWORKS = ("torch", "tensorflow", "keras", "mlx", "jax", "tensorflow_addons")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def of_a_framework(file: Path) -> bool:
+    """Whether a file lies in a framework's folder."""
+    return file.parents[1] == ROOT / "specs" / "lossproof" / "specs" / "frameworks"
+
+
+def runs_in_a_worker(file: Path) -> bool:
+    """Whether the target's own Python runs a file: what that imports is not lossproof's own."""
+    return "remote" in file.parts or of_a_framework(file)
+
+
 @pytest.fixture(scope="session")
 def pyproject() -> dict[str, Any]:
     """pyproject.toml."""

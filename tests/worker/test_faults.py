@@ -212,8 +212,8 @@ def test_the_tool_s_own_modules_shadow_none_of_the_target(
     fake_target: MakeTarget, about: About, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "house"
-    (folder / "adapters").mkdir(parents=True)
-    for name in ("worker.py", "adapters/generic_probes.py"):
+    folder.mkdir()
+    for name in ("worker.py", "execution.py", "generic_probes.py"):
         shutil.copy(client.WORKER.parent / name, folder / name)
     for name in ("json", "numbers", "signal", "client"):
         (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")

@@ -99,7 +99,7 @@ def test_info_says_who_answers(real: Worker) -> None:
     info = real.info
     assert info.framework == real.target.framework
     assert info.version[0].isdigit()
-    assert info.device == "cpu"
+    assert info.devices[0] == "cpu"
     assert {"eager", "compiled"} <= set(info.modes)
     if info.framework == "tensorflow":
         assert "keras" in info.companions
@@ -144,6 +144,14 @@ def test_every_mode_has_value_and_gradient(real: Worker, words: Words, mode: str
     np.testing.assert_allclose(
         answer.value.numpy(), words.sign * (COSINE if verb == "call" else slope), rtol=1e-5
     )
+
+
+def test_a_device_that_is_not_there_is_unsupported(real: Worker, words: Words) -> None:
+    assert real.info.devices == ("cpu",)  # workers see no GPU unless a target names it
+    error = real.ask(Question(words.function, pair(words), device="cuda")).error
+    assert error is not None
+    assert error.declined, error
+    assert "device cuda" in error.message
 
 
 def test_a_class_is_constructed_and_called(real: Worker, words: Words) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from lossproof.conformance.targets.model import ADAPTERS, NotInstalled, Target, UsageError, facts_of
+from lossproof.conformance.targets.model import NotInstalled, Target, UsageError, facts_of
 from lossproof.conformance.targets.parse import installed, parse
 from lossproof.conformance.workers.client import CannotStart
-from lossproof.specs.frameworks import FrameworkFacts, load_frameworks
+from lossproof.specs import frameworks
+from lossproof.specs.frameworks import FrameworkFacts, adapter_folders, load_frameworks
 
 
 def test_the_frameworks_are_torch_tensorflow_and_mlx_at_least() -> None:
@@ -22,8 +23,18 @@ def test_the_frameworks_are_torch_tensorflow_and_mlx_at_least() -> None:
 
 
 @pytest.mark.parametrize("facts", load_frameworks().values(), ids=lambda facts: facts.name)
-def test_facts_name_an_adapter_that_exists(facts: FrameworkFacts) -> None:
-    assert (ADAPTERS / facts.adapter).is_file()
+def test_a_framework_has_an_adapter_in_its_folder(facts: FrameworkFacts) -> None:
+    assert facts.adapter == adapter_folders()[facts.name] / "adapter.py"
+    assert facts.adapter.is_file()
+
+
+@pytest.mark.parametrize("file", sorted(Path(frameworks.__file__).parent.glob("*/*.py")), ids=str)
+def test_a_file_of_a_worker_is_python_3_7_and_imports_nothing_of_lossproof(file: Path) -> None:
+    tree = ast.parse(file.read_text("utf-8"), feature_version=(3, 7))
+    imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in imported if name.split(".")[0] == "lossproof"]
+    assert "lossproof_worker" in imported
 
 
 @pytest.mark.parametrize("facts", load_frameworks().values(), ids=lambda facts: facts.name)
@@ -128,6 +139,6 @@ def test_an_interpreter_that_is_too_old_is_named(tmp_path: Path) -> None:
 )
 def test_why_a_target_did_not_start_is_one_line(log: str, told: str) -> None:
     error = CannotStart("here: it died", log)
-    target = Target("here", "torch", Path(sys.executable), ADAPTERS / "torch_adapter.py", remedy="install x")
+    target = Target("here", "torch", Path(sys.executable), facts_of("torch").adapter, remedy="install x")
     assert target.not_started(error) == told
     assert target.not_started(pickle.loads(pickle.dumps(error))) == told  # it crosses processes

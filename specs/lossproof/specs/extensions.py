@@ -5,9 +5,9 @@ The group `lossproof.extensions` brings data. An entry point names a package, as
     [project.entry-points."lossproof.extensions"]
     tinyframe = "tinyframe_lossproof"
 
-in whose folder lie `apis/*.yaml` (specs), `ledger/*.yaml` (known findings) and `frameworks/*.yaml` (facts of a
-framework, each beside its adapter); each of the three may be missing. Nothing of the package is imported: what is read
-is data, and its adapter runs in a worker.
+in whose folder lie `apis/*.yaml` (specs), `ledger/*.yaml` (known findings) and `frameworks/NAME/` (a framework, laid
+out as lossproof's own in `lossproof.specs.frameworks`); each of the three may be missing. Nothing of the package is
+imported: what is read is data, and its adapter runs in a worker.
 
 Other groups bring one Python object an entry point: `lossproof.properties`, `lossproof.regions` and
 `lossproof.norm_rules`. The entry point's name is that of the object, and its value is `module:OBJECT`. An object is

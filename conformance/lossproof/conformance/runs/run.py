@@ -150,7 +150,9 @@ def judge_target(
                     policy,
                 )
                 result = judge_session(session, plan, progress)
-                return replace(result, log=log_tail(log), device=worker.info.device, numpy=worker.info.numpy)
+                return replace(
+                    result, log=log_tail(log), device=worker.info.devices[0], numpy=worker.info.numpy
+                )
         except CannotStart as error:
             progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))

@@ -9,8 +9,6 @@ from pathlib import Path
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.specs.frameworks import Catalogue, FrameworkFacts, load_catalogues, load_frameworks
 
-ADAPTERS = Path(__file__).parents[1] / "workers" / "remote" / "adapters"
-
 
 class UsageError(ValueError):
     """The user asked for something that lossproof does not know; one line, with the nearest names.
@@ -80,7 +78,7 @@ def facts_of(framework: str) -> FrameworkFacts:
 def catalogue_of(name: str) -> Catalogue:
     """The catalogue of a package by name; UsageError with the nearest names for an unknown one.
 
-    That of an extension's framework has no releases.
+    A framework without a catalogue of its own has no releases.
     """
     known, own = load_catalogues(), load_frameworks().get(name)
     if name in known:

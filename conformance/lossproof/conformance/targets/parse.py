@@ -23,7 +23,6 @@ from lossproof.conformance.targets import environments
 from lossproof.conformance.targets.environments import Environment, Recipe
 from lossproof.conformance.targets.interpreters import packages_of
 from lossproof.conformance.targets.model import (
-    ADAPTERS,
     NotInstalled,
     Target,
     TargetUnavailable,
@@ -201,9 +200,7 @@ def _here(facts: FrameworkFacts) -> Target:
 
 
 def _target(name: str, facts: FrameworkFacts, python: Path, backend: str = "") -> Target:
-    return Target(
-        name=name, framework=facts.name, python=python, adapter=ADAPTERS / facts.adapter, backend=backend
-    )
+    return Target(name, facts.name, python, facts.adapter, backend=backend)
 
 
 def _build(recipe: Recipe, progress: Callable[[str], None] | None) -> Target:

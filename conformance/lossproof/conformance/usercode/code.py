@@ -14,15 +14,16 @@ from typing import Literal
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.model.suggestions import nearest, unknown_api
 from lossproof.conformance.targets.interpreters import packages_of
-from lossproof.conformance.targets.model import ADAPTERS, NotInstalled, Target, UsageError, facts_of
+from lossproof.conformance.targets.model import NotInstalled, Target, UsageError, facts_of
 from lossproof.conformance.targets.parse import installed, parse
+from lossproof.conformance.workers.client import WORKER
 from lossproof.specs import edition_for, load_specs
 from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import Case, Edition, Spec
 
 ArrayKind = Literal["auto", "framework", "numpy"]
 """Which arrays the code is given; auto: NumPy's where it imports NumPy and not the framework, or there is none."""
-USERCODE_ADAPTER = ADAPTERS / "usercode_adapter.py"
+USERCODE_ADAPTER = WORKER.with_name("usercode_adapter.py")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Place:
             "folder": str(self.code.folder.absolute()),
             "api": self.spec.api,
             "arrays": self.arrays,
-            "adapter": str(theirs.adapter) if theirs else None,
+            "framework": theirs.framework if theirs else None,
             "imports": facts_of(theirs.framework).import_name if theirs else "",
         }
         return Target(

@@ -27,6 +27,7 @@ from typing import Any
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
+from lossproof.specs.frameworks import adapter_folders
 
 WORKER = Path(__file__).with_name("remote") / "worker.py"
 GRACE = 30.0
@@ -87,16 +88,16 @@ class WorkerClosed(WorkerError):  # noqa: N818
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """A worker's account of itself; `modes`: the default first; `companions`: versions by package."""
+    """A worker's account of itself; `modes` and `devices`: the default first; `companions`: versions by package."""
 
     framework: str
     version: str
     companions: Mapping[str, str]
     backend: str
-    device: str
     python: str
     numpy: str
     modes: tuple[str, ...]
+    devices: tuple[str, ...]
 
 
 class _Died(Exception):  # noqa: N818
@@ -141,6 +142,8 @@ class _Process:
         lifeline_read, lifeline = os.pipe()
         theirs, ours = (questions_read, answers_write, lifeline_read), (self.reading, self.writing, lifeline)
         command = [str(target.python), str(WORKER), "--adapter", str(target.adapter)]
+        folders = {name: str(folder) for name, folder in adapter_folders().items()}
+        command += ["--frameworks", json.dumps(folders)]
         command += ["--read-fd", str(questions_read), "--write-fd", str(answers_write)]
         command += ["--lifeline-fd", str(lifeline_read), "--seconds", str(start_timeout + GRACE)]
         try:
@@ -375,7 +378,7 @@ class Worker:
             problem = header["error"]
             raise CannotStart(f"{self.target.name}: {problem['type']}: {problem['message']}", self._tail())
         info = header["info"]
-        self._info = WorkerInfo(**(info | {"modes": tuple(info["modes"])}))
+        self._info = WorkerInfo(**(info | {name: tuple(info[name]) for name in ("modes", "devices")}))
         return process
 
     def _restart(self) -> _Process:
@@ -397,6 +400,7 @@ class Worker:
             "verb": question.verb,
             "api": question.api,
             "mode": question.mode,
+            "device": question.device,
             "wrt": question.wrt,
             "probe": question.probe,
             "init": None if question.init is None else dict(question.init),

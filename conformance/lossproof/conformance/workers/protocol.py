@@ -77,6 +77,7 @@ class Question:
     options: Mapping[str, Any] = field(default_factory=dict)
     verb: Verb = "call"
     mode: str = "eager"
+    device: str = "cpu"
     wrt: str = ""
     probe: str = ""
     positional: bool = False

@@ -1,15 +1,28 @@
-"""Facts of a framework: its packages and adapter, the words of its scripts, and the source of its releases."""
+"""Frameworks, one folder each: facts, releases, adapter, probes, and the words of its scripts.
+
+| file | content |
+|---|---|
+| `facts.yaml` | packages, prefixes and editions: the framework can be judged |
+| `reproducer.yaml` | snippets of a standalone script, beside the facts |
+| `catalogue.yaml` | releases and how to build them |
+| `adapter.py` | the framework as a target, loaded by the worker; Python 3.7, imports nothing of lossproof |
+| `probes.py` | answers that are no arrays, loaded by the adapter |
+
+The folder's name is the framework's. A folder without facts has an adapter alone, which carries the arrays of another
+framework's backend, or a catalogue alone, of a package that another framework speaks for. The folders of installed
+extensions hold the same files.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, resources
-from importlib.resources.abc import Traversable
+from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from packaging.requirements import Requirement
@@ -18,13 +31,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lossproof.specs import extensions
 from lossproof.specs.problems import Problem, SpecError
 
+FRAMEWORKS = "frameworks"
+FACTS, REPRODUCER, CATALOGUE, ADAPTER = "facts.yaml", "reproducer.yaml", "catalogue.yaml", "adapter.py"
+"""The files of a framework's folder that lossproof looks for."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+M = TypeVar("M", bound=_Frozen)
+
+
 class Mode(_Frozen):
-    """The parts of a reproducer script in one mode: jinja2 templates, see the head of the YAML files."""
+    """The parts of a reproducer script in one mode: jinja2 templates, see the head of a reproducer.yaml."""
 
     setup: str = ""
     call: str
@@ -40,7 +60,7 @@ class Ask(_Frozen):
 
 
 class Reproducer(_Frozen):
-    """Snippets of a standalone script in the framework's own words, see the head of the YAML files."""
+    """Snippets of a standalone script in the framework's own words, see the head of a reproducer.yaml."""
 
     imports: str
     seed: str
@@ -52,21 +72,20 @@ class Reproducer(_Frozen):
 
 
 class FrameworkFacts(_Frozen):
-    """One framework, as its YAML file states it.
+    """One framework, as its folder states it.
 
-    `distributions` are the packages that can provide it, `import_name` the module they install, `adapter` a
-    file name in `workers.remote.adapters` (of an extension: a path), `extra` the extra of lossproof that
-    installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to the
-    package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
+    `distributions` are the packages that can provide it, `import_name` the module they install, `extra` the extra of
+    lossproof that installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to
+    the package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
     in a script, `backends` are the libraries that it can compute with, where it has a choice, and `beside` names
     the framework that speaks for this one where both are installed.
     """
 
     name: str
+    folder: Path
     title: str
     distributions: tuple[str, ...] = Field(min_length=1)
     import_name: str
-    adapter: str
     extra: str = ""
     prefixes: tuple[str, ...] = Field(min_length=1)
     editions: Mapping[str, str]
@@ -74,6 +93,11 @@ class FrameworkFacts(_Frozen):
     beside: str = ""
     spelling: Mapping[str, str] = Field(default_factory=dict)
     reproducer: Reproducer
+
+    @property
+    def adapter(self) -> Path:
+        """The file that the worker loads."""
+        return self.folder / ADAPTER
 
     @property
     def got_with(self) -> str:
@@ -127,44 +151,108 @@ class Catalogue(_Frozen):
     needs: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """A framework's folder, and the name of the extension that brings it (lossproof's own: none)."""
+
+    brought_by: str
+    path: Path
+
+    def read(self, file: str) -> dict[str, Any]:
+        """The fields of one of its YAML files."""
+        try:
+            found = yaml.safe_load((self.path / file).read_text("utf-8"))
+        except FileNotFoundError:
+            raise self.wrong(file, "", "no such file") from None
+        except yaml.YAMLError as error:
+            raise self.wrong(file, "", str(error)) from error
+        if not isinstance(found, dict):
+            raise self.wrong(file, "", "a mapping of fields is wanted")
+        return found
+
+    def wrong(self, file: str, field: str, message: str) -> SpecError:
+        """The error of a file."""
+        whose = f"{self.brought_by}: " if self.brought_by else ""
+        return SpecError([Problem(f"{whose}{FRAMEWORKS}/{self.path.name}/{file}", 0, field, message)])
+
+    def validated(self, model: type[M], file: str, given: Mapping[str, Any]) -> M:
+        """A file as a model; `given` is what the folder itself says."""
+        fields = self.read(file)
+        for name in given.keys() & fields.keys():
+            raise self.wrong(file, name, "the folder says this, and no file repeats it")
+        try:
+            return model.model_validate({**fields, **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise self.wrong(file, ".".join(map(str, first["loc"])), str(first["msg"])) from error
+
+
 @cache
 def load_frameworks() -> Mapping[str, FrameworkFacts]:
     """Every framework lossproof knows, by name, in alphabetical order: its own and those of installed extensions.
 
     Raises:
-        SpecError: an extension's file is wrong, or names a framework that there is already.
+        SpecError: a file is wrong or missing, or an extension brings a framework that there is already.
     """
-    found = {f.name: f for f in (FrameworkFacts.model_validate(d) for d in _read(resources.files(__name__)))}
-    for name, folder in extensions.folders("frameworks"):
-        for facts in _brought(name, folder):
-            if facts.name in found:
-                problem = f"there is a framework {facts.name!r} already"
-                raise SpecError([Problem(f"{name}: {folder.name}", 0, "name", problem)])
-            found[facts.name] = facts
-    return MappingProxyType(dict(sorted(found.items())))
+    return MappingProxyType({name: _facts(folder) for name, folder in _folders_with(FACTS).items()})
 
 
-def _brought(name: str, folder: Path) -> list[FrameworkFacts]:
-    """The frameworks of an extension's folder, each with the path of its adapter."""
-    try:
-        found = [FrameworkFacts.model_validate(data) for data in _read(folder)]
-    except (ValidationError, yaml.YAMLError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        field = ".".join(str(part) for part in first["loc"])
-        raise SpecError([Problem(f"{name}: {folder.name}", 0, field, str(first["msg"]))]) from error
-    for facts in found:
-        if not (folder / facts.adapter).is_file():
-            raise SpecError(
-                [Problem(f"{name}: {folder.name}", 0, "adapter", f"no such file: {facts.adapter}")]
-            )
-    return [facts.model_copy(update={"adapter": str(folder / facts.adapter)}) for facts in found]
+def _facts(folder: _Folder) -> FrameworkFacts:
+    reproducer = folder.validated(Reproducer, REPRODUCER, {})
+    given = {"name": folder.path.name, "folder": folder.path, "reproducer": reproducer}
+    found = folder.validated(FrameworkFacts, FACTS, given)
+    if not found.adapter.is_file():
+        raise folder.wrong(ADAPTER, "", "no such file")
+    return found
 
 
 @cache
 def load_catalogues() -> Mapping[str, Catalogue]:
-    """Every package whose releases can be built, by name, in alphabetical order."""
-    found = [Catalogue.model_validate(data) for data in _read(resources.files(__name__) / "catalogue")]
-    return MappingProxyType({item.name: item for item in sorted(found, key=lambda item: item.name)})
+    """Every package whose releases can be built, by name, in alphabetical order.
+
+    Raises:
+        SpecError: as `load_frameworks`.
+    """
+    return MappingProxyType({name: _catalogue(folder) for name, folder in _folders_with(CATALOGUE).items()})
+
+
+def _catalogue(folder: _Folder) -> Catalogue:
+    name = folder.path.name
+    speaks = {"framework": name} if (folder.path / FACTS).is_file() else {}
+    return folder.validated(Catalogue, CATALOGUE, {"name": name, **speaks})
+
+
+@cache
+def adapter_folders() -> Mapping[str, Path]:
+    """The folders that hold an adapter, by the framework's name: one that another's adapter may load, too."""
+    return MappingProxyType({name: folder.path for name, folder in _folders_with(ADAPTER).items()})
+
+
+def _folders_with(file: str) -> dict[str, _Folder]:
+    """The folders that hold a file, by name."""
+    return {name: folder for name, folder in _all_folders().items() if (folder.path / file).is_file()}
+
+
+@cache
+def _all_folders() -> Mapping[str, _Folder]:
+    """Every framework's folder by name, in alphabetical order."""
+    found: dict[str, _Folder] = {}
+    for folder in _each_folder():
+        if folder.path.name in found:
+            raise folder.wrong("", "", f"there is a framework {folder.path.name!r} already")
+        found[folder.path.name] = folder
+    return dict(sorted(found.items()))
+
+
+def _each_folder() -> Iterator[_Folder]:
+    """Lossproof's own folders, then those of extensions."""
+    for brought_by, place in (("", Path(__file__).parent), *extensions.folders(FRAMEWORKS)):
+        for path in sorted(place.iterdir()):
+            if path.suffix == ".yaml":
+                why = f"a framework is a folder: write {FRAMEWORKS}/{path.stem}/{FACTS}"
+                raise SpecError([Problem(f"{brought_by}: {FRAMEWORKS}/{path.name}", 0, "", why)])
+            if any((path / file).is_file() for file in (FACTS, CATALOGUE, ADAPTER)):
+                yield _Folder(brought_by, path)
 
 
 def _requirements(extra: str) -> tuple[str, ...]:
@@ -189,9 +277,3 @@ def _of_extra(declared: list[Requirement], extra: str) -> list[str]:
         and item.marker.evaluate({"extra": extra})
         and not item.marker.evaluate({"extra": ""})
     ]
-
-
-def _read(folder: Traversable) -> list[object]:
-    """The YAML files of a folder, read by the safe loader."""
-    files = [item for item in folder.iterdir() if item.name.endswith(".yaml")]
-    return [yaml.safe_load(item.read_text("utf-8")) for item in sorted(files, key=lambda item: item.name)]

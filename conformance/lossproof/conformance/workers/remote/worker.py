@@ -1,9 +1,11 @@
 """The process that a target runs in: answers one question after another and outlives what the target does.
 
-Started as ``python worker.py --adapter FILE --read-fd R --write-fd W --lifeline-fd L`` by the target's own interpreter:
-Python 3.7 or newer with NumPy and the framework, without lossproof. So this file imports the standard
-library and NumPy, nothing else; adapters and probes, loaded by path, reach its helpers through ``import
-lossproof_worker``.
+Started by the target's own interpreter, Python 3.7 or newer with NumPy and the framework, without lossproof:
+
+    python worker.py --adapter FILE --frameworks JSON --read-fd R --write-fd W --lifeline-fd L
+
+So this file imports the standard library and NumPy, nothing else; adapters and probes, loaded by path, reach its
+helpers through ``import lossproof_worker``.
 
 Wire format, both ways: 8 bytes (little-endian) with the length of a JSON header, the header, then the buffers
 whose lengths the header lists under ``buffers``. An answer repeats the ``number`` of its question, so that a frame
@@ -13,19 +15,23 @@ The lifeline is a pipe on which nothing is ever written: it hangs up when the to
 
 An adapter is a module with
 
-- ``info()``: a dict with framework, version, companions, backend, device and modes, the default mode first;
+- ``info()``: a dict with framework, version, companions and backend;
+- ``MODES``: its modes, that in which it answers unless asked otherwise first; ``eager`` calls a function as it is;
 - ``resolve(api)``: the object with that name, or `ApiMissing`;
 - ``make(data, dtype, shape, layout)`` and ``read(native)``: bit-exact conversion; ``read`` gives
   ``(bytes, dtype, shape)``, or None for what is no array, and raises for an array that it cannot read; ``make`` raises
   `Unsupported` for a dtype it lacks;
-- what ``call`` and ``grad`` return is evaluated: an error of lazy work belongs to the call;
-- ``call(api, arrays, options, mode)`` and ``grad(api, arrays, options, mode, wrt)``: native results;
+- ``grad(executable, values, place)``: the gradient of the summed result with respect to ``values[place]``;
+- ``execute(function, mode)``, where it has more modes than ``eager``: the function, whose arguments are arrays alone,
+  as an executable of that mode. Each time that compiled code is entered it calls `count_run`, the proof that nothing
+  fell back; a function that cannot be compiled whole is `Unsupported`, with the reason;
+- ``DEVICES`` and ``to(device)``, where it has more devices than ``cpu``: a function that moves an array there;
+- optionally ``evaluate(native)``: the result once lazy work is done, whose errors belong to the call;
 - optionally ``probe(name, api, arrays, options, mode)``: JSON, or `Unsupported` for an unknown name;
 - optionally ``printed()``: what was written to standard output since it was last asked.
 
-``arrays`` is a dict of `Given` by parameter name; ``options`` is a dict of ``init`` (constructor options or
-None), ``call`` and ``positional``. Errors of class `ApiMissing`, `Unsupported` or `HarnessError` (module
-lossproof_worker) come from this side, all others from the target.
+The ``function`` that an adapter gets is a `Call` of execution.py. Errors of class `ApiMissing`, `Unsupported` or
+`HarnessError` (module lossproof_worker) come from this side, all others from the target.
 """
 
 import os
@@ -90,9 +96,9 @@ class HarnessError(Exception):
 class Given(object):
     """An input array: its bytes, and the native object built from them when `value` is first asked for."""
 
-    def __init__(self, adapter, data, dtype, shape, form="tensor", layout="C"):
+    def __init__(self, adapter, data, dtype, shape, form="tensor", layout="C", device="cpu"):
         self.adapter, self.data, self.dtype, self.shape = adapter, data, dtype, tuple(shape)
-        self.form, self.layout = form, layout
+        self.form, self.layout, self.device = form, layout, device
         self._native = self._before = None
 
     @property
@@ -103,7 +109,8 @@ class Given(object):
                 self._native = as_numpy(self.data, self.dtype, self.shape).tolist()
                 self._before = json.dumps(self._native)
             else:
-                self._native = self.adapter.make(self.data, self.dtype, self.shape, self.layout)
+                made = self.adapter.make(self.data, self.dtype, self.shape, self.layout)
+                self._native = mover(self.adapter, self.device)(made)
         return self._native
 
     def changed(self):
@@ -124,6 +131,29 @@ class Evaluated(object):
 
     def __init__(self, returned, value):
         self.returned, self.value = returned, value
+
+
+def devices(adapter):
+    """The devices of an adapter."""
+    return getattr(adapter, "DEVICES", ("cpu",))
+
+
+def mover(adapter, device):
+    """A function that moves an array to a device; `make` makes those of the cpu."""
+    if device == "cpu":
+        return lambda native: native
+    if getattr(adapter, "to", None) is None:
+        raise Unsupported("no device {} here: lossproof asks this framework on the cpu alone".format(device))
+    return adapter.to(device)
+
+
+RUNS = {"compiled": 0}
+"""How often compiled code was entered, in whichever mode."""
+
+
+def count_run():
+    """Count that compiled code was entered: called from inside it, by what only the mode itself calls."""
+    RUNS["compiled"] += 1
 
 
 # --- helpers for adapters ---
@@ -217,21 +247,6 @@ def plain_options(options, resolve):
     return {name: plain(value) for name, value in (options or {}).items()}
 
 
-def prepare(api, arrays, options, resolve):
-    """(function, args, kwargs) of a call: the object is constructed first where `init` is not None."""
-    target = resolve(api)
-    if options["init"] is not None:
-        kind, target = target, target(**plain_options(options["init"], resolve))
-        if options.get("rebuild"):
-            target = kind.from_config(target.get_config())
-    kwargs = plain_options(options["call"], resolve)
-    with harness("make the arrays"):
-        values = [(name, given.value) for name, given in arrays.items()]
-    if options["positional"]:
-        return target, [value for _, value in values], kwargs
-    return target, [], dict(values, **kwargs)
-
-
 @contextlib.contextmanager
 def harness(doing):
     """Marks what fails inside as lossproof's fault, not the target's."""
@@ -287,8 +302,9 @@ def jsonable(value, depth=0):
 class Responder(object):
     """The loop of questions and answers over one adapter and two file descriptors."""
 
-    def __init__(self, adapter, probes, reading, writing):
-        self.adapter, self.probes, self.reading, self.writing = adapter, probes, reading, writing
+    def __init__(self, adapter, execution, probes, reading, writing):
+        self.adapter, self.execution, self.probes = adapter, execution, probes
+        self.reading, self.writing = reading, writing
         self.pid = os.getpid()
 
     def serve(self):
@@ -316,10 +332,10 @@ class Responder(object):
 
     def answer(self, question, buffers):
         """(header, buffers) of the answer; whatever the target raises is an answer too."""
-        start = time.perf_counter()
+        start, device = time.perf_counter(), question.get("device", "cpu")
         arrays = {
             item["name"]: Given(
-                self.adapter, data, item["dtype"], item["shape"], item["form"], item["layout"]
+                self.adapter, data, item["dtype"], item["shape"], item["form"], item["layout"], device
             )
             for item, data in zip(question["arrays"], buffers)
         }
@@ -346,10 +362,8 @@ class Responder(object):
         if verb == "probe":
             answer["data"] = self.probe(question, arrays, options)
             return []
-        if verb == "grad":
-            result = self.adapter.grad(api, arrays, options, mode, question["wrt"])
-        else:
-            result = self.adapter.call(api, arrays, options, mode)
+        wrt = question["wrt"] if verb == "grad" else None
+        result = self.execution.answer(self.adapter, api, arrays, options, mode, wrt)
         returned = result
         if isinstance(result, Evaluated):
             returned, result = result.returned, result.value
@@ -491,10 +505,16 @@ def write(descriptor, parts):
             view = view[os.write(descriptor, view[: 1 << 20]) :]
 
 
-def load_beside(path, name):
-    """The module `name` from the folder of the file `path`, loaded once."""
-    file = os.path.join(os.path.dirname(os.path.abspath(path)), name + ".py")
-    return sys.modules.get("lossproof_" + name) or load(file, "lossproof_" + name)
+FRAMEWORKS = {}
+"""The folders of the frameworks by name, as the tool gave them."""
+
+
+def part(framework, name="adapter"):
+    """The module called `name` in the folder of a framework, loaded once: another's adapter, or one's own probes."""
+    if framework not in FRAMEWORKS:
+        raise Unsupported("lossproof has no adapter of {}".format(framework))
+    module = "lossproof_{}_{}".format(framework, name)
+    return sys.modules.get(module) or load(os.path.join(FRAMEWORKS[framework], name + ".py"), module)
 
 
 def load(path, name="lossproof_adapter"):
@@ -510,12 +530,14 @@ def main():
     """Load the adapter, introduce it, answer questions, leave without the framework's exit handlers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--adapter", required=True)
+    parser.add_argument("--frameworks", type=json.loads, default={}, help="JSON: folders by name")
     parser.add_argument("--read-fd", type=int, required=True)
     parser.add_argument("--write-fd", type=int, required=True)
     parser.add_argument("--lifeline-fd", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=0.0, help="end by then if the start has not")
     arguments = parser.parse_args()
     sys.modules["lossproof_worker"] = sys.modules[__name__]
+    FRAMEWORKS.update(arguments.frameworks)
     faulthandler.enable()
     for descriptor in (arguments.read_fd, arguments.write_fd, arguments.lifeline_fd):
         os.set_inheritable(descriptor, False)
@@ -528,14 +550,16 @@ def main():
     try:
         with limits(None, arguments.seconds):
             adapter = load(arguments.adapter)
-            info = dict(adapter.info(), python=platform.python_version(), numpy=np.__version__)
+            info = dict(adapter.info(), modes=adapter.MODES, devices=devices(adapter))
+            info.update(python=platform.python_version(), numpy=np.__version__)
     except BaseException as error:
         traceback.print_exc()
         write(arguments.write_fd, packed({"outcome": "error", "error": describe(error)}))
         os._exit(3)
-    probes = load(os.path.join(HERE, "adapters", "generic_probes.py"), "lossproof_generic_probes").PROBES
+    execution = load(os.path.join(HERE, "execution.py"), "lossproof_execution")
+    probes = load(os.path.join(HERE, "generic_probes.py"), "lossproof_generic_probes").PROBES
     write(arguments.write_fd, packed({"outcome": "value", "info": info}))
-    Responder(adapter, probes, arguments.read_fd, arguments.write_fd).serve()
+    Responder(adapter, execution, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -20,6 +20,7 @@ from lossproof.conformance.changes.model import CELL, Side
 from lossproof.conformance.cli import main as cli
 from lossproof.conformance.cli.commands.judging import write
 from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.runs.judgement import columns_of
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
@@ -60,7 +61,7 @@ def side(result: TargetResult) -> Side:
     return Side(
         result.target,
         "1.0",
-        {tuple(str(getattr(r, n)) for n in CELL): asdict(r) for r in result.rows},
+        {tuple(str(getattr(r, n)) for n in CELL): columns_of(r) for r in result.rows},
         {tuple(str(s[n]) for n in CELL): s for s in result.samples},
         {c.api: c.edition for c in result.claims},
         findings={f.slug: asdict(f) for f in result.findings},

@@ -5,12 +5,14 @@ from __future__ import annotations
 from lossproof import oracle
 from lossproof.conformance.families.regions.registry import names
 from lossproof.conformance.properties.registry import properties
+from lossproof.reports import words
 from lossproof.specs import vocabulary
 
 
 def test_a_norm_rule_has_an_object() -> None:
     assert vocabulary.NORM_RULES.built_in == oracle.NORM_RULES
     assert all(oracle.norm_rule(name).name == name for name in vocabulary.NORM_RULES.built_in)
+    assert {name: oracle.norm_rule(name).says for name in oracle.NORM_RULES} == words.NORM_RULES
 
 
 def test_a_property_has_an_object() -> None:

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -255,14 +254,3 @@ def test_an_installed_package_brings_a_rule(tmp_path):
 def test_a_package_at_fault_is_named_in_one_line(tmp_path, packages, told):
     (line,) = brought(tmp_path, packages)
     assert re.search(told, line), line
-
-
-def test_the_example_of_the_manual_runs():
-    page = (Path(__file__).parents[2] / "docs" / "oracle.md").read_text(encoding="utf-8")
-    code = page.split("### A norm rule of your own")[1].split("```python\n")[1].split("```")[0]
-    *body, last = code.splitlines()
-    names: dict[str, object] = {}
-    exec("\n".join(body), names)
-    value, _, comment = last.partition("  # ")
-    assert eval(value, names) == float(comment)
-    assert (names["RULE"].name, names["RULE"].says, names["RULE"].eps) == (OWN.name, OWN.says, OWN.eps)

@@ -1,4 +1,4 @@
-"""No module outside a framework's folder asks for its name: the folder's own files answer."""
+"""No module asks for the name of a framework, family, region or norm rule but the object's own file: objects answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lossproof import oracle
+from lossproof.conformance.families.regions.registry import names as region_names
+from lossproof.conformance.families.registry import families
 from lossproof.specs.frameworks import adapter_folders, load_catalogues, load_frameworks
 
 from .conftest import ROOMS, ROOT, of_a_framework
@@ -23,6 +26,17 @@ NAMES = {
     for name in (facts.name, facts.import_name, *facts.distributions, *facts.prefixes)
 } | {*adapter_folders(), *load_catalogues()}
 NAMES -= {"numpy"}  # lossproof computes with it, and a user may ask for its arrays
+
+
+OBJECTS = {*families(), *region_names(), *(rule.name for rule in oracle.norm_rules())}
+OBJECTS -= {"zero", "empty", "nonfinite"}  # also semantic parameters, and predicates of the inputs
+OWN_FILES = (
+    "conformance/lossproof/conformance/families/",
+    "oracle/lossproof/oracle/norm_rules/",
+    "specs/lossproof/specs/semantics.py",
+    "specs/lossproof/specs/vocabulary.py",
+    "reports/lossproof/reports/words.py",  # the words of each rule and predicate, looked up by name
+)
 
 
 def compared(source: str) -> Iterator[tuple[str, int]]:
@@ -63,6 +77,16 @@ def test_no_module_asks_for_the_name_of_a_framework(file: Path) -> None:
     assert wrong(file.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize(
+    "file",
+    [f for f in FILES if not f.relative_to(ROOT).as_posix().startswith(OWN_FILES)],
+    ids=lambda file: file.relative_to(ROOT).as_posix(),
+)
+def test_no_module_asks_for_the_name_of_a_family_region_or_norm_rule(file: Path) -> None:
+    found = compared(file.read_text(encoding="utf-8"))
+    assert [(text, line) for text, line in found if text in OBJECTS] == []
+
+
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.stem)
 def test_no_template_names_a_framework(file: Path) -> None:
     assert not NAMES & set(re.findall(r"[A-Za-z_]\w*", file.read_text(encoding="utf-8")))
@@ -84,3 +108,9 @@ def test_no_template_names_a_framework(file: Path) -> None:
 )
 def test_a_comparison_with_the_name_of_a_framework_is_seen(source: str) -> None:
     assert len(wrong(source)) == 1
+
+
+@pytest.mark.parametrize("name", ["cosine", "below_eps", "floor_norm"])
+def test_a_comparison_with_the_name_of_an_object_is_seen(name: str) -> None:
+    assert name in OBJECTS
+    assert [text for text, _ in compared(f"asked = key.region in ('{name}', 'other')")] == [name, "other"]

@@ -90,6 +90,11 @@ def test_measures_are_short(error: Any, text: str) -> None:
             "floors the product of the norms: max(|x| |y|, 0.125)",
         ),
         ({"parameters": {"norm_rule": "floor_norm"}}, "floors each norm: max(|x|, eps)"),
+        (
+            {"parameters": {"norm_rule": "mine", "eps": 0.5}, "says": "adds {eps} to {0} and {x}"},
+            "adds 0.5 to {0} and {x}",
+        ),
+        ({"parameters": {"norm_rule": "mine"}}, "norm rule mine"),
         ({"parameters": {"eps": 0.0}}, "eps is 0.0"),
         ({"parameters": {"score": "negated"}}, "returns the negated similarity -c"),
         (

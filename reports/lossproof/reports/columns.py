@@ -117,7 +117,8 @@ FINDING_TABLE: Final = (
     Column("status", "`new`, `changed`, `carried`, `known` or `fixed`"),
     Column(
         "behaves_as",
-        "what reproduces the wrong answers: `parameters` of a formula, a `predicate`, or the `cases` that show it",
+        "what reproduces the wrong answers: `parameters` of a formula, a `predicate`, or the `cases` that show it;"
+        " `says` has the words of a norm rule that an installed package brings",
         "nothing is known that does",
         "object",
     ),
@@ -188,3 +189,6 @@ VALUE_PROPERTIES: Final = frozenset({
     "value", "zero_vector", "eps", "sign", "range", "reduction", "weights", "axis", "broadcasting", "gradient",
 })  # fmt: skip
 """Those that compare an answer with the value of the documented formula."""
+
+PLAIN_VALUE: Final = ("value", "ordinary")
+"""Property and region of the cell that a page with a formula documents in any case."""

@@ -169,6 +169,9 @@ class Behaviour(Stored):
     parameters: Mapping[Name, Any] | None = None
     predicate: Word | None = None
     cases: Names | None = None
+    says: Text | None = Field(
+        None, description="the norm rule in words, where it is none of the built-in ones"
+    )
 
 
 class Finding(Stored):

@@ -36,7 +36,7 @@ STATUS_WORDS: Final = {
     "carried": "explained by a ledger finding of another version",
 }
 
-_RULES: Final = {
+NORM_RULES: Final = {
     "raw": "does not normalise: the plain dot product",
     "plain": "divides by |x| |y| without any floor",
     "floor_norm": "floors each norm: max(|x|, {eps})",
@@ -46,6 +46,7 @@ _RULES: Final = {
     "add_squared": "adds to each squared norm: sum x^2 + {eps}",
     "threshold": "treats a norm below {eps} as 1",
 }
+"""The built-in norm rules in words; a finding brings those of another."""
 _PARAMETERS: Final[dict[str, dict[Any, str]]] = {
     "score": {
         "similarity": "returns the similarity c",
@@ -109,8 +110,8 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
     parameters = dict(behaviour.get("parameters") or {})
     eps = parameters.pop("eps", None)
     if (rule := parameters.pop("norm_rule", None)) is not None:
-        phrase = _RULES.get(str(rule), f"norm rule {rule}")
-        parts.append(phrase.format(eps="eps" if eps is None else _scalar(eps)))
+        phrase = NORM_RULES.get(str(rule)) or str(behaviour.get("says") or f"norm rule {rule}")
+        parts.append(phrase.replace("{eps}", "eps" if eps is None else _scalar(eps)))
     elif eps is not None:
         parts.append(f"eps is {_scalar(eps)}")
     if "zero" in parameters:
@@ -126,7 +127,7 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
         parts.append(_PREDICATES.get(str(predicate), label(str(predicate))))
     if cases := behaviour.get("cases"):
         parts.append(f"shown by {'case' if len(cases) == 1 else 'cases'} {', '.join(map(str, cases))}")
-    told = {"parameters", "predicate", "cases"}
+    told = {"parameters", "predicate", "cases", "says"}
     parts += [f"{label(str(k))}: {_scalar(v)}" for k, v in behaviour.items() if k not in told and v]
     return "; ".join(parts)
 

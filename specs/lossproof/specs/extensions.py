@@ -64,6 +64,11 @@ def folders(kind: str) -> tuple[tuple[str, Path], ...]:
     return tuple((name, folder) for folder, name in found.items())
 
 
+def fault(group: str, name: str, message: str) -> SpecError:
+    """The error for an object of a group that cannot be taken, with the package that brings it."""
+    return _fault(next(point for point in metadata.entry_points(group=group) if point.name == name), message)
+
+
 def _loaded(point: metadata.EntryPoint) -> Any:
     try:
         found = point.load()

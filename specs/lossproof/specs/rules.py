@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
 
+from lossproof.specs import vocabulary
 from lossproof.specs.editions import covers
 from lossproof.specs.models import Case, Citation, Claim, Decides, Edition, Spec
 
@@ -99,7 +100,7 @@ def _missing(decides: Decides, edition: Edition, cases: dict[str, Case]) -> str:
     given, reason = needs.get(str(wanted), (True, ""))
     if not given:
         return reason
-    if decides.region == "below_eps" and not has_eps:
+    if decides.region in vocabulary.NEED_EPS and not has_eps:
         return "no eps is documented"
     known = {o.name for o in call.options} | set(_ARRANGED)
     asked = re.findall(r"(?:^|,|\*)(\w+)=", decides.variant or "")

@@ -70,6 +70,9 @@ REGIONS: Final = Vocabulary(
     ),
 )  # fmt: skip
 
+NEED_EPS: Final = frozenset({"below_eps"})
+"""The regions that lie beside a documented eps, and are empty without one."""
+
 KINDS: Final = Vocabulary(
     "kind",
     "lossproof.kinds",

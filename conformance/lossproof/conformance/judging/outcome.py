@@ -6,14 +6,14 @@ the target, the seed and the cell alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.families.regions.registry import of
+from lossproof.conformance.families.regions.registry import asked, of, possible
 from lossproof.conformance.judging.comparison import Judged, grade, ulps
 from lossproof.conformance.judging.executor import Executor, Reply
 from lossproof.conformance.judging.expectation import Expected
@@ -60,13 +60,40 @@ Aspect = Callable[[Judged], Mask]
 
 @dataclass(frozen=True)
 class Property:
-    """A property: its name, the kind of its divergences, what it asserts, its cells, and the verdict on one of them."""
+    """A property: what is asserted of an API's answers, where, and how it is judged."""
 
     name: str
     kind: str
+    """of its divergences, unless they tell another"""
     asserts: str
+    """what holds where it is not violated, in words"""
     cells: Cells
+    """the cells in which it means something; the cases of a spec come besides"""
     verdict_on: VerdictOn
+    """the outcome of one of these cells"""
+    needs: tuple[str, ...] = ()
+    """roles of arrays and options without which an API has none of its cells"""
+
+    def fits(self, subject: Subject) -> bool:
+        """Whether the API has what the property is about."""
+        return all(subject.has(role) or subject.option(role) is not None for role in self.needs)
+
+
+def row_wise(name: str, *regions: str) -> Cells:
+    """The cells of rows with a value each, in every dtype: in regions that name the property, and in the ones given."""
+
+    def cells(subject: Subject) -> Iterator[CellKey]:
+        for dtype in FLOATS:
+            more = (region for region in regions if possible(region, subject, dtype))
+            for region in dict.fromkeys((*asked(name, subject, dtype), *more)):
+                yield CellKey(name, region, dtype, subject.row_wise)
+
+    return cells
+
+
+def nowhere(subject: Subject) -> Iterator[CellKey]:
+    """The cells of a property that has none but those of the spec's cases."""
+    return iter(())
 
 
 def wrong_values(judged: Judged) -> Mask:

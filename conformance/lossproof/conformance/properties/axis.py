@@ -13,8 +13,7 @@ from lossproof.conformance.model.subject import CellKey, Subject
 def cells(subject: Subject) -> Iterator[CellKey]:
     """The default and each documented axis, in every rank that has it."""
     option = subject.option("axis")
-    if option is None:
-        return
+    assert option is not None
     values = tuple(v for v in option.ask if v != option.default)
     variants = [subject.row_wise] if not option.required else []
     variants += [default_variant(subject, **{option.name: value}) for value in values]
@@ -28,4 +27,4 @@ def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return by_aspect(subject, key, executor, "axis")
 
 
-PROPERTY = Property("axis", "axis", "the documented axis", cells, verdict_on)
+PROPERTY = Property("axis", "axis", "the documented axis", cells, verdict_on, needs=("axis",))

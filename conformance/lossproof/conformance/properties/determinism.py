@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
-from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
+from lossproof.conformance.judging.outcome import Failure, Outcome, Property, row_wise
 from lossproof.conformance.judging.outcome import conclude as concluded
 from lossproof.conformance.model.subject import CellKey, Subject
-
-
-def cells(subject: Subject) -> Iterator[CellKey]:
-    """Ordinary rows in every dtype, zero and long rows."""
-    for dtype in FLOATS:
-        for region in asked("determinism", subject, dtype):
-            yield CellKey("determinism", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
@@ -41,4 +31,10 @@ def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return Outcome("conforms", rows=outcome.rows)
 
 
-PROPERTY = Property("determinism", "nondeterminism", "the same bits for the same question", cells, verdict_on)
+PROPERTY = Property(
+    "determinism",
+    "nondeterminism",
+    "the same bits for the same question",
+    row_wise("determinism"),
+    verdict_on,
+)

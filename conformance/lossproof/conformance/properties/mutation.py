@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from lossproof.conformance.families.regions.registry import asked
 from lossproof.conformance.judging.executor import Executor
-from lossproof.conformance.judging.outcome import FLOATS, Failure, Outcome, Property
+from lossproof.conformance.judging.outcome import Failure, Outcome, Property, row_wise
 from lossproof.conformance.judging.outcome import conclude as concluded
 from lossproof.conformance.model.subject import CellKey, Subject
-
-
-def cells(subject: Subject) -> Iterator[CellKey]:
-    """Ordinary rows in every dtype, zero rows in float32."""
-    for dtype in FLOATS:
-        for region in asked("mutation", subject, dtype):
-            yield CellKey("mutation", region, dtype, subject.row_wise)
 
 
 def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
@@ -36,4 +26,4 @@ def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return Outcome("unsupported", note="no call of this cell returned a value", rows=outcome.rows)
 
 
-PROPERTY = Property("mutation", "mutation", "inputs unchanged by the call", cells, verdict_on)
+PROPERTY = Property("mutation", "mutation", "inputs unchanged by the call", row_wise("mutation"), verdict_on)

@@ -1,4 +1,4 @@
-"""The registry: every property that a module of this room defines, and the cells of an API."""
+"""The registry: every property that a module of this room defines or an installed package brings; an API's cells."""
 
 from __future__ import annotations
 
@@ -7,32 +7,52 @@ import pkgutil
 from collections.abc import Iterable
 from functools import cache
 
+from lossproof import oracle
 from lossproof.conformance import properties as room
 from lossproof.conformance.cases.cases import case_keys, judge_case
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property
 from lossproof.conformance.model.subject import CellKey, Subject
-
-BESIDES = ("registry", "selection")
-"""Modules of the room that define no property."""
+from lossproof.specs import extensions
+from lossproof.specs.vocabulary import NORM_RULES, PROPERTIES
 
 
 @cache
 def properties() -> dict[str, Property]:
-    """The properties by name, in alphabetical order."""
-    found = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(room.__path__) if m.name not in BESIDES):
-        definition = getattr(importlib.import_module(f"{room.__name__}.{module}"), "PROPERTY", None)
+    """The properties by name, in alphabetical order.
+
+    Raises:
+        SpecError: an installed package brings something else, or a property of a name that is taken.
+    """
+    found: dict[str, Property] = {}
+    for module in pkgutil.iter_modules(room.__path__):
+        definition = getattr(importlib.import_module(f"{room.__name__}.{module.name}"), "PROPERTY", None)
         if definition is not None:
             found[definition.name] = definition
-    return found
+    for name, brought in extensions.objects(PROPERTIES.group).items():
+        if not isinstance(brought, Property):
+            raise extensions.fault(PROPERTIES.group, name, "it is no Property")
+        if name in found:
+            raise extensions.fault(PROPERTIES.group, name, "lossproof has a property of that name")
+        found[name] = brought
+    _check_norm_rules()
+    return dict(sorted(found.items()))
+
+
+def _check_norm_rules() -> None:
+    """Raise SpecError where an installed package brings no norm rule: here, before it counts as a wrong answer."""
+    for name, rule in extensions.objects(NORM_RULES.group).items():
+        if not isinstance(rule, oracle.NormRule):
+            raise extensions.fault(NORM_RULES.group, name, "it is no NormRule")
 
 
 def cells(subject: Subject, names: Iterable[str] | None = None) -> list[CellKey]:
     """The cells of an API, those of the spec's cases among them, in the order of `CellKey.sort`."""
     keys: dict[tuple[str, ...], CellKey] = {}
     for name in names if names is not None else properties():
-        for key in (*properties()[name].cells(subject), *case_keys(subject, name)):
+        known = properties()[name]
+        own = known.cells(subject) if known.fits(subject) else ()
+        for key in (*own, *case_keys(subject, name)):
             keys.setdefault(key.sort, key)
     return [keys[k] for k in sorted(keys)]
 

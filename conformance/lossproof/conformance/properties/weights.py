@@ -16,8 +16,6 @@ KINDS = ("scalar", "per_sample", "full", "broadcast", "zeros")
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Every kind of weights under every reduction in float32; per-sample weights in every dtype."""
-    if not subject.has("weights"):
-        return
     for variant in tuple(documented(subject)) or (subject.base,):
         for kind in KINDS:
             for region in asked("weights", subject, "float32"):
@@ -32,4 +30,6 @@ def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     return by_aspect(subject, key, executor, "weights")
 
 
-PROPERTY = Property("weights", "weights", "the documented effect of weights", cells, verdict_on)
+PROPERTY = Property(
+    "weights", "weights", "the documented effect of weights", cells, verdict_on, needs=("weights",)
+)

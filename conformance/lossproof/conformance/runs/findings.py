@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from lossproof import oracle
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.families.regions.registry import NOWHERE, named
 from lossproof.conformance.model.results import ClaimRow, Finding, Status, Verdict
@@ -15,6 +16,7 @@ from lossproof.conformance.properties.selection import could_show
 from lossproof.conformance.runs.evidence import FINDING_CALLS
 from lossproof.conformance.runs.judgement import Judgement
 from lossproof.conformance.runs.session import Session
+from lossproof.reports import words
 from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
 
@@ -65,7 +67,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         kind=cause.kind,
         severity=min(i.cause.severity for _, i in group),
         status=status,
-        behaves_as=cause.behaves_as.as_json(),
+        behaves_as=_in_words(cause.behaves_as.as_json()),
         reason=known.reason if known else evidence.fault,
         upstream=(known.upstream or "") if known else "",
         citation=judgement.citation,
@@ -81,6 +83,13 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         statements=tuple(s for s in statements if s),
         cut_short=session.stop.cut,
     )
+
+
+def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
+    """The behaviour, with the words of its norm rule where an installed package brings it: reports know their own."""
+    name = behaves.get("parameters", {}).get("norm_rule")
+    unknown = name is not None and name not in words.NORM_RULES
+    return {**behaves, "says": oracle.norm_rule(name).says} if unknown else behaves
 
 
 def _title(judgement: Judgement, item: Explained) -> str:
@@ -119,7 +128,7 @@ def _of_ledger(session: Session, known: KnownFinding) -> Finding:
     behaves = {k: v for k, v in known.behaves_as.model_dump(mode="json").items() if v}
     return Finding(
         slug=known.slug, title=known.title, target=facts.target, framework=facts.framework, version=facts.version,
-        apis=known.apis, kind=known.kind, severity=known.severity, status=now.status, behaves_as=behaves,
+        apis=known.apis, kind=known.kind, severity=known.severity, status=now.status, behaves_as=_in_words(behaves),
         reason=known.reason, upstream=known.upstream or "", citation="", witness=now.shown.question,
         expected=now.shown.expected, observed=now.shown.observed, error_ulp=None, error_over_bound=None, cells=0,
     )  # fmt: skip

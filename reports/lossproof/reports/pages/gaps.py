@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lossproof.reports import words
-from lossproof.reports.columns import PROPERTIES, VALUE_PROPERTIES
+from lossproof.reports.columns import PLAIN_VALUE, PROPERTIES, VALUE_PROPERTIES
 from lossproof.reports.run import Run
 
 UNJUDGED_ADVICE: Final = (
@@ -128,7 +128,7 @@ def unjudged(run: Run) -> tuple[Unjudged, ...]:
         silent = [cell for cell in values if cell["verdict"] == "undocumented"]
         if not silent or VALUE_PROPERTIES & judged.keys():
             continue
-        formula = any((cell["property"], cell["region"]) == ("value", "ordinary") for cell in silent)
+        formula = any((cell["property"], cell["region"]) == PLAIN_VALUE for cell in silent)
         checked = tuple(p for p in PROPERTIES if p in judged) + tuple(sorted(judged.keys() - set(PROPERTIES)))
         result.append(Unjudged(target, api, formula, len(silent), checked, sum(judged.values())))
     return tuple(result)

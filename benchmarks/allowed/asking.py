@@ -81,7 +81,7 @@ def groups(subject: Subject, region: str = "*", dtype: str = "*") -> list[CellKe
     """A cell for each region, dtype and variant in which the value is documented."""
     found: dict[tuple[str, str, str], CellKey] = {}
     for name in BY_VALUE:
-        for key in properties()[name].cells(subject):
+        for key in properties()[name].cells_of(subject):
             silent = key.region in subject.edition.silent or key.dtype not in FORMATS
             if silent or named(key.region).refusable:
                 continue

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.allowed.sums import Order
+from lossproof import oracle
+from lossproof.oracle import NormRule
 
 Array = NDArray[Any]
 Form = Literal["divide", "one root", "in turn", "rsqrt", "normalise", "normalise by rsqrt"]
@@ -33,7 +35,7 @@ WIDE = ("float32", "float64")
 class Rule:
     """A norm rule with its eps: one for each side and one for the product, numbers or one for each row."""
 
-    name: str
+    documented: NormRule
     eps_a: Any = 0.0
     eps_b: Any = 0.0
     eps: Any = 0.0
@@ -41,17 +43,29 @@ class Rule:
     @classmethod
     def of(cls, name: str, eps: float) -> Rule:
         """The rule with one eps for all rows."""
-        if name not in ("raw", "plain", "floor_norm", "floor_product"):
+        documented = oracle.norm_rule(name)
+        use = documented.eps
+        if not (documented.unit or documented.norms or (use and use.kink and not use.squared)):
             raise ValueError(f"no implementation of the norm rule {name!r}; write one beside the others")
-        return cls(name, eps, eps, eps)
+        return cls(documented, eps, eps, eps)
+
+    @property
+    def floors_product(self) -> bool:
+        """Whether the product of the norms is held at eps."""
+        return self.documented.eps is not None and self.documented.eps.product
+
+    @property
+    def floors_norms(self) -> bool:
+        """Whether each norm is held at eps."""
+        return self.documented.eps is not None and not self.documented.eps.product
 
     def turned(self) -> Rule:
         """The rule for rows that have changed places."""
-        return Rule(self.name, self.eps_b, self.eps_a, self.eps)
+        return Rule(self.documented, self.eps_b, self.eps_a, self.eps)
 
     def later(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """The dtype of what follows the sums."""
-        short = dtype.name not in WIDE and self.name.startswith("floor")
+        short = dtype.name not in WIDE and self.documented.eps is not None
         return np.dtype(np.float32) if short else dtype
 
 
@@ -76,19 +90,19 @@ class Cosine:
 
     def gradient(self, a: Array, b: Array, rule: Rule) -> Array:
         """The derivative of the cosine with respect to a, shape (d, n)."""
-        if rule.name == "raw":
+        if rule.documented.unit:
             return b
         if self.scaled:
             small_a, small_b, scaled, exponent = _scaled(a, b, rule)
             g = np.ldexp(self._slope(small_a, small_b, scaled), -exponent)
-            if rule.name != "floor_product":
+            if not rule.floors_product:
                 return g
             norms = (np.sqrt(self.order(v, v)) for v in (small_a, small_b))
             return np.where(np.prod([*norms], axis=0) < scaled.eps, b / _as(rule.eps, b), g)
         return self._slope(a, b, rule).astype(a.dtype)
 
     def _value(self, a: Array, b: Array, rule: Rule) -> Array:
-        if rule.name == "raw":
+        if rule.documented.unit:
             return self.order(a, b)
         if self.form.startswith("normalise"):
             return self._normalised(a, b, rule)
@@ -98,17 +112,17 @@ class Cosine:
             return p / _denominator(rule, q, r)
         if self.form == "one root":
             return p / _root_of_product(rule, q, r)
-        if self.form == "in turn" and rule.name != "floor_product":
+        if self.form == "in turn" and not rule.floors_product:
             m, n = _norms(rule, q, r)
             return p / m / n
         if self.form == "in turn":
             m, n = (_or_one(np.sqrt(v)) for v in (q, r))
             return np.where(m * n < _as(rule.eps, m), p / _as(rule.eps, m), p / m / n)
         inverse = reciprocal_root(_or_one(q)) * reciprocal_root(_or_one(r))
-        if rule.name == "floor_norm":
+        if rule.floors_norms:
             s, t = (np.minimum(reciprocal_root(_or_tiny(v)), 1 / _as(e, v)) for v, e in _sides(rule, q, r))
             inverse = s * t
-        elif rule.name == "floor_product":
+        elif rule.floors_product:
             inverse = np.where(
                 (q == 0) | (r == 0), 1 / _as(rule.eps, q), np.minimum(inverse, 1 / _as(rule.eps, q))
             )
@@ -117,17 +131,17 @@ class Cosine:
     def _normalised(self, a: Array, b: Array, rule: Rule) -> Array:
         later = rule.later(a.dtype)
         q, r = (self.order(v, v).astype(later) for v in (a, b))
-        if self.form == "normalise by rsqrt" and rule.name != "floor_product":
-            if rule.name == "floor_norm":
+        if self.form == "normalise by rsqrt" and not rule.floors_product:
+            if rule.floors_norms:
                 s, t = (
                     np.minimum(reciprocal_root(_or_tiny(v)), 1 / _as(e, v)) for v, e in _sides(rule, q, r)
                 )
             else:
                 s, t = (reciprocal_root(_or_one(v)) for v in (q, r))
             return self.order((a * s).astype(a.dtype), (b * t).astype(b.dtype))
-        m, n = (_or_one(np.sqrt(v)) for v in (q, r)) if rule.name == "floor_product" else _norms(rule, q, r)
+        m, n = (_or_one(np.sqrt(v)) for v in (q, r)) if rule.floors_product else _norms(rule, q, r)
         c = self.order((a / m).astype(a.dtype), (b / n).astype(b.dtype)).astype(later)
-        if rule.name != "floor_product":
+        if not rule.floors_product:
             return c
         small = m * n < _as(rule.eps, m)
         return np.where(small, self.order(a, b).astype(later) / _as(rule.eps, m), c)
@@ -136,7 +150,7 @@ class Cosine:
         later = rule.later(a.dtype)
         q, r = (self.order(v, v).astype(later) for v in (a, b))
         inside = _inside(rule, q, r)
-        if self.slope in ("quotient", "cross") or rule.name == "floor_product":
+        if self.slope in ("quotient", "cross") or rule.floors_product:
             p, d = self.order(a, b).astype(later), _denominator(rule, q, r)
             a, b = a.astype(later), b.astype(later)
             q = _or_one(q)
@@ -162,13 +176,13 @@ def reciprocal_root(q: Array) -> Array:
 
 def _norms(rule: Rule, q: Array, r: Array) -> tuple[Array, Array]:
     m, n = np.sqrt(q), np.sqrt(r)
-    if rule.name == "plain":
+    if rule.documented.norms:
         return _or_one(m), _or_one(n)
     return np.maximum(m, _as(rule.eps_a, m)), np.maximum(n, _as(rule.eps_b, n))
 
 
 def _denominator(rule: Rule, q: Array, r: Array) -> Array:
-    if rule.name == "floor_product":
+    if rule.floors_product:
         m = np.sqrt(q) * np.sqrt(r)
         return np.asarray(np.maximum(m, _as(rule.eps, m)))
     m, n = _norms(rule, q, r)
@@ -176,9 +190,9 @@ def _denominator(rule: Rule, q: Array, r: Array) -> Array:
 
 
 def _root_of_product(rule: Rule, q: Array, r: Array) -> Array:
-    if rule.name == "plain":
+    if rule.documented.norms:
         return _or_one(np.sqrt(q * r))
-    if rule.name == "floor_product":
+    if rule.floors_product:
         m = np.sqrt(q * r)
         return np.asarray(np.maximum(m, _as(rule.eps, m)))
     (q, e), (r, f) = _sides(rule, q, r)
@@ -189,9 +203,9 @@ def _root_of_product(rule: Rule, q: Array, r: Array) -> Array:
 def _inside(rule: Rule, q: Array, r: Array) -> NDArray[np.bool_]:
     """Where the documented floor holds the denominator, so that a alone does not move it."""
     m = np.sqrt(q)
-    if rule.name == "floor_norm":
+    if rule.floors_norms:
         return np.asarray(m < _as(rule.eps_a, m))
-    if rule.name == "floor_product":
+    if rule.floors_product:
         return np.asarray(m * np.sqrt(r) < _as(rule.eps, m))
     return np.zeros(q.shape, dtype=np.bool_)
 
@@ -217,11 +231,11 @@ def _scaled(a: Array, b: Array, rule: Rule) -> tuple[Array, Array, Rule, Array]:
 
     A row below its own eps is scaled as eps would be: its norm does not count, and no quotient by eps may underflow.
     """
-    least = np.frexp(rule.eps_a)[1] if rule.name == "floor_norm" else -(2**15)
+    least = np.frexp(rule.eps_a)[1] if rule.floors_norms else -(2**15)
     k, m = (np.maximum(np.frexp(np.max(np.abs(v), axis=0))[1], least) for v in (a, b))
     with np.errstate(over="ignore", under="ignore"):
         eps_a, eps_b, eps = (
             np.ldexp(np.asarray(e, dtype=a.dtype), -exponent)
             for e, exponent in ((rule.eps_a, k), (rule.eps_b, m), (rule.eps, k + m))
         )
-    return np.ldexp(a, -k), np.ldexp(b, -m), Rule(rule.name, eps_a, eps_b, eps), k
+    return np.ldexp(a, -k), np.ldexp(b, -m), Rule(rule.documented, eps_a, eps_b, eps), k

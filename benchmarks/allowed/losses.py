@@ -205,7 +205,7 @@ class _Call:
 
     def _on_zero(self, c: Array, a: Array, b: Array) -> Array:
         """The documented value where a norm is zero, if there is one."""
-        if self.rule.name != "plain" or self.semantics.fixed("zero") is None:
+        if not self.rule.documented.norms or self.semantics.fixed("zero") is None:
             return c
         nothing = ~a.any(0) | ~b.any(0)
         return np.where(nothing, self._number(self.semantics.fixed("zero")), c)

@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.allowed.cosines import Array, Cosine
 from benchmarks.allowed.losses import Loss
 from benchmarks.allowed.sums import ORDERS
+from lossproof import oracle
 from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.dtypes import FORMATS, cast
@@ -112,7 +113,7 @@ def _right(loss: Loss, subject: Subject, region: str, compute: str, variant: Var
     cosine, rule = loss.cosine, subject.semantics.fixed("norm_rule")
     if subject.spec.family == "contrastive":
         return not (cosine.clip or cosine.scaled) and cosine.form == "divide"
-    if rule == "raw":
+    if rule is not None and oracle.norm_rule(rule).unit:
         return not (cosine.clip or cosine.scaled) and cosine.form == "divide"
     if cosine.clip and variant.wrt:
         return False  # clipping that takes effect has another derivative

@@ -16,7 +16,8 @@ def answering(release: str, value: float) -> TargetResult:
     """A release with one cell whose answer is `value`."""
     row = Row(
         target=release, framework="fake", version=release, companions="", python="3", backend="", mode="eager",
-        api="fake.loss", property="value", region="ordinary", dtype="float32", variant="-", verdict="conforms",
+        device="cpu", api="fake.loss", property="value", region="ordinary", dtype="float32", variant="-",
+        verdict="conforms",
     )  # fmt: skip
     answer = {
         "outcome": "value",

@@ -40,6 +40,14 @@ FEW = ["--target", "mlx", "--examples", "1", "--jobs", "1"]
         (["try", "x.py:f", "--as", "x", "--arrays", "list"], "--arrays takes auto, framework or numpy, not"),
         (["specs", "--record", "mlx", "--specs", "/nowhere"], "/nowhere: no such file or folder"),
         (["check", "--dtype", "float31"], "there is no dtype 'float31'; did you mean float32"),
+        (["check", "--mode", "compild"], "there is no mode 'compild'; did you mean compiled"),
+        (["check", "--device", "cudda"], "there is no device 'cudda'; did you mean cuda"),
+        (
+            ["check", "--target", "torch:compiled", "--mode", "eager"],
+            "torch:compiled says mode compiled, and --mode",
+        ),
+        (["try", "x.py:f", "--as", "x", "--mode", "graf"], "there is no mode 'graf'; did you mean graph"),
+        (["compare", "torch", "torch:grph"], "there is no mode 'grph'; did you mean graph"),
         (["check", "--region", "zeros"], "there is no region 'zeros'; did you mean zero"),
         (["check", "--target", "torc"], "did you mean torch or tensorflow?"),
         (

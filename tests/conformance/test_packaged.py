@@ -99,7 +99,7 @@ def test_a_ledger_finding_is_about_what_exists(known: KnownFinding) -> None:
 
 
 def value_cells(subject: Subject) -> Iterator[CellKey]:
-    for key in properties()["value"].cells(subject):
+    for key in properties()["value"].cells_of(subject):
         if not subject.is_silent(key) and not of(subject, key.region).refusable:
             yield key
 

@@ -27,7 +27,10 @@ PAIRS, ROWS = documented("contrastive", CONTRASTIVE, ()), documented(arrays=COSI
 def brought(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, Any]]]:
     """The objects of entry points by group; registries read them anew."""
     found: dict[str, dict[str, Any]] = {registry.GROUP: {}, kinds.GROUP: {}}
-    monkeypatch.setattr(extensions, "objects", lambda group: found[group])
+    objects = extensions.objects
+    monkeypatch.setattr(
+        extensions, "objects", lambda group: found[group] if group in found else objects(group)
+    )
     caches = (registry.regions, registry.named, kinds.kinds)
     for cached in caches:
         cached.cache_clear()

@@ -60,6 +60,7 @@ def test_every_file_of_a_room_is_installed(wheel: Path, room: str) -> None:
         "specs/frameworks/torch/catalogue.yaml",
         "specs/frameworks/tensorflow/adapter.py",
         "specs/frameworks/keras/probes.py",
+        "specs/frameworks/jax/environment.yaml",
         "reports/templates/report.html.j2",
         "reports/templates/reproducer/script.py.j2",
         "conformance/workers/remote/worker.py",

@@ -191,7 +191,9 @@ def test_a_worker_has_an_environment_of_its_own(
     fake_target: MakeTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     with Worker.start(fake_target(MINE="yes"), tmp_path / "log") as worker:
 
         def variable(name: str) -> str | None:
@@ -199,6 +201,8 @@ def test_a_worker_has_an_environment_of_its_own(
             return data
 
         assert variable("KERAS_BACKEND") is None
+        assert variable("JAX_ENABLE_X64") is None
+        assert variable("TF_CPP_MIN_LOG_LEVEL") == "3"
         assert variable("OMP_NUM_THREADS") == "1"
         assert variable("PYTHONHASHSEED") == "0"
         assert variable("MINE") == "yes"

@@ -101,6 +101,7 @@ def test_info_says_who_answers(real: Worker) -> None:
     assert info.version[0].isdigit()
     assert info.devices[0] == "cpu"
     assert {"eager", "compiled"} <= set(info.modes)
+    assert real.target.own_mode == info.modes[0]
     if info.framework == "tensorflow":
         assert "keras" in info.companions
     if info.framework == "keras":
@@ -128,8 +129,12 @@ def test_arrays_pass_bit_by_bit(
 
 @pytest.mark.parametrize("mode", ["eager", "compiled", "graph"])
 @pytest.mark.parametrize("verb", ["call", "grad"])
-def test_every_mode_has_value_and_gradient(real: Worker, words: Words, mode: str, verb: Any) -> None:
-    question = Question(words.function, pair(words, np.float64), mode=mode, verb=verb, wrt=words.names[0])
+@pytest.mark.parametrize("positional", [False, True])
+def test_every_mode_has_value_and_gradient(
+    real: Worker, words: Words, mode: str, verb: Any, positional: bool
+) -> None:
+    how: dict[str, Any] = {"mode": mode, "verb": verb, "wrt": words.names[0], "positional": positional}
+    question = Question(words.function, pair(words, np.float64), **how)
     if mode not in real.info.modes:
         answer = real.ask(question)
         assert answer.error is not None

@@ -28,7 +28,8 @@ RESULT_COLUMNS: Final = (
     Column("companions", "versions of other packages that matter: Keras beside TensorFlow", "there are none"),
     Column("python", "the version of Python that ran the target"),
     Column("backend", "the framework's backend: `cpu`, `mlx`, `jax`", "the framework does not tell"),
-    Column("mode", "`eager`, `compiled` or `graph`"),
+    Column("mode", "how the framework executed the calls: `eager`, `compiled`, `graph`"),
+    Column("device", "`cpu`, `cuda` or `mps`"),
     Column("api", "full name of the API"),
     Column(
         "property",
@@ -128,7 +129,7 @@ FINDING_TABLE: Final = (
     Column(
         "witness",
         "the smallest known question that shows it: `api`, `init`, `arrays` (`values`, `dtype`, `shape`), `options`,"
-        " `mode`, `probe`",
+        " `mode`, `probe`; `device`, where it is not `cpu`",
         dtype="object",
     ),
     Column(

@@ -70,7 +70,8 @@ def keep_what_was_judged(new: Run) -> None:
         kept = 1
     if kept:
         failed = [f"{t.get('name')}: {t['failed']}" for t in new.run.get("targets") or () if t.get("failed")]
-        why = "; ".join(failed)[:2000] or f"{len(new.results)} cells are broken, none was judged"
+        verdicts = " or ".join(sorted(set(new.results["verdict"])))
+        why = "; ".join(failed)[:2000] or f"{len(new.results)} cells are {verdicts}, none was judged"
         raise NothingJudged(
             f"nothing was judged, so the run in {new.path} stays as it was",
             why.rstrip("."),

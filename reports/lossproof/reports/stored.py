@@ -102,6 +102,7 @@ class Question(Stored):
     arrays: Mapping[Name, Array] | None = None
     options: Mapping[Name, Any] | None = None
     mode: Word | None = None
+    device: Word | None = None
     probe: Word | None = None
     arguments: Mapping[Name, Any] | None = None
     wrt: Name | Literal[""] | None = None
@@ -225,6 +226,7 @@ class Target(Stored):
     python: Line | None = None
     backend: Line | None = None
     mode: Word | None = None
+    device: Word | None = None
     documentation: tuple[Drift, ...] = ()
 
 

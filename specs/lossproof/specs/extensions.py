@@ -9,9 +9,9 @@ in whose folder lie `apis/*.yaml` (specs), `ledger/*.yaml` (known findings) and 
 out as lossproof's own in `lossproof.specs.frameworks`); each of the three may be missing. Nothing of the package is
 imported: what is read is data, and its adapter runs in a worker.
 
-Other groups bring one Python object an entry point: `lossproof.properties`, `lossproof.regions` and
-`lossproof.norm_rules`. The entry point's name is that of the object, and its value is `module:OBJECT`. An object is
-imported when it is needed.
+Other groups bring one Python object an entry point: `lossproof.properties`, `lossproof.regions`,
+`lossproof.norm_rules` and `lossproof.modes`. The entry point's name is that of the object, and its value is
+`module:OBJECT`. An object is imported when it is needed.
 """
 
 from __future__ import annotations

@@ -14,11 +14,13 @@ DtypeName = Literal[
     "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"
 ]
 FloatName = Literal["float16", "bfloat16", "float32", "float64"]
+DeviceName = Literal["cpu", "cuda", "mps"]
 
 PropertyName = Annotated[str, AfterValidator(vocabulary.PROPERTIES.known)]
 RegionName = Annotated[str, AfterValidator(vocabulary.REGIONS.known)]
 KindName = Annotated[str, AfterValidator(vocabulary.KINDS.known)]
 NormRule = Annotated[str, AfterValidator(vocabulary.NORM_RULES.known)]
+ModeName = Annotated[str, AfterValidator(vocabulary.MODES.known)]
 Reduction = Literal["none", "sum", "mean", "mean_by_weight", "mean_by_nonzero"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -13,10 +13,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from lossproof.specs.fields import (
+    DeviceName,
     Dotted,
     DtypeName,
     Frozen,
     KindName,
+    ModeName,
     Name,
     NameOrNone,
     PropertyName,
@@ -155,7 +157,7 @@ class Case(Frozen):
         default_factory=dict, description="options by name, wherever they are given"
     )
     arguments: Mapping[Name, Any] = Field(default_factory=dict, description="further arguments of a probe")
-    mode: Literal["eager", "compiled", "graph"] | None = Field(None, description="left out: the target's")
+    mode: ModeName | None = Field(None, description="left out: the target's")
     positional: bool = Field(False, description="give the arrays by position")
     expect: Expect = Field(description="what must come of it")
     contradicts: str | None = Field(
@@ -318,6 +320,8 @@ class KnownFinding(Frozen):
     regions: tuple[RegionName, ...] = Field((), description="empty: any")
     dtypes: tuple[DtypeName, ...] = Field((), description="empty: any")
     backends: tuple[str, ...] = Field((), description="empty: any")
+    modes: tuple[ModeName, ...] = Field((), description="empty: any")
+    devices: tuple[DeviceName, ...] = Field((), description="empty: any")
     behaves_as: BehavesAs = Field(description="what reproduces the wrong answers")
     witness: Pinned = Field(description="what is asked first, and answered as pinned")
     reason: str = Field(description="why it comes to that, and what it means to a user")

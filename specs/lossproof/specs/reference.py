@@ -43,9 +43,14 @@ _OPEN: Sequence[tuple[Vocabulary, Any]] = (
     (vocabulary.REGIONS, fields.RegionName),
     (vocabulary.KINDS, fields.KindName),
     (vocabulary.NORM_RULES, fields.NormRule),
+    (vocabulary.MODES, fields.ModeName),
 )
 """The words that installed packages add to; the page lists those built in, so that it is the same everywhere."""
-_CLOSED: Sequence[tuple[str, Any]] = (("reduction", fields.Reduction), ("dtype", fields.DtypeName))
+_CLOSED: Sequence[tuple[str, Any]] = (
+    ("reduction", fields.Reduction),
+    ("dtype", fields.DtypeName),
+    ("device", fields.DeviceName),
+)
 _NAMED: Sequence[tuple[str, Any]] = (
     *((words.sort, known) for words, known in _OPEN),
     *_CLOSED,
@@ -126,7 +131,7 @@ def _words() -> Iterator[str]:
     listed += [(name, get_args(known)) for name, known in _CLOSED]
     for name, known in listed:
         yield f"A {name} is one of {', '.join(f'`{word}`' for word in known)}."
-    yield "Installed packages add properties, regions, kinds and norm rules of their own."
+    yield "Installed packages add properties, regions, kinds, norm rules and modes of their own."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The words of specs that grow: properties, regions, kinds and norm rules.
+"""The words of specs that grow: properties, regions, kinds, norm rules and modes.
 
 The built-in words stand here. An installed package brings its own as entry points of the vocabulary's group: the name
 of an entry point is the word, and its value the object that gives the word its meaning.
@@ -92,4 +92,10 @@ NORM_RULES: Final = Vocabulary(
     ),
 )  # fmt: skip
 
-VOCABULARIES: Final = (PROPERTIES, REGIONS, KINDS, NORM_RULES)
+MODES: Final = Vocabulary(
+    "mode",
+    "lossproof.modes",
+    ("eager", "graph", "compiled", "xla", "autocast", "vmap", "inference"),
+)
+
+VOCABULARIES: Final = (PROPERTIES, REGIONS, KINDS, NORM_RULES, MODES)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lossproof.conformance.families import kinds
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
@@ -30,7 +31,7 @@ def kind_of(case: Case, otherwise: str = "formula") -> str:
 def kind_of_value(case: Case) -> str:
     """The kind of a wrong value: where a case is about the shape or the dtype, these are right."""
     kind = kind_of(case)
-    return "formula" if not case.kind and kind in ("shape", "dtype") else kind
+    return "formula" if not case.kind and kinds.named(kind).of_form else kind
 
 
 def batch_of(case: Case) -> Batch:

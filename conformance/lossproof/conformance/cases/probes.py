@@ -62,6 +62,7 @@ def probed(subject: Subject, case: Case, executor: Executor) -> Outcome:
         options={**arguments, **base.options},
         verb="probe",
         mode=base.mode,
+        device=base.device,
         probe=name,
     )
     answer = executor.put(put)

@@ -18,6 +18,7 @@ import numpy as np
 from lossproof.conformance.changes.answers import Difference, difference, refusal
 from lossproof.conformance.changes.evidence import shown
 from lossproof.conformance.changes.model import CellRow, RowKey, Sample, Seen, Side, same_question
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import named
 
 CLASSES = (
@@ -40,8 +41,6 @@ ACCURACY = 2.0
 """A median or largest error in ulp that changes by less than this factor is no change of accuracy."""
 MAX_SLUG = 120
 """Characters; a name of a file has 255 at most."""
-OWN = frozenset({"sign", "error", "crash", "hang", "dtype", "reduction", "range"})
-"""Kinds of differences that are one cause wherever they show."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,9 @@ def _seen(old: Side, new: Side, key: RowKey) -> Iterator[Seen]:
         if wrong[0] == wrong[1] or (sampled and other_page):
             return  # the same answers: a divergence judged by another page is no change of behaviour
     class_ = _class(wrong, before, after, moved, b)
-    if moved is not None and (moved.kind in OWN or not wrong[0] ^ wrong[1]):
-        own = () if moved.kind in OWN else (key[0],)
+    one_cause = moved is not None and kinds.named(moved.kind).one_cause
+    if moved is not None and (one_cause or not wrong[0] ^ wrong[1]):
+        own = () if one_cause else (key[0],)
         kind, words = _kind(moved, key), moved.words
         yield Seen(
             key=key,
@@ -152,15 +152,13 @@ def _gathered(seen: Sequence[Seen]) -> list[Seen]:
 
 def _kind(moved: Difference, key: RowKey) -> str:
     """The kind of a difference, by where it shows where it does not say itself."""
-    if moved.kind == "range":
-        return named(key[2]).kind
-    return moved.kind
+    return named(key[2]).kind if kinds.named(moved.kind).told_by_region else moved.kind
 
 
 def _class(
     wrong: tuple[bool, bool], before: CellRow, after: CellRow, moved: Difference | None, new: Sample
 ) -> str:
-    refused = moved is not None and moved.kind in ("error", "crash", "hang")
+    refused = moved is not None and kinds.no_value(moved.kind)
     appeared = refused and moved is not None and moved.appeared
     if appeared and (after["verdict"] != "conforms" or before["verdict"] != "diverges"):
         return "error appeared"
@@ -179,10 +177,11 @@ def _severity(moved: Difference, key: RowKey, before: CellRow, after: CellRow) -
     """How bad a change is: by the finding where it made one, else by what changed and where."""
     if after["verdict"] == "diverges" != before["verdict"]:
         return str(after["severity"])
-    if moved.kind == "error":
+    kind = kinds.named(moved.kind)
+    if kind.raises:
         # Another class of exception for what was refused before hurts few.
         return "S3" if moved.exchanged else "S2"
-    return max(named(key[2]).gravest, "S2" if moved.kind in ("dtype", "configuration") else "S1")
+    return max(named(key[2]).gravest, kind.gravest_change)
 
 
 # --- one change of each cause ---
@@ -194,7 +193,7 @@ def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
     common = Counter(s.kind_of_change for s in seen)
     class_ = min(common, key=lambda c: (-common[c], CLASSES.index(c)))
     first, (witness, before, after) = shown(old, new, seen)
-    told = first.cause[1] if first.kind in ("error", "dtype") and len(first.cause) > 1 else ""
+    told = first.cause[1] if kinds.named(first.kind).told_apart and len(first.cause) > 1 else ""
     words = f"{first.kind} {told}" if len(first.cause) > 1 else first.cause[0]
     return Change(
         kind_of_change=class_,

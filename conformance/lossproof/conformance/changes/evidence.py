@@ -8,6 +8,7 @@ from typing import Any
 from lossproof.conformance.changes.answers import Difference, bounded, difference
 from lossproof.conformance.changes.model import CellRow, Seen, Side, same_question
 from lossproof.conformance.changes.replay import recorded, replayed
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import named
 from lossproof.conformance.judging.executor import question_of
 from lossproof.conformance.judging.serialize import serialized
@@ -118,7 +119,7 @@ def _drawn(old: Side, new: Side, seen: Seen) -> Evidence | None:
 
 def _moved(one: Difference | None, cell: Difference) -> bool:
     """Whether the answers to one batch differ as those of the cell do: by an error, or otherwise."""
-    return one is not None and (one.kind == "error") == (cell.kind == "error")
+    return one is not None and kinds.named(one.kind).raises == kinds.named(cell.kind).raises
 
 
 def _alike(one: Batch, other: Batch) -> bool:

@@ -24,7 +24,7 @@ def scripts_of(change: Change, old: Side, new: Side) -> dict[str, str]:
         row = next(row for key, row in side.rows.items() if key[0] in change.apis)
         witness = dict(change.witness)
         if witness.get("mode") == next(iter(new.rows.values()))["mode"]:
-            witness["mode"] = row["mode"]
+            witness |= {"mode": row["mode"], "device": row["device"]}
         try:
             framework = facts_of(str(row["framework"]))
             _only_documented(witness, answer, framework.prefixes)

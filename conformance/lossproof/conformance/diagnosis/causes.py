@@ -25,6 +25,7 @@ from lossproof.conformance.diagnosis.matching import (
     rows_of,
 )
 from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.kinds import severity
 from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.judging.comparison import LOW_PRECISION, explains, near
@@ -132,7 +133,7 @@ def _applicable(subject: Subject, key: CellKey, ledger: Sequence[KnownFinding]) 
             and (not finding.properties or key.property in finding.properties)
             and (not finding.regions or key.region in finding.regions)
             and (not finding.dtypes or any(d in finding.dtypes for d in dtypes))
-            and (not finding.backends or facts.backend in finding.backends)
+            and facts.may_show(finding)
             and finding.package in facts.packages
         ):
             yield finding
@@ -304,7 +305,7 @@ def settled(
         if item.cause.known or not parameters:
             return item
         batch = item.failure.reply.batch
-        if batch.wrt and item.cause.kind in ("zero_vector", "eps"):
+        if batch.wrt and kinds.named(item.cause.kind).of_norm_rule:
             value = ask(replace(batch, wrt="")).judged
             return item if value.expected is None or value.wrong.any() else _of_gradient(subject, key, item)
         others = [
@@ -317,10 +318,10 @@ def settled(
             judged = ask(batch).judged
             found = [explains(subject, batch.arrays, batch.options, judged, chosen) for chosen in left]
             left = [chosen for chosen, m in zip(left, found, strict=True) if m.size and m.all()] or left
-        kinds = {"ignore_weights": "weights", "reduction": "reduction"}
+        kind_of = {"ignore_weights": "weights", "reduction": "reduction"}
         if left == [parameters]:
             return item
-        named = [_cause(subject, key, kinds.get(next(iter(p)), item.cause.kind), p) for p in left]
+        named = [_cause(subject, key, kind_of.get(next(iter(p)), item.cause.kind), p) for p in left]
         if len(named) == 1:
             return replace(item, cause=named[0])
         words = " or ".join(map(_in_words, left))
@@ -358,7 +359,7 @@ def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
     """Group a failure that nothing explains by API, property and what went wrong; where no value came, by API alone."""
     failure = item.failure
     kind = failure.kind or "formula"
-    if not failure.says and kind == "formula" and _missed_by_little(failure, item.mask):
+    if not failure.says and kinds.named(kind).vague and _missed_by_little(failure, item.mask):
         kind = "accuracy"
     name = subject.api.rsplit(".", 1)[-1]
     valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
@@ -374,7 +375,9 @@ def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
 def _what(failure: Failure) -> str:
     """Name the fault in a word or two: the class of an exception, else the beginning of what the failure says."""
     error = failure.reply.answer.error
-    told = error.type if failure.kind == "error" and error is not None else failure.says.split(":")[0]
+    told = (
+        error.type if kinds.named(failure.kind).raises and error is not None else failure.says.split(":")[0]
+    )
     return told.rsplit(".", 1)[-1]
 
 

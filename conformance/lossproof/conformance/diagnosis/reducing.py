@@ -15,6 +15,7 @@ from lossproof.conformance.diagnosis.effort import Budget, to_explain
 from lossproof.conformance.diagnosis.matching import accounts_for, no_farther
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.shrinker import Witness
+from lossproof.conformance.families import kinds
 from lossproof.conformance.judging.executor import Executor, Reply, question_of
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.relations import Apart, allowed, along, differs, of_sample, samples
@@ -26,22 +27,8 @@ from lossproof.specs.models import KnownFinding
 
 MOST_CALLS = 60
 """Calls that reducing a witness without a wrong value may take."""
-SAME: Mapping[str, Callable[[Answer], Any]] = {
-    "error": lambda answer: answer.error and answer.error.type,
-    "output": lambda answer: bool(answer.printed),
-    "mutation": lambda answer: answer.changed,
-}
-"""The part of the answer that a smaller question must share with the one that it stands for, by kind of finding."""
 BESIDE = "beside"
 """The probe of a witness that asks its question twice: with its arrays, and with `other` arrays."""
-PROPERTY_WORDS = {
-    "mutation": "inputs unchanged",
-    "nondeterminism": "the same bits when asked again",
-    "error": "a value",
-    "crash": "an answer",
-    "hang": "an answer in time",
-    "output": "nothing printed",
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +57,7 @@ class Reducing:
         if isinstance(failure, Apart) and not self.item.cause.behaves_as:
             return self._pair(failure)
         if failure.says or failure.reply.judged.expected is None:
-            told = SAME.get(failure.kind)
+            told = kinds.named(failure.kind).kept
             return shown(self.subject, failure if told is None else self._smaller(told))
         named = bool(self.item.cause.behaves_as)
         steps = self._steps(self._explained if named else self._wrong)
@@ -140,9 +127,9 @@ class Reducing:
         if judged.expected is None or judged.refused:
             return None
         wrong = judged.wrong
-        if kind in ("shape", "dtype") and not wrong.any():
-            differs = judged.shape_differs if kind == "shape" else judged.dtype_differs
-            wrong = np.full(judged.wrong.shape or (1,), differs)
+        forms = {"shape": judged.shape_differs, "dtype": judged.dtype_differs}
+        if kind in forms and not wrong.any():
+            wrong = np.full(judged.wrong.shape or (1,), forms[kind])
         return Failure(reply, wrong, kind) if wrong.any() else None
 
     def _explained(self, reply: Reply) -> Failure | None:
@@ -151,7 +138,7 @@ class Reducing:
         behaves = self.item.cause.behaves_as
         if failure is None or not (behaves.parameters or behaves.predicate):
             return failure
-        if self.item.cause.kind == "accuracy" and behaves.parameters:  # a few values tell no dtype
+        if kinds.named(self.item.cause.kind).of_digits and behaves.parameters:  # a few values tell no dtype
             return failure if no_farther(self.subject, failure, behaves.parameters) else None
         return failure if accounts_for(self.subject, failure, behaves) else None
 
@@ -217,7 +204,7 @@ def shown(subject: Subject, failure: Failure) -> Shown:
     if not failure.says and judged.expected is not None:
         return Shown(put, documented(judged), seen(failure.reply.answer))
     stated = documented(judged) if subject.states_values else {}
-    expected = {"says": PROPERTY_WORDS.get(failure.kind, "a value"), **stated}
+    expected = {"says": kinds.named(failure.kind).expected, **stated}
     observed = {**seen(failure.reply.answer), "says": failure.says}
     return Shown(put, expected, observed)
 

@@ -68,7 +68,9 @@ def question(
     at_call = {k: v for k, v in options.items() if init is None or k not in init}
     packed = {n: a if isinstance(a, Array) else _packed(a, order) for n, a in arrays.items()}
     mode = more.pop("mode", None) or subject.facts.mode
-    return Question(subject.api, packed, init, at_call, mode=mode, **more)
+    return Question(
+        subject.api, packed, init, at_call, mode=mode, device=subject.facts.device, **more
+    )  # fmt: skip
 
 
 def question_of(subject: Subject, batch: Batch) -> Question:
@@ -95,6 +97,8 @@ class Executor:
     examples: int = 8
     asked: int = 0
     seconds: float = 0.0
+    declined: str = ""
+    """why the framework declined a call, while it has answered none"""
     samples: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     """what is kept of each group of cells, see `samples`"""
     _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
@@ -102,6 +106,8 @@ class Executor:
     _met: set[tuple[object, ...]] = field(default_factory=set)
     """kinds of questions that were answered, and verbs that hung in the time of a first call"""
     _slow: set[str] = field(default_factory=set)
+    _answered: bool = False
+    """whether a call was not declined"""
 
     def put(self, question: Question) -> Answer:
         """The answer to a question; a crash or hang is one that a fresh worker repeats.
@@ -135,6 +141,10 @@ class Executor:
         self.seconds += answer.seconds
         if answer.error is not None and answer.error.of_harness:
             raise HarnessFault(answer.error.message)
+        if question.verb != "probe":
+            declined = answer.error.message if answer.error is not None and answer.error.declined else ""
+            self._answered = self._answered or not declined
+            self.declined = "" if self._answered else declined
         return answer
 
     def call(

@@ -68,15 +68,16 @@ class Property:
     asserts: str
     """what holds where it is not violated, in words"""
     cells: Cells
-    """the cells in which it means something; the cases of a spec come besides"""
+    """those in which it means something, of an API that has what it needs; the cases of a spec come besides"""
     verdict_on: VerdictOn
     """the outcome of one of these cells"""
     needs: tuple[str, ...] = ()
     """roles of arrays and options without which an API has none of its cells"""
 
-    def fits(self, subject: Subject) -> bool:
-        """Whether the API has what the property is about."""
-        return all(subject.has(role) or subject.option(role) is not None for role in self.needs)
+    def cells_of(self, subject: Subject) -> Iterable[CellKey]:
+        """The cells of an API: none where it lacks what the property needs."""
+        fits = all(subject.has(role) or subject.option(role) is not None for role in self.needs)
+        return self.cells(subject) if fits else ()
 
 
 def row_wise(name: str, *regions: str) -> Cells:

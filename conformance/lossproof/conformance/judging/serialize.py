@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.judging.comparison import Judged, reach
 from lossproof.conformance.judging.expectation import Expected
 from lossproof.conformance.model.dtypes import numpy_dtype
+from lossproof.conformance.model.execution import CPU
 from lossproof.conformance.workers.protocol import Answer, Question
 from lossproof.specs.models import ArrayValues
 
@@ -104,6 +105,8 @@ def serialized(
         "api": put.api, "init": None if put.init is None else dict(put.init), "arrays": arrays,
         "options": dict(put.options), "mode": put.mode,
     }  # fmt: skip
+    if put.device != CPU:
+        document["device"] = put.device
     if ask != "call":
         document["probe"] = ask
         document["arguments"] = dict(arguments or {})

@@ -24,6 +24,7 @@ class Row:
     python: str
     backend: str
     mode: str
+    device: str
     api: str
     property: str
     region: str
@@ -94,7 +95,7 @@ class Finding:
     upstream: str
     citation: str
     witness: Mapping[str, Any]
-    """api, init, arrays {name: {values (nested hex floats), dtype, shape}}, options, mode, probe."""
+    """api, init, arrays {name: {values (nested hex floats), dtype, shape}}, options, mode, probe; and device."""
     expected: Mapping[str, Any]
     """one of value (nested hex floats), error, shape, dtype, says; `exact` may give a decimal enclosure."""
     observed: Mapping[str, Any]

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from lossproof.conformance.model.dtypes import promoted
-from lossproof.specs.models import Case, Citation, Claim, Edition, Option, Spec
+from lossproof.specs.models import Case, Citation, Claim, Edition, KnownFinding, Option, Spec
 from lossproof.specs.semantics import Semantics
 
 
@@ -25,9 +25,18 @@ class TargetInfo:
     python: str = ""
     backend: str = ""
     mode: str = "eager"
+    device: str = "cpu"
     packages: Mapping[str, str] = field(default_factory=dict, hash=False)
     usercode: bool = False
     """whether a user's own code is judged, in the place of a framework's"""
+
+    def may_show(self, known: KnownFinding) -> bool:
+        """Whether a finding of the ledger is about this backend, mode and device."""
+        return (
+            (not known.backends or self.backend in known.backends)
+            and (not known.modes or self.mode in known.modes)
+            and (not known.devices or self.device in known.devices)
+        )
 
 
 @dataclass(frozen=True)

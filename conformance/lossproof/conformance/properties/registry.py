@@ -50,9 +50,7 @@ def cells(subject: Subject, names: Iterable[str] | None = None) -> list[CellKey]
     """The cells of an API, those of the spec's cases among them, in the order of `CellKey.sort`."""
     keys: dict[tuple[str, ...], CellKey] = {}
     for name in names if names is not None else properties():
-        known = properties()[name]
-        own = known.cells(subject) if known.fits(subject) else ()
-        for key in (*own, *case_keys(subject, name)):
+        for key in (*properties()[name].cells_of(subject), *case_keys(subject, name)):
             keys.setdefault(key.sort, key)
     return [keys[k] for k in sorted(keys)]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lossproof import oracle
 from lossproof.conformance.diagnosis.model import Explained
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import NOWHERE, named
 from lossproof.conformance.model.results import ClaimRow, Finding, Status, Verdict
 from lossproof.conformance.model.subject import CellKey, Subject, selects
@@ -41,7 +42,8 @@ def findings(session: Session, judged: Sequence[Judgement], partial: bool = Fals
         mine = asked.get(known.witness.api, [])
         if known.slug in groups or not mine or not session.ledger.applies(known):
             continue
-        if not partial or could_show(known, mine[0].subject, [j.key for j in mine]):
+        asks = not partial or could_show(known, mine[0].subject, [j.key for j in mine])
+        if asks and session.ledger.today(known).outcome.verdict != "unsupported":
             found.append(_of_ledger(session, known))
     found.sort(key=lambda f: f.slug)
     return [*found, *session.policy.more_findings(found)]
@@ -98,7 +100,8 @@ def _title(judgement: Judgement, item: Explained) -> str:
     if case is not None:
         return f"{name}: {item.cause.words} ({case.says.rstrip('.')})"
     error = judgement.outcome.error
-    if item.cause.kind != "accuracy" or error is None or not math.isfinite(error):
+    digits = kinds.named(item.cause.kind).of_digits
+    if not digits or error is None or not math.isfinite(error):
         return f"{name}: {item.cause.words}"
     return f"{name}: {item.cause.words}, {error:.3g} ulp off"
 

@@ -63,7 +63,8 @@ def row_of(judgement: Judgement, reproducer: str = "") -> Row:
     worst = judgement.causes[0].cause if judgement.causes else None
     return Row(
         target=facts.target, framework=facts.framework, version=facts.version, companions=facts.companions,
-        python=facts.python, backend=facts.backend, mode=facts.mode, api=subject.api,
+        python=facts.python, backend=facts.backend, mode=facts.mode, device=facts.device,
+        api=subject.api,
         property=key.property, region=key.region, dtype=key.dtype, variant=key.variant.slug,
         verdict=outcome.verdict, kind=worst.kind if worst else "", severity=worst.severity if worst else "",
         status=judgement.status, finding=";".join(judgement.slugs), claim=claim, citation=str(citation),

@@ -13,6 +13,7 @@ from lossproof.conformance.cases.probes import asked
 from lossproof.conformance.diagnosis.causes import in_range
 from lossproof.conformance.diagnosis.model import Cause
 from lossproof.conformance.diagnosis.reducing import Shown
+from lossproof.conformance.families.kinds import named as kind_named
 from lossproof.conformance.families.regions.registry import shows
 from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Outcome
@@ -55,11 +56,11 @@ class LedgerView:
         return iter(self.findings)
 
     def applies(self, known: KnownFinding) -> bool:
-        """Whether a finding is about this version, an API of this target, and this backend."""
+        """Whether a finding is about this version, an API of this target, its backend, mode and device."""
         return (
             in_range(known, self._facts.packages)
             and known.witness.api in self._subjects
-            and (not known.backends or self._facts.backend in known.backends)
+            and self._facts.may_show(known)
         )
 
     def status_of(self, cause: Cause) -> Status:
@@ -88,7 +89,9 @@ class LedgerView:
         put = self._ask_case if known.witness.case is not None else self._ask_arrays
         shown, outcome = put(subject, known)
         status: Status
-        if outcome.verdict not in ("diverges", "undocumented") and known.kind != "mutation":
+        if outcome.verdict == "unsupported":
+            status = "carried"
+        elif outcome.verdict not in ("diverges", "undocumented") and not kind_named(known.kind).beside_value:
             status = "fixed"
         else:
             status = "known" if _as_pinned(known.witness, shown.observed) else "changed"
@@ -112,7 +115,9 @@ class LedgerView:
 
 
 def _outcome_of(reply: Reply) -> Outcome:
-    judged = reply.judged
+    judged, error = reply.judged, reply.answer.error
+    if error is not None and error.declined:
+        return Outcome("unsupported", note=error.message)
     if judged.expected is None:
         return Outcome("undocumented" if judged.silent else "diverges")
     wrong = judged.wrong.any() or judged.shape_differs or judged.dtype_differs or reply.answer.changed

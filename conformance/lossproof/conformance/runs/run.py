@@ -29,7 +29,7 @@ from lossproof.conformance.runs.policy import Policy
 from lossproof.conformance.runs.scripts import scripted
 from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
-from lossproof.conformance.workers.client import CannotStart, Worker, WorkerError, WorkerInfo
+from lossproof.conformance.workers.client import CannotStart, NoSuchMode, Worker, WorkerError, WorkerInfo
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.conformance.workers.signals import DONE, FAILED, Progress, end_with_parent, interruptible
 from lossproof.specs import ledger_digest, load_ledger, load_specs, specs_digest
@@ -76,7 +76,8 @@ class TargetResult:
     """time that the target spent on its questions; not in the tables, which are the same for every run"""
     log: str = ""
     failed: str = ""
-    device: str = ""
+    declined: str = ""
+    """why the framework declined every call: it has no such device, or no such mode of it"""
     numpy: str = ""
     faults: tuple[str, ...] = ()
     """exceptions of lossproof itself, each of which cost a detail of one finding"""
@@ -112,10 +113,13 @@ class RunResult:
 
 
 def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
-    """The columns of a target's rows, from what its worker says."""
+    """The columns of a target's rows, from what its worker says; NoSuchMode where it has no such mode."""
     packages = {info.framework: info.version, **dict(info.companions)}
     companions = " ".join(f"{k}={v}" for k, v in sorted(info.companions.items()))
-    mode = target.mode or info.modes[0]
+    mode = target.execution.mode or info.modes[0]
+    if mode not in info.modes:
+        has = " and ".join(info.modes)
+        raise NoSuchMode(f"{info.framework} {info.version} has no mode {mode} here; it has {has}")
     return TargetInfo(
         target=target.name,
         framework=target.framework,
@@ -124,6 +128,7 @@ def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
         python=info.python,
         backend=info.backend,
         mode=mode,
+        device=target.execution.device,
         packages=packages,
     )
 
@@ -150,9 +155,7 @@ def judge_target(
                     policy,
                 )
                 result = judge_session(session, plan, progress)
-                return replace(
-                    result, log=log_tail(log), device=worker.info.devices[0], numpy=worker.info.numpy
-                )
+                return replace(result, log=log_tail(log), numpy=worker.info.numpy)
         except CannotStart as error:
             progress(target.name, 0, 0, FAILED)
             return TargetResult(target.name, failed=target.not_started(error), log=log_tail(log))
@@ -172,7 +175,7 @@ class _Chosen:
 
 def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetResult:
     """Judge the cells of a running target: cells first, then findings with their scripts, then the rows."""
-    name, partial = session.facts.target, plan.selection.partial
+    name, partial = session.facts.target, plan.selection.partial or session.mode.partial
     chosen = _chosen(session, plan.selection)
     total, done = sum(len(c.keys) for c in chosen), 0
     judged: list[Judgement] = []
@@ -204,6 +207,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         samples=tuple(j.sample for j in judged),
         questions=session.executor.asked,
         seconds=session.executor.seconds,
+        declined=session.executor.declined,
         faults=(*session.faults, *found.faults),
         documentation=tuple(drifted),
     )
@@ -326,7 +330,7 @@ def _target(result: TargetResult) -> dict[str, Any]:
     if known is not None:
         described_ |= {
             "framework": known.framework, "version": known.version, "companions": known.companions,
-            "python": known.python, "backend": known.backend, "mode": known.mode, "device": result.device,
+            "python": known.python, "backend": known.backend, "mode": known.mode, "device": known.device,
             "numpy": result.numpy, "cells": len(result.rows),
             "documentation": [asdict(d) for d in result.documentation],
         }  # fmt: skip

@@ -14,6 +14,7 @@ from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor, Reply, twice
 from lossproof.conformance.judging.outcome import Failure, Outcome
+from lossproof.conformance.model.execution import mode_called
 from lossproof.conformance.model.results import Drift, Status
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
 from lossproof.conformance.properties.registry import cells, judge_cell
@@ -47,14 +48,15 @@ class Session:
         stop: Stop | None = None,
     ) -> None:
         self.facts, self.executor, self.policy = facts, executor, policy
+        self.mode = mode_called(facts.mode)
         self.subjects = tuple(subjects)
         self.stop, self.faults = stop or Stop(), Faults()
         self.ledger = LedgerView(facts, executor, self.subjects, ledger)
         self.evidence = EvidenceFinder(executor, self.ledger, policy.reduce, self.stop, self.faults)
 
     def cells(self, subject: Subject) -> list[CellKey]:
-        """The cells of an API."""
-        return cells(subject)
+        """The cells of an API that are asked in the target's mode."""
+        return [key for key in cells(subject) if self.mode.takes(key)]
 
     def missing(self, subject: Subject) -> str:
         """Why a documented API cannot be called on this target, or "" where it is there.

@@ -12,7 +12,6 @@ import pytest
 
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.properties.selection import Selection, known_dtypes, known_regions
 from lossproof.conformance.runs.judgement import row_of
 from lossproof.conformance.runs.run import target_info
@@ -88,7 +87,7 @@ def _cells(config: pytest.Config) -> Iterator[object]:
         for subject in session.subjects:
             if not taken.takes_api(subject.api):
                 continue
-            for key in filter(taken.takes, cells(subject)):
+            for key in filter(taken.takes, session.cells(subject)):
                 place = "-".join((key.property, target, subject.api, key.region, key.dtype, key.variant.slug))
                 yield pytest.param((target, subject, key), id=place)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lossproof.conformance.model.execution import USUAL, Execution
 from lossproof.conformance.model.suggestions import nearest
 from lossproof.specs.frameworks import Catalogue, FrameworkFacts, load_catalogues, load_frameworks
 
@@ -45,7 +46,8 @@ class TargetUnavailable(RuntimeError):  # noqa: N818
 class Target:
     """Where an API runs: a framework on an interpreter, spoken to through an adapter.
 
-    `mode` is the mode questions are asked in unless they say otherwise, empty for the adapter's first;
+    `execution` is how questions are asked unless they say otherwise, `own_mode` the mode in which the framework answers
+    unless asked for another;
     `backend` is Keras' backend where it has a choice; `env` is added to the worker's environment; `remedy` says what to
     do where it does not start.
     """
@@ -54,10 +56,16 @@ class Target:
     framework: str
     python: Path
     adapter: Path
-    mode: str = ""
+    execution: Execution = USUAL
+    own_mode: str = "eager"
     backend: str = ""
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
     remedy: str = ""
+
+    def executed(self, execution: Execution) -> Target:
+        """This target with another execution, which its name ends with; its own mode is not written."""
+        usual = replace(execution, mode="") if execution.mode == self.own_mode else execution
+        return replace(self, name=f"{self.name}{usual}", execution=usual)
 
     def not_started(self, error: TargetUnavailable) -> str:
         """Why it did not start, in one line: of a traceback its last line, and what to do."""

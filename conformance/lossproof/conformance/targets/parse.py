@@ -1,7 +1,8 @@
 """Targets: which frameworks can be asked, and how a target is written on the command line.
 
 A target is written `torch` or `keras[torch]` (what is installed beside the tool), `torch==2.12.1` or
-`keras[jax]==3.0.0` (an environment built for it), or as the path of a Python. No framework is imported to
+`keras[jax]==3.0.0` (an environment built for it), or as the path of a Python; a mode and a device may follow, see
+`written`. No framework is imported to
 find out: the tool reads the metadata of installed packages, its own and those of another interpreter
 through a short script that this interpreter runs.
 """
@@ -21,6 +22,7 @@ from types import MappingProxyType
 
 from lossproof.conformance.targets import environments
 from lossproof.conformance.targets.environments import Environment, Recipe
+from lossproof.conformance.targets.executed import Written, executions, read, written
 from lossproof.conformance.targets.interpreters import packages_of
 from lossproof.conformance.targets.model import (
     NotInstalled,
@@ -52,18 +54,24 @@ def version_here(facts: FrameworkFacts) -> str | None:
     return _version_of(facts.distributions) if importlib.util.find_spec(facts.import_name) else None
 
 
-def chosen(names: Sequence[str], progress: Callable[[str, str], None] | None = None) -> Parsed:
+def chosen(
+    names: Sequence[str],
+    progress: Callable[[str, str], None] | None = None,
+    modes: Sequence[str] = (),
+    device: str = "",
+) -> Parsed:
     """The targets of these texts, each once; with none, all that is installed beside the tool.
 
-    Raises UsageError as `parse` does, and where nothing is named and nothing is installed.
+    Each is asked in each of the `modes` and on the `device`, where its text does not say another. Raises UsageError as
+    `parse` and `executions` do, and where nothing is named and nothing is installed.
     """
     if names:
-        parsed = parse_all(names, progress)
+        parsed = parse_all(written(names, modes, device), progress)
         return Parsed(tuple({t.name: t for t in parsed.targets}.values()), parsed.unavailable)
-    found = installed()
+    found = [t.executed(how) for t in installed() for how in executions(Written(t.name), modes, device)]
     if not found:
         raise UsageError(NONE_INSTALLED)
-    return Parsed(tuple(found), {})
+    return Parsed(tuple({t.name: t for t in found}.values()), {})
 
 
 def installed(frameworks: Iterable[str] | None = None) -> list[Target]:
@@ -85,8 +93,10 @@ def parse(text: str, progress: Callable[[str], None] | None = None) -> list[Targ
     UsageError for what is unknown, NotInstalled for a framework that is not there, TargetUnavailable where
     the build fails.
     """
-    found = _understand(text)
-    return found if isinstance(found, list) else [_build(found, progress)]
+    meant = read(text)
+    found = _understand(meant.place)
+    targets = found if isinstance(found, list) else [_build(found, progress)]
+    return [target.executed(meant.execution) for target in targets]
 
 
 def parse_all(
@@ -97,10 +107,12 @@ def parse_all(
     Every text is understood before anything is built: raises UsageError as `parse` does. A build that
     fails makes its own target unavailable and leaves the others alone.
     """
-    understood = [(text, _understand(text)) for text in dict.fromkeys(texts)]
-    results: dict[str, list[Target] | TargetUnavailable] = {}
+    meant = {text: read(text) for text in texts}
+    understood = {one.place: _understand(one.place) for one in meant.values()}
+    known: dict[str, list[Target] | TargetUnavailable] = {}
 
-    def work(text: str, recipe: Recipe) -> list[Target] | TargetUnavailable:
+    def work(place: str, recipe: Recipe) -> list[Target] | TargetUnavailable:
+        text = next(text for text, one in meant.items() if one.place == place)
         try:
             return [_build(recipe, None if progress is None else lambda words: progress(text, words))]
         except TargetUnavailable as error:
@@ -108,22 +120,28 @@ def parse_all(
 
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="build") as pool:
         running = {
-            text: pool.submit(work, text, item) for text, item in understood if not isinstance(item, list)
-        }
+            place: pool.submit(work, place, item)
+            for place, item in understood.items() if not isinstance(item, list)
+        }  # fmt: skip
         try:
-            for text, item in understood:
-                results[text] = item if isinstance(item, list) else running[text].result()
+            for place, item in understood.items():
+                known[place] = item if isinstance(item, list) else running[place].result()
         except BaseException:  # Ctrl-C: what has not begun never begins
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    targets = [target for found in results.values() if isinstance(found, list) for target in found]
-    failures = {text: found for text, found in results.items() if isinstance(found, TargetUnavailable)}
+    targets, failures = [], {}
+    for text, one in meant.items():
+        found = known[one.place]
+        if isinstance(found, TargetUnavailable):
+            failures[text] = found
+        else:
+            targets += [target.executed(one.execution) for target in found]
     return Parsed(tuple(dict.fromkeys(targets)), MappingProxyType(failures))
 
 
 def frameworks_of(text: str) -> set[str]:
     """The frameworks that a text means, before anything is built for it; raises as `parse` does."""
-    found = _understand(text)
+    found = _understand(read(text).place)
     return {target.framework for target in found} if isinstance(found, list) else {found.framework}
 
 
@@ -131,7 +149,8 @@ def of_environment(environment: Environment) -> Target:
     """The target of a built environment."""
     recipe = environment.recipe
     facts = facts_of(recipe.framework)
-    target = _target(recipe.target, facts, environment.python, recipe.backend)
+    versions = (environment.packages[name] for name in facts.distributions if name in environment.packages)
+    target = _target(recipe.target, facts, environment.python, next(versions, ""), recipe.backend)
     remove = f"lossproof targets --remove '{recipe.target}'"
     return replace(target, remedy=f"if its environment is damaged, {remove} and ask again: it is built anew")
 
@@ -175,7 +194,8 @@ def _beside_the_tool(text: str, catalogue: Catalogue, backend: str, version: str
     chosen = usable[0] if usable else ""
     builds = [build for build in catalogue.builds if build.backend == chosen]
     framework = (builds[0].framework if builds else "") or catalogue.framework
-    return _target(text, facts_of(framework), Path(sys.executable), chosen)
+    facts = facts_of(framework)
+    return _target(text, facts, Path(sys.executable), _version_of(facts.distributions) or "", chosen)
 
 
 def _public(version: str) -> str:
@@ -196,11 +216,13 @@ def _version_of(distributions: Iterable[str]) -> str | None:
 def _here(facts: FrameworkFacts) -> Target:
     """The target of a framework that is installed beside the tool, on the first backend that is."""
     usable = [name for name in facts.backends if importlib.util.find_spec(name)]
-    return _target(facts.name, facts, Path(sys.executable), usable[0] if usable else "")
+    version = _version_of(facts.distributions) or ""
+    return _target(facts.name, facts, Path(sys.executable), version, usable[0] if usable else "")
 
 
-def _target(name: str, facts: FrameworkFacts, python: Path, backend: str = "") -> Target:
-    return Target(name, facts.name, python, facts.adapter, backend=backend)
+def _target(name: str, facts: FrameworkFacts, python: Path, version: str, backend: str = "") -> Target:
+    own = facts.own_mode(version) if version else "eager"
+    return Target(name, facts.name, python, facts.adapter, own_mode=own, backend=backend)
 
 
 def _build(recipe: Recipe, progress: Callable[[str], None] | None) -> Target:
@@ -224,7 +246,7 @@ def _of_interpreter(python: Path) -> list[Target]:
         version = versions[facts.name]
         if version is not None and not (facts.beside and versions[facts.beside]):
             backend = next((name for name in facts.backends if name in packages), "")
-            targets.append(_target(f"{facts.name}=={version}", facts, python.absolute(), backend))
+            targets.append(_target(f"{facts.name}=={version}", facts, python.absolute(), version, backend))
     if not targets:
         raise NotInstalled(f"{python} has none of {', '.join(known)}; install one there")
     return targets

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from lossproof.conformance.model.execution import USUAL, Execution
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.model.suggestions import nearest, unknown_api
 from lossproof.conformance.targets.interpreters import packages_of
@@ -58,6 +59,7 @@ class Place:
     python: Path
     framework: Target | None
     arrays: ArrayKind
+    execution: Execution = USUAL
     note: str = ""
     """which edition was taken, where none documents the installed version"""
 
@@ -81,6 +83,7 @@ class Place:
             framework=theirs.framework if theirs else "numpy",
             python=self.python,
             adapter=USERCODE_ADAPTER,
+            execution=self.execution,
             backend=theirs.backend if theirs else "",
             env={**(theirs.env if theirs else {}), "LOSSPROOF_OWN": json.dumps(given)},
         )
@@ -128,6 +131,7 @@ def place(
     python: Path | None = None,
     arrays: ArrayKind = "auto",
     edition: str | None = None,
+    execution: Execution = USUAL,
 ) -> Place:
     """The place of `api`, by its full name or an unambiguous end of it, for code that `python` (None: this one) runs.
 
@@ -149,6 +153,7 @@ def place(
         python=(python or Path(sys.executable)).absolute(),
         framework=framework,
         arrays=arrays,
+        execution=execution,
         note=note,
     )
 

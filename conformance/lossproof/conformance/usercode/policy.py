@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossproof.conformance.cases.probes import matches
-from lossproof.conformance.diagnosis.reducing import PROPERTY_WORDS, SAME, Reducing, Shown
+from lossproof.conformance.diagnosis.reducing import Reducing, Shown
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import seen, serialized
@@ -38,7 +39,6 @@ NEEDS_THE_FRAMEWORK = {
 }
 OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
 """Types of what is called and is no instance of a class of its own."""
-CRASH_WORDS = {"crash": "crashes", "hang": "hangs"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class UserCodePolicy:
             return why
         dead = self.executor.smoke(subject)
         if dead is not None and case is not None and case.ask == "call":
-            return f"not asked: your code {CRASH_WORDS[dead.answer.outcome]} on plain input"
+            return f"not asked: your code {kinds.named(dead.answer.outcome).ends} on plain input"
         return ""
 
     def excused(self, subject: Subject, key: CellKey, outcome: Outcome) -> Outcome:
@@ -76,14 +76,14 @@ class UserCodePolicy:
         with self.executor.aside():
             found = reducing.witness()
         failure = reducing.item.failure
-        if failure.kind not in SAME or failure.kind == "error":
+        kind = kinds.named(failure.kind)
+        if kind.kept is None or kind.raises:
             return found
-        expected = {"says": PROPERTY_WORDS[failure.kind]}
-        return Shown(found.question, expected, {"outcome": "value", "says": failure.says})
+        return Shown(found.question, {"says": kind.expected}, {"outcome": "value", "says": failure.says})
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
-        if not self.executor.ends or any(f.kind in CRASH_WORDS for f in found):
+        if not self.executor.ends or any(kinds.named(f.kind).ends for f in found):
             return ()
         put, answer = min(
             self.executor.ends, key=lambda end: sum(len(a.data) for a in end[0].arrays.values())
@@ -92,7 +92,7 @@ class UserCodePolicy:
         name = subject.api.rsplit(".", 1)[-1]
         finding = Finding(
             slug=f"{facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
-            title=f"{name}: {CRASH_WORDS[answer.outcome]} on some input", target=facts.target,
+            title=f"{name}: {kinds.named(answer.outcome).ends} on some input", target=facts.target,
             framework=facts.framework, version=facts.version, apis=(subject.api,),
             kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
             citation=str(subject.edition.source), witness=serialized(put), expected={"says": "an answer"},
@@ -165,7 +165,7 @@ def excused(case: Case | None, outcome: Outcome, name: str) -> Outcome:
         return _unsupported(outcome, message)
     if outcome.verdict != "diverges":
         return outcome
-    if outcome.kind == "documentation":
+    if kinds.named(outcome.kind).of_page:
         return _unsupported(outcome, "the documentation contradicts itself here")
     if case is None or case.ask == "call":
         return outcome

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from lossproof.conformance.families import kinds
 from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.model.subject import CellKey
 from lossproof.conformance.properties.registry import cells
@@ -26,7 +27,6 @@ from lossproof.conformance.runs.judgement import row_of
 from lossproof.conformance.targets.model import UsageError
 from lossproof.conformance.usercode.code import Code, Place, parse_code, place
 from lossproof.conformance.usercode.ledger import entry
-from lossproof.conformance.usercode.policy import CRASH_WORDS
 from lossproof.conformance.usercode.pytest_outcome import settle
 from lossproof.conformance.usercode.run import TIMEOUT, RunningCode, asked
 from lossproof.conformance.workers.protocol import Answer, Question
@@ -98,7 +98,7 @@ class Conformance:
         before = len(ends)
         judgement = session.judge_cell(running.subject, self._parameter.key)
         row, node = row_of(judgement), self._request.node
-        if ends[before:] and row.kind not in CRASH_WORDS and wanted.severity > "S1":
+        if ends[before:] and not kinds.named(row.kind).ends and wanted.severity > "S1":
             _ended(*ends[before])  # where the documentation is silent, or while a witness was reduced
         node.user_properties += [("verdict", row.verdict), ("finding", row.finding)]
         if row.status in ("new", "changed"):
@@ -111,7 +111,7 @@ class Conformance:
 
 def _ended(put: Question, answer: Answer) -> NoReturn:
     lines = (
-        f"the code {CRASH_WORDS[answer.outcome]}: {answer.note_and_log}",
+        f"the code {kinds.named(answer.outcome).ends}: {answer.note_and_log}",
         f"asked     {json.dumps(serialized(put))}",
     )
     pytest.fail("\n".join(lines), pytrace=False)

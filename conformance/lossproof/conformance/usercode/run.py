@@ -107,7 +107,7 @@ def try_code(place: Place, plan: Plan, progress: Progress, timeout: float = TIME
                 worker = running.executor.worker
                 result = judge_session(running.session, plan, progress)
                 if isinstance(worker, Worker):
-                    result = replace(result, device=worker.info.devices[0], numpy=worker.info.numpy)
+                    result = replace(result, numpy=worker.info.numpy)
         except WorkerError as error:
             result = TargetResult(str(place.code), failed=str(error))
         result = replace(result, log=log_tail(log))

@@ -24,10 +24,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lossproof.conformance.model.execution import DEVICES
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
-from lossproof.specs.frameworks import adapter_folders
+from lossproof.specs.frameworks import adapter_folders, load_environments
 
 WORKER = Path(__file__).with_name("remote") / "worker.py"
 GRACE = 30.0
@@ -51,16 +52,11 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "CUDA_VISIBLE_DEVICES": "",
-    "JAX_PLATFORMS": "cpu",
 }
-"""The variables of every worker's environment: one thread, no accelerator, no log noise, the same hashes."""
+"""The variables of every worker's environment: one thread, no log noise, the same hashes. A device has its own."""
 
-CHOICES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "JAX_ENABLE_X64", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
-"""Variables that a user may have set for other work and that would change the answers: a target names its own."""
+CHOICES = ("PYTHONWARNINGS", "PYTHONOPTIMIZE")
+"""Variables that a user may have set for other work and that would change the answers; frameworks name more."""
 
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables that belong to the tool's own interpreter and would mislead another one."""
@@ -80,6 +76,10 @@ class CannotStart(WorkerError, TargetUnavailable):  # noqa: N818
 
 class TooManyRestarts(WorkerError):  # noqa: N818
     """The target crashed or hung more often than it may."""
+
+
+class NoSuchMode(WorkerError):  # noqa: N818
+    """The target has no mode of the name that is asked for."""
 
 
 class WorkerClosed(WorkerError):  # noqa: N818
@@ -114,15 +114,15 @@ class _Garbled(Exception):  # noqa: N818
 
 def environment(target: Target, scratch: Path) -> dict[str, str]:
     """The environment variables of a worker of `target`."""
-    variables = {name: value for name, value in os.environ.items() if name not in CHOICES}
+    theirs = load_environments()
+    left_out = {*CHOICES, *(name for one in theirs for name in one.removed)}
+    variables = {name: value for name, value in os.environ.items() if name not in left_out}
     if not _same_python(target.python):
         for name in FOREIGN:
             variables.pop(name, None)
-    variables |= SETTINGS
-    # The user's own keras.json may change epsilon and floatx: an empty folder stands in for it.
-    variables["KERAS_HOME"] = str(scratch)
-    if target.backend:
-        variables["KERAS_BACKEND"] = target.backend
+    variables |= SETTINGS | dict(DEVICES[target.execution.device].environment)
+    for one in theirs:
+        variables |= one.of_target(str(scratch), target.backend)
     return variables | dict(target.env)
 
 

@@ -145,7 +145,9 @@ def about(run: Run) -> dict[str, str]:
             row["companions"],
             row["python"] and f"Python {row['python']}",
         ]
-        found[str(row["target"])] = ", ".join(str(p) for p in [*parts, row["backend"], row["mode"]] if p)
+        device = "" if row["device"] == "cpu" else row["device"]
+        parts += [row["backend"], row["mode"], device]
+        found[str(row["target"])] = ", ".join(str(part) for part in parts if part)
     return found
 
 

@@ -45,7 +45,7 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     `finding` has the fields of findings.json; `snippets` are the framework's (`imports`, `seed`, `array`,
     `to_list`, `asks`, `imported_as`, `modes`). Values in the script are exact. The same finding gives the same
     text. Raises ValueError where the witness cannot be written as a script: a name that is no Python name, an
-    unknown mode or probe.
+    unknown mode or probe, or a device that no snippet moves arrays to.
     """
     witness = finding["witness"]
     api = dotted(witness.get("api") or finding["apis"][0])
@@ -53,6 +53,8 @@ def reproducer(finding: Mapping[str, Any], snippets: Mapping[str, Any]) -> str:
     modes = snippets.get("modes") or {"eager": {"call": "{{ function }}({{ arguments }})"}}
     if mode not in modes:
         raise ValueError(f"no snippet for mode {mode!r}; there are {', '.join(sorted(modes))}")
+    if (device := witness.get("device") or "cpu") != "cpu":
+        raise ValueError(f"no snippet for the device {device!r}")
     given_arrays = witness.get("arrays") or {}
     arrays: dict[str, Any] = {
         identifier(name): array(given, snippets) for name, given in given_arrays.items()

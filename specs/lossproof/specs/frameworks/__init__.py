@@ -7,6 +7,7 @@
 | `catalogue.yaml` | releases and how to build them |
 | `adapter.py` | the framework as a target, loaded by the worker; Python 3.7, imports nothing of lossproof |
 | `probes.py` | answers that are no arrays, loaded by the adapter |
+| `environment.yaml` | environment variables of every worker, for the framework may be imported in any |
 
 The folder's name is the framework's. A folder without facts has an adapter alone, which carries the arrays of another
 framework's backend, or a catalogue alone, of a package that another framework speaks for. The folders of installed
@@ -29,10 +30,12 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossproof.specs import extensions
+from lossproof.specs.editions import covers
 from lossproof.specs.problems import Problem, SpecError
 
 FRAMEWORKS = "frameworks"
 FACTS, REPRODUCER, CATALOGUE, ADAPTER = "facts.yaml", "reproducer.yaml", "catalogue.yaml", "adapter.py"
+ENVIRONMENT = "environment.yaml"
 """The files of a framework's folder that lossproof looks for."""
 
 
@@ -77,8 +80,9 @@ class FrameworkFacts(_Frozen):
     `distributions` are the packages that can provide it, `import_name` the module they install, `extra` the extra of
     lossproof that installs it, if one does, `prefixes` the first parts of its APIs' names, `editions` maps a prefix to
     the package whose version decides what the documentation said, `spelling` maps prefixes to what they are called
-    in a script, `backends` are the libraries that it can compute with, where it has a choice, and `beside` names
-    the framework that speaks for this one where both are installed.
+    in a script, `backends` are the libraries that it can compute with, where it has a choice, `beside` names
+    the framework that speaks for this one where both are installed, and `own_modes` maps a range of versions to the
+    mode in which they answer unless asked for another, where that is not eager.
     """
 
     name: str
@@ -91,6 +95,7 @@ class FrameworkFacts(_Frozen):
     editions: Mapping[str, str]
     backends: tuple[str, ...] = ()
     beside: str = ""
+    own_modes: Mapping[str, str] = Field(default_factory=dict)
     spelling: Mapping[str, str] = Field(default_factory=dict)
     reproducer: Reproducer
 
@@ -112,12 +117,34 @@ class FrameworkFacts(_Frozen):
         """Whether an API's full name belongs to this framework."""
         return any(api.startswith(prefix + ".") for prefix in self.prefixes)
 
+    def own_mode(self, version: str) -> str:
+        """The mode in which a version of it answers unless asked for another."""
+        return next((mode for range_, mode in self.own_modes.items() if covers(range_, version)), "eager")
+
     def spell(self, api: str) -> str:
         """The API's name as a script in this framework writes it: keras.losses.X for tf.keras.losses.X."""
         for prefix, written in self.spelling.items():
             if api.startswith(prefix + "."):
                 return written + api[len(prefix) :]
         return api
+
+
+class Environment(_Frozen):
+    """The environment variables of a worker that concern one framework.
+
+    `values` are set, `removed` are left out, since a user may have set them for other work, `empty` name an empty
+    folder, which stands in for the user's own settings, and `backend` is set to the target's backend.
+    """
+
+    values: Mapping[str, str] = Field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    backend: str = ""
+
+    def of_target(self, folder: str, backend: str) -> dict[str, str]:
+        """The variables that are set, where the empty folder and the backend are these."""
+        chosen = {self.backend: backend} if self.backend and backend else {}
+        return {**self.values, **dict.fromkeys(self.empty, folder), **chosen}
 
 
 class Build(_Frozen):
@@ -228,6 +255,13 @@ def adapter_folders() -> Mapping[str, Path]:
     return MappingProxyType({name: folder.path for name, folder in _folders_with(ADAPTER).items()})
 
 
+@cache
+def load_environments() -> tuple[Environment, ...]:
+    """What each framework asks of a worker's environment. Raises SpecError as `load_frameworks`."""
+    folders = _folders_with(ENVIRONMENT).values()
+    return tuple(folder.validated(Environment, ENVIRONMENT, {}) for folder in folders)
+
+
 def _folders_with(file: str) -> dict[str, _Folder]:
     """The folders that hold a file, by name."""
     return {name: folder for name, folder in _all_folders().items() if (folder.path / file).is_file()}
@@ -251,7 +285,7 @@ def _each_folder() -> Iterator[_Folder]:
             if path.suffix == ".yaml":
                 why = f"a framework is a folder: write {FRAMEWORKS}/{path.stem}/{FACTS}"
                 raise SpecError([Problem(f"{brought_by}: {FRAMEWORKS}/{path.name}", 0, "", why)])
-            if any((path / file).is_file() for file in (FACTS, CATALOGUE, ADAPTER)):
+            if any((path / file).is_file() for file in (FACTS, CATALOGUE, ADAPTER, ENVIRONMENT)):
                 yield _Folder(brought_by, path)
 
 

@@ -13,11 +13,13 @@ import click
 from lossproof import reports
 from lossproof.conformance.cli.commands.judging import (
     Asked,
+    executing_options,
     find_targets,
     judging,
     judging_options,
     none_selected,
     selecting_options,
+    tell_declined,
     unavailable,
     write,
 )
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
     "targets",
     multiple=True,
     metavar="T",
-    help="torch, torch==2.12.1 or the path of a Python. Repeatable.",
+    help="torch, torch==2.12.1, torch:compiled or the path of a Python. Repeatable.",
 )
+@executing_options("Each target in this mode: eager, compiled, ... Repeatable.  [default: its own]")
 @selecting_options()
 @click.option(
     "--out",
@@ -59,6 +62,8 @@ if TYPE_CHECKING:
 @judging_options()
 def command(
     targets: tuple[str, ...],
+    modes: tuple[str, ...],
+    device: str,
     selection: Selection,
     out: Path,
     jobs: int | None,
@@ -76,14 +81,15 @@ def command(
     reports.check_out(out)
     accepted = {} if baseline is None else accepted_by(baseline, plan)
     with judging(quiet=asked.as_json) as progress:
-        chosen, missing = find_targets(targets, progress)
+        chosen, missing = find_targets(targets, progress, modes, device)
         result = judge_targets(chosen, plan, jobs or min(len(chosen), os.cpu_count() or 1), progress)
     unheard = missing or any(t.failed for t in result.targets)
     if str(plan.selection) and not result.rows and not unheard:
-        raise none_selected(plan)
+        raise none_selected(plan, result)
     failed = tuple(unavailable(name, why) for name, why in missing.items())
     result = replace(result, targets=(*result.targets, *failed))
     result = with_baseline(result, accepted)
+    tell_declined(result)
     path = write(out, result, plan, "check")
     show(path, asked.as_json)
     return exit_code(result, asked)
@@ -140,9 +146,10 @@ def show(path: Path, as_json: bool) -> None:
 
 
 def exit_code(result: RunResult, asked: Asked) -> int:
-    """3 where something could not be judged or nothing was, 1 where findings count, else 0."""
+    """3 where something could not be judged, or nothing of a target was, 1 where findings count, else 0."""
     broken = any(r.verdict == "broken" for r in result.rows)
-    if broken or not result.rows or any(t.failed for t in result.targets):
+    unheard = [target for target in result.targets if target.failed or target.declined]
+    if broken or not result.rows or unheard:
         return BROKEN
     counting = {"never": (), "new": ("new", "changed"), "any": ("new", "changed", "known", "carried")}[
         asked.fail_on

@@ -269,6 +269,7 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
 
     # late, so that --help waits for nothing
     from lossproof.conformance.changes.model import Asking
+    from lossproof.conformance.model.execution import CPU
     from lossproof.conformance.model.subject import TargetInfo
 
     if run.get("lossproof") != metadata.version("lossproof") or run["specs_digest"] != specs.specs_digest():
@@ -279,17 +280,31 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     facts = TargetInfo(
         target=target["name"], framework=framework, version=version, companions=companions,
         python=python, backend=str(target.get("backend") or ""), mode=str(target.get("mode") or "eager"),
-        packages=packages,
+        device=str(target.get("device") or CPU), packages=packages,
     )  # fmt: skip
     return Asking(facts, run["seed"], specs.load_specs())
 
 
 def _told(target: Mapping[str, Any]) -> str:
-    """A target in words: framework, version and companions."""
+    """A target in words: framework, version, companions, and the mode and device where they are not the usual."""
     framework, version = (str(target.get(name) or "?") for name in ("framework", "version"))
     more = f" ({target['companions']})" if target.get("companions") else ""
     backend = f"[{target['backend']}]" if target.get("backend") not in (None, "", framework) else ""
-    return f"{framework}{backend} {version}{more}"
+    return ", ".join((f"{framework}{backend} {version}{more}", *_executed(target)))
+
+
+def _executed(target: Mapping[str, Any]) -> list[str]:
+    """The mode and the device of a target that are not the usual."""
+    from lossproof.conformance.model.execution import CPU
+    from lossproof.specs.frameworks import load_frameworks
+
+    known, version = load_frameworks().get(str(target.get("framework"))), target.get("version")
+    own = known.own_mode(str(version)) if known and version else "eager"
+    return [
+        str(word)
+        for name, usual in (("mode", own), ("device", CPU))
+        if (word := target.get(name) or usual) != usual
+    ]
 
 
 def _together(names: list[str]) -> str:

@@ -16,6 +16,7 @@ import click
 
 from lossproof import reports, specs
 from lossproof.conformance.cli.commands.options import OneOf, Whole
+from lossproof.conformance.cli.console import tell
 from lossproof.conformance.model.suggestions import unknown_api
 from lossproof.reports.columns import SEVERITIES
 
@@ -119,22 +120,71 @@ def selecting_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return with_options
 
 
-def none_selected(plan: Plan) -> click.UsageError:
-    """The error of a selection that matches no cell."""
-    return click.UsageError(f"no cell matches {plan.selection}; leave out or change one of them")
+def executing_options(
+    of_mode: str, several: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of an execution, --mode (several of them) with its help and --device.
+
+    It gets them as `modes` and as `device`, "" for the usual.
+    """
+    options = (
+        click.option("--mode", "modes", multiple=several, default=None, metavar="M", help=of_mode),
+        click.option(
+            "--device", default="", metavar="D", help="The device: cpu, cuda or mps.  [default: cpu]"
+        ),
+    )  # fmt: skip
+
+    def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def collected(*, modes: tuple[str, ...] | str | None, device: str, **others: Any) -> Any:
+            from lossproof.conformance.targets.executed import known_device, known_mode
+
+            given = (modes,) if isinstance(modes, str) else modes or ()
+            return command(
+                modes=tuple(dict.fromkeys(map(known_mode, given))),
+                device=known_device(device) if device else "",
+                **others,
+            )
+
+        wrapped: Callable[..., Any] = collected
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return with_options
+
+
+def none_selected(plan: Plan, result: RunResult) -> click.UsageError:
+    """The error of a selection that matches no cell of these targets in their modes."""
+    from lossproof.conformance.model.execution import mode_called
+
+    modes = map(mode_called, sorted({target.facts.mode for target in result.targets if target.facts}))
+    few = "".join(f"; mode {mode.name} asks {mode.cells} alone" for mode in modes if mode.partial)
+    return click.UsageError(f"no cell matches {plan.selection}; leave out or change one of them{few}")
+
+
+def tell_declined(result: RunResult) -> None:
+    """Say which targets declined every call, and why: nothing of them was judged."""
+    for target in result.targets:
+        if target.declined:
+            tell(f"no cell of {target.target} was judged: {target.declined}")
 
 
 def find_targets(
-    names: Sequence[str], progress: Progress | None = None
+    names: Sequence[str],
+    progress: Progress | None = None,
+    modes: Sequence[str] = (),
+    device: str = "",
 ) -> tuple[list[Target], dict[str, TargetUnavailable]]:
     """The targets meant, environments built where they are needed, and why others could not be had, by name.
 
-    With no name, all that is installed beside the tool.
+    With no name, all that is installed beside the tool; each in each of the modes, on the device.
     """
     # late, so that --help waits for nothing
     from lossproof.conformance.targets.parse import chosen
 
-    parsed = chosen(names, None if progress is None else lambda text, words: progress(text, 0, 0, words))
+    told = None if progress is None else lambda text, words: progress(text, 0, 0, words)
+    parsed = chosen(names, told, modes, device)
     return list(parsed.targets), dict(parsed.unavailable)
 
 

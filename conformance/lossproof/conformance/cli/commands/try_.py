@@ -10,10 +10,12 @@ import click
 from lossproof import reports
 from lossproof.conformance.cli.commands.judging import (
     Asked,
+    executing_options,
     judging,
     judging_options,
     none_selected,
     selecting_options,
+    tell_declined,
     write,
 )
 from lossproof.conformance.cli.commands.options import OneOf, Seconds
@@ -46,6 +48,7 @@ SECONDS = 10.0
     "--edition", default=None, metavar="SLUG",
     help="What the documentation said.  [default: of the installed version, else the newest]",
 )  # fmt: skip
+@executing_options("The mode that it runs in: eager, compiled, ...  [default: eager]", several=False)
 @selecting_options()
 @click.option(
     "--timeout",
@@ -69,6 +72,8 @@ def command(
     python: Path | None,
     arrays: ArrayKind,
     edition: str | None,
+    modes: tuple[str, ...],
+    device: str,
     selection: Selection,
     timeout: float,
     out: Path,
@@ -80,11 +85,15 @@ def command(
     """
     # late, so that --help waits for nothing
     from lossproof.conformance.cli.commands.check import exit_code, show
+    from lossproof.conformance.model.execution import CPU, Execution
     from lossproof.conformance.runs.run import Plan
     from lossproof.conformance.usercode.code import described, parse_code, place
     from lossproof.conformance.usercode.run import try_code
 
-    chosen = place(parse_code(code), api, python=python, arrays=arrays, edition=edition)
+    execution = Execution("".join(modes), device or CPU)
+    chosen = place(
+        parse_code(code), api, python=python, arrays=arrays, edition=edition, execution=execution
+    )  # fmt: skip
     plan = Plan(
         (chosen.spec.api,), selection.properties, asked.examples, asked.seed,
         dtypes=selection.dtypes, regions=selection.regions,
@@ -95,8 +104,9 @@ def command(
     with judging(quiet=asked.as_json) as progress:
         result, given = try_code(chosen, plan, progress, timeout)
     if not result.rows and not any(target.failed for target in result.targets):
-        raise none_selected(plan)
+        raise none_selected(plan, result)
     own = described(chosen, given)
+    tell_declined(result)
     path = write(out, result, plan, "try", {"own": own})
     if given and not asked.as_json:
         click.echo(f"{own['code']} as {own['as']} ({own['edition']}), given {own['arrays']} arrays\n")

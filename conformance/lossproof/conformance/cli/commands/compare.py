@@ -295,6 +295,7 @@ def _told(target: Mapping[str, Any]) -> str:
 
 def _executed(target: Mapping[str, Any]) -> list[str]:
     """The mode and the device of a target that are not the usual."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.model.execution import CPU
     from lossproof.specs.frameworks import load_frameworks
 

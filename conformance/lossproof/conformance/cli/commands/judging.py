@@ -137,6 +137,7 @@ def executing_options(
     def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def collected(*, modes: tuple[str, ...] | str | None, device: str, **others: Any) -> Any:
+            # late, so that --help waits for nothing
             from lossproof.conformance.targets.executed import known_device, known_mode
 
             given = (modes,) if isinstance(modes, str) else modes or ()
@@ -156,6 +157,7 @@ def executing_options(
 
 def none_selected(plan: Plan, result: RunResult) -> click.UsageError:
     """The error of a selection that matches no cell of these targets in their modes."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.model.execution import mode_called
 
     modes = map(mode_called, sorted({target.facts.mode for target in result.targets if target.facts}))

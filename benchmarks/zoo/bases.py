@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.zoo.model import Base
-from lossproof.conformance.families.regions.model import VECTORS
 from lossproof.conformance.families.regions.registry import in_space
 
 FUNCTIONAL = "torch.nn.functional."
 NONE = ("shape-none-axis-0", "shape-none-axis-1")
 """Of cosine_distance with reduction none two things are documented: the shape of the labels, of one loss for each
 element of a row, and a loss that is taken along the axis, to whose shape the weights are broadcast."""
-FLUSHED = tuple(sorted(region.name for region in in_space(VECTORS) if region.flush_counts))
+FLUSHED = tuple(sorted(region.name for region in in_space("vectors") if region.flush_counts))
 """TensorFlow's kernels take subnormal numbers for zero, those of the inputs too."""
 BASES: dict[str, Base] = {
     base.slug: base

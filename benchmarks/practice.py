@@ -93,11 +93,11 @@ def answers(file: Path, base: Base) -> tuple[Subject, list[Sample], list[Values 
     chosen = place(code, base.api, arrays=base.arrays, edition=base.edition)
     with (
         tempfile.TemporaryDirectory(prefix="lossproof-practice-") as folder,
-        asked(chosen, Path(folder) / "log.txt", examples=1) as session,
+        asked(chosen, Path(folder) / "log.txt", examples=1) as running,
     ):
-        (subject,) = session.subjects
+        subject = running.subject
         drawn = samples(subject)
-        put = [session.executor.put(question(subject, s.arrays, s.options)) for s in drawn]
+        put = [running.executor.put(question(subject, s.arrays, s.options)) for s in drawn]
     return subject, drawn, [a.value.numpy() if a.value is not None else None for a in put]
 
 

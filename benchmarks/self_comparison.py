@@ -5,9 +5,9 @@
 Each target (all that are catalogued, if none is named) is started twice, each time in a worker of its own, and asked
 the same questions; what `lossproof compare` makes of the two is printed. So that a hundred releases take an hour or
 two, no causes are looked for, which tell only why what changed has changed, and what was judged once is not judged
-again where question, answer and page are the same: a verdict is a function of these (see benchmarks.zoo.remembering
-and its test). --json FILE keeps what was found after each target, and leaves out what it holds already. --forget
-removes an environment again that had to be built.
+again where question, answer and page are the same: a verdict is a function of these (see
+lossproof.conformance.judging.memory). --json FILE keeps what was found after each target, and leaves out what it holds
+already. --forget removes an environment again that had to be built.
 
 Exits 1 where a release differs from itself, a cell is broken, or a target could not be had.
 """
@@ -18,24 +18,19 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.zoo.remembering import Memory
 from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import compare
-from lossproof.conformance.diagnosis.model import Explained
-from lossproof.conformance.judging.executor import Executor
-from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
+from lossproof.conformance.judging.memory import Memory
+from lossproof.conformance.runs.policy import VERDICTS_ALONE
 from lossproof.conformance.runs.run import Plan, judge_target
-from lossproof.conformance.runs.session import Session
 from lossproof.conformance.targets.environments import built, remove
 from lossproof.conformance.targets.model import Target, TargetUnavailable
 from lossproof.conformance.targets.parse import parse
 from lossproof.specs.frameworks import load_catalogues
-from lossproof.specs.models import KnownFinding, Spec
 
 
 @dataclass(frozen=True)
@@ -63,19 +58,6 @@ class Found:
         return f"{self.target}: {said} ({self.cells} cells, {self.questions} questions, {self.seconds:.0f} s{lost})"
 
 
-class VerdictsOnly(Session):
-    """A session that looks for no causes, those of the ledger included."""
-
-    def __init__(
-        self, facts: TargetInfo, executor: Executor, specs: Iterable[Spec], ledger: Sequence[KnownFinding]
-    ) -> None:
-        super().__init__(facts, executor, specs, ())
-
-    def causes(self, subject: Subject, key: CellKey, outcome: Outcome) -> tuple[Explained, ...]:
-        """None."""
-        return ()
-
-
 def catalogued() -> Iterator[str]:
     """Every target that the catalogue names: each release on each of its backends."""
     for catalogue in load_catalogues().values():
@@ -88,17 +70,19 @@ def catalogued() -> Iterator[str]:
 def compared(text: str, target: Target, plan: Plan) -> Found:
     """Judge a target twice and compare."""
     begun = time.perf_counter()
-    results = [judge_target(target, plan, lambda *_: None, VerdictsOnly) for _ in ("once", "again")]
+    results = [
+        judge_target(target, plan, lambda *_: None, VERDICTS_ALONE, ledger=()) for _ in ("once", "again")
+    ]
     failed = next((r.failed for r in results if r.failed), "")
     old, new = (side(text, r, plan) for r in results)
     return Found(
-        text,
-        min(len(r.rows) for r in results),
-        sum(r.questions for r in results),
-        sum(row.verdict == "broken" for r in results for row in r.rows),
-        () if failed else tuple(f"{c.kind_of_change}: {c.title}" for c in compare(old, new)),
-        failed,
-        round(time.perf_counter() - begun, 1),
+        target=text,
+        cells=min(len(r.rows) for r in results),
+        questions=sum(r.questions for r in results),
+        broken=sum(row.verdict == "broken" for r in results for row in r.rows),
+        changes=() if failed else tuple(f"{c.kind_of_change}: {c.title}" for c in compare(old, new)),
+        failed=failed,
+        seconds=round(time.perf_counter() - begun, 1),
     )
 
 

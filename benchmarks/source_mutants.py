@@ -28,7 +28,8 @@ from benchmarks.mutation import covering, operators, trying
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGE = (
-    "families.regions.held", "families.vectors", "questions.batches", "cases.values", "cases.cases",
+    "families.formula", "families.cosine", "families.cosine_embedding", "families.contrastive", "families.vectors",
+    "families.given", "families.regions.held", "questions.batches", "cases.values", "cases.cases",
     "diagnosis.predicates", "judging.expectation", "judging.comparison", "cases.outcomes", "judging.outcome",
     "judging.relations",
 )  # fmt: skip

@@ -9,8 +9,10 @@ docstrings, messages of exceptions, `__all__`, and code that only type checkers 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -29,26 +31,46 @@ UNNOTICED = ("__all__", "__slots__")
 
 
 @dataclass(frozen=True)
+class Operator:
+    """A change to one node: its name in lists, and the node that it makes of a copy."""
+
+    what: str
+    apply: Callable[[Any], ast.AST]
+
+
+@dataclass(frozen=True)
 class Spot:
-    """A place in the tree: the path to a node, what is done there and its line."""
+    """A place in the tree: the path to a node, the change there and its line."""
 
     path: tuple[tuple[str, int], ...]
-    what: str
+    operator: Operator
     line: int
     function: str
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change to one module: `line` as it stands, what is done to it, and which of the like on that line."""
+    """One change to one module: the line as it stands (`source`), and which of the like on that line it is."""
 
     module: str
-    line: int
-    function: str
     source: str
-    what: str
     number: int
     spot: Spot
+
+    @property
+    def line(self) -> int:
+        """The line's number."""
+        return self.spot.line
+
+    @property
+    def function(self) -> str:
+        """The function that the line stands in."""
+        return self.spot.function
+
+    @property
+    def what(self) -> str:
+        """The name of the change to the line."""
+        return self.spot.operator.what
 
     @property
     def key(self) -> str:
@@ -62,9 +84,9 @@ def changes(module: str, text: str) -> list[Change]:
     lines, found, seen = text.splitlines(), [], dict[tuple[str, str, str], int]()
     for spot in sorted(_spots(ast.parse(text)), key=lambda s: s.line):
         source = lines[spot.line - 1].strip()
-        same = (spot.function, source, spot.what)
+        same = (spot.function, source, spot.operator.what)
         number = seen[same] = seen.get(same, -1) + 1
-        found.append(Change(module, spot.line, spot.function, source, spot.what, number, spot))
+        found.append(Change(module, source, number, spot))
     return found
 
 
@@ -85,8 +107,8 @@ def _walk(
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         function = f"{function}.{node.name}" if function else node.name
     line = getattr(node, "lineno", 0)
-    for what in _whats(node, parent):
-        yield Spot(path, what, line, function)
+    for operator in _operators(node, parent):
+        yield Spot(path, operator, line, function)
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params", "bases", "keywords") and not (
             name == "keywords" and isinstance(node, ast.Call)
@@ -109,31 +131,38 @@ def _for_readers(node: ast.AST) -> bool:
     return any(isinstance(t, ast.Name) and t.id in UNNOTICED for t in targets)
 
 
-def _whats(node: ast.AST, parent: ast.AST | None) -> Iterator[str]:
-    """The changes that a node allows, in words."""
+def _operators(node: ast.AST, parent: ast.AST | None) -> Iterator[Operator]:
+    """The changes that a node allows."""
     if isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
-            yield f"{NAMES[type(op)]} to {NAMES[SWAPS[type(op)]]}" + (f", {i + 1}" if i else "")
+            nth = f", {i + 1}" if i else ""
+            yield Operator(f"{_swapped(op)}{nth}", partial(_with_other_relation, nth=i))
     elif isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
         if type(node.op) in SWAPS and not _of_types(node):
-            yield f"{NAMES[type(node.op)]} to {NAMES[SWAPS[type(node.op)]]}"
+            yield Operator(_swapped(node.op), _with_other_operator)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not | ast.Invert):
-        yield "sign dropped" if isinstance(node.op, ast.USub) else "not dropped"
+        yield Operator("sign dropped" if isinstance(node.op, ast.USub) else "not dropped", _operand)
     elif isinstance(node, ast.Constant) and not isinstance(parent, ast.Expr):
-        if isinstance(node.value, bool):
-            yield f"{node.value} to {not node.value}"
-        elif isinstance(node.value, int | float):
-            yield f"{node.value} to {node.value + 1}"
+        if isinstance(node.value, int | float):
+            yield Operator(f"{node.value} to {_next(node.value)}", _with_next_value)
     elif isinstance(node, ast.IfExp):
-        yield "condition negated"
+        yield Operator("condition negated", _negated)
     if isinstance(node, ast.If | ast.While):
-        yield "condition negated"
+        yield Operator("condition negated", _negated)
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield "call left out"
+        yield Operator("call left out", _nothing)
     if isinstance(node, ast.AugAssign):
-        yield "assignment left out"
+        yield Operator("assignment left out", _nothing)
     if isinstance(node, ast.Break | ast.Continue):
-        yield "jump left out"
+        yield Operator("jump left out", _nothing)
+
+
+def _swapped(op: ast.AST) -> str:
+    return f"{NAMES[type(op)]} to {NAMES[SWAPS[type(op)]]}"
+
+
+def _next(value: float) -> float:
+    return not value if isinstance(value, bool) else value + 1
 
 
 def _of_types(node: ast.AST) -> bool:
@@ -156,7 +185,7 @@ def changed(text: str, spot: Spot) -> ast.Module:
         parent = holder
         value = getattr(parent, name)
         holder = value[index] if isinstance(value, list) else value
-    made = _made(holder, spot.what)
+    made = spot.operator.apply(holder)
     value = getattr(parent, name)
     if isinstance(value, list):
         value[index] = made
@@ -165,25 +194,31 @@ def changed(text: str, spot: Spot) -> ast.Module:
     return ast.fix_missing_locations(new)
 
 
-def _made(node: ast.AST, what: str) -> ast.AST:
-    """The node as it is after the change."""
-    if what == "condition negated":
-        assert isinstance(node, ast.If | ast.While | ast.IfExp)
-        node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
-        return node
-    if what in ("call left out", "assignment left out", "jump left out"):
-        return ast.copy_location(ast.Pass(), node)
-    if what in ("sign dropped", "not dropped"):
-        assert isinstance(node, ast.UnaryOp)
-        return node.operand
-    if isinstance(node, ast.Compare):
-        nth = int(what.rpartition(", ")[2]) - 1 if ", " in what else 0
-        node.ops[nth] = SWAPS[type(node.ops[nth])]()  # type: ignore[call-overload]
-        return node
-    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
-        node.op = SWAPS[type(node.op)]()  # type: ignore[assignment]
-        return node
-    assert isinstance(node, ast.Constant)
-    value = node.value
-    made = (not value) if isinstance(value, bool) else value + 1  # type: ignore[operator]
-    return ast.copy_location(ast.Constant(made), node)
+# --- a node as it is after a change ---
+
+
+def _negated(node: Any) -> ast.AST:
+    node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    return cast("ast.AST", node)
+
+
+def _nothing(node: Any) -> ast.AST:
+    return ast.copy_location(ast.Pass(), node)
+
+
+def _operand(node: Any) -> ast.AST:
+    return cast("ast.AST", node.operand)
+
+
+def _with_other_relation(node: Any, nth: int) -> ast.AST:
+    node.ops[nth] = SWAPS[type(node.ops[nth])]()
+    return cast("ast.AST", node)
+
+
+def _with_other_operator(node: Any) -> ast.AST:
+    node.op = SWAPS[type(node.op)]()
+    return cast("ast.AST", node)
+
+
+def _with_next_value(node: Any) -> ast.AST:
+    return ast.copy_location(ast.Constant(_next(node.value)), node)

@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from benchmarks.zoo.model import Base
+from lossproof.conformance.diagnosis.causes import explain
+from lossproof.conformance.diagnosis.effort import Budget
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.schedule import asking_order
-from lossproof.conformance.runs.session import LedgerStatus
+from lossproof.conformance.runs.policy import no_witness
+from lossproof.conformance.runs.session import Session
 from lossproof.conformance.usercode.code import Code, place
 from lossproof.conformance.usercode.run import asked
-from lossproof.conformance.usercode.session import UserSession
+from lossproof.specs.models import KnownFinding
 
 WRONG = 8
 """Wrong values in which causes are looked for, and the rest of their batch: what is reduced has one in a batch."""
@@ -48,18 +50,22 @@ class Cell:
     note: str = ""
 
 
-class KindsOnly(UserSession):
-    """A session for the matrix, which needs verdicts and kinds: it reduces no witness, and explains a few cells.
-
-    Of a mutant that is wrong everywhere the causes are looked for in the first failing batches of the first cells of
-    each property and region.
+class FewCauses:
+    """Explains a few cells of each property and region: of a mutant that is wrong everywhere, the first failing
+    batches of the first cells.
     """
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
+    def __init__(self) -> None:
         self._explained: Counter[str] = Counter()
 
-    def causes(self, subject: Subject, key: CellKey, outcome: Outcome) -> tuple[Explained, ...]:
+    def __call__(
+        self,
+        subject: Subject,
+        key: CellKey,
+        outcome: Outcome,
+        ledger: Sequence[KnownFinding],
+        budget: Budget,
+    ) -> Sequence[Explained]:
         """The causes in the first failing batches, where they are looked for."""
         places = (key.property, key.region)
         enough = all(self._explained[place] >= EXPLAINED for place in places) and not key.variant.case
@@ -67,13 +73,7 @@ class KindsOnly(UserSession):
         values = accumulate(int(f.wrong.sum()) for f in outcome.failures)
         enough_of_it = 1 + sum(n < WRONG for n in values)
         first = replace(outcome, failures=outcome.failures[:enough_of_it])
-        return () if enough else super().causes(subject, key, first)
-
-    def show(
-        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
-    ) -> LedgerStatus:
-        """Nothing to show."""
-        return LedgerStatus("new", {}, {}, {}, outcome)
+        return () if enough else explain(subject, key, first, ledger, budget)
 
 
 def judge_file(
@@ -85,25 +85,30 @@ def judge_file(
     found: list[Cell] = []
     with (
         tempfile.TemporaryDirectory(prefix="lossproof-zoo-") as folder,
-        asked(chosen, Path(folder) / "log.txt", examples=examples) as usercode,
+        asked(chosen, Path(folder) / "log.txt", examples=examples) as running,
     ):
-        session = KindsOnly(
-            usercode.facts, usercode.executor, usercode.spec, usercode.ledger, usercode.arrays
-        )
-        (subject,) = session.subjects
+        subject, executor = running.subject, running.executor
+        policy = replace(running.session.policy, explain=FewCauses(), reduce=no_witness)
+        session = Session(subject.facts, executor, [subject], policy=policy)
         keys = [k for k in session.cells(subject) if not properties or k.property in properties]
         keys = asking_order(k for k in keys if k.region not in base.flushed)
         begun = time.process_time()
         for number, key in enumerate(keys):
             tell(number, len(keys), str(key))
             judged = session.judge_cell(subject, key)
-            row = judged.row
-            causes = tuple((e.cause.severity, e.cause.kind) for e in judged.causes)
+            outcome = judged.outcome
             found.append(
-                    Cell(
-                        key.property, key.region, key.dtype, key.variant.slug, row.verdict, causes,
-                        session.executor.asked, session.executor.seconds, time.process_time() - begun,
-                        note=judged.outcome.note if row.verdict == "broken" else "",
-                    )
-                )  # fmt: skip
+                Cell(
+                    property=key.property,
+                    region=key.region,
+                    dtype=key.dtype,
+                    variant=key.variant.slug,
+                    verdict=outcome.verdict,
+                    causes=tuple((e.cause.severity, e.cause.kind) for e in judged.causes),
+                    questions=executor.asked,
+                    seconds=executor.seconds,
+                    cost=time.process_time() - begun,
+                    note=outcome.note if outcome.verdict == "broken" else "",
+                )
+            )
     return tuple(found)

@@ -72,11 +72,17 @@ class Record:
 def record(base: Base, mutant: Mutant | None, cells: Sequence[Cell], failed: str = "") -> Record:
     """The record of a base or a mutant; cells that are disputed are left out."""
     left = tuple(c for c in cells if not any(c.variant == f"case={slug}" for slug in base.disputed))
-    if mutant is None:
-        return Record(base.slug, base.slug, base.api, base.arrays, "", "", "right", left, failed)
     return Record(
-        mutant.slug, base.slug, base.api, base.arrays, mutant.category, mutant.kind, mutant.says, left, failed
-    )  # fmt: skip
+        slug=mutant.slug if mutant else base.slug,
+        base=base.slug,
+        api=base.api,
+        arrays=base.arrays,
+        category=mutant.category if mutant else "",
+        kind=mutant.kind if mutant else "",
+        says=mutant.says if mutant else "right",
+        cells=left,
+        failed=failed,
+    )
 
 
 Order = Callable[[str, str, str, str], Any]

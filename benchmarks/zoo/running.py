@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.zoo.judging import judge_file
 from benchmarks.zoo.model import Base, Mutant
 from benchmarks.zoo.records import Record, Run, record
-from benchmarks.zoo.remembering import Memory
+from lossproof.conformance.judging.memory import Memory
 
 PACKAGES = ("numpy", "torch", "tensorflow-cpu", "keras", "mlx")
 

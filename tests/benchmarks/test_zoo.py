@@ -17,7 +17,7 @@ from benchmarks.zoo.catalogue import load
 from benchmarks.zoo.categories import CATEGORIES
 from benchmarks.zoo.judging import Cell, judge_file
 from benchmarks.zoo.model import Base, Mutant
-from benchmarks.zoo.remembering import Memory
+from lossproof.conformance.judging.memory import Memory
 from lossproof.conformance.model.subject import CellKey, Variant
 from lossproof.conformance.questions.schedule import asking_order
 from lossproof.specs import vocabulary

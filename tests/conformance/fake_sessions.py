@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
 from lossproof.specs import load_specs
@@ -57,7 +57,8 @@ def session_of(
     examples: int = 1,
 ) -> Session:
     """A session with these documents and no ledger but the one given."""
-    return Session(target_info(target(), worker.info), Executor(worker, seed, examples), specs, ledger)
+    facts = target_info(target(), worker.info)
+    return Session(facts, Executor(worker, seed, examples), documented_here(facts, specs), ledger)
 
 
 def judged_by(

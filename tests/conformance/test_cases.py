@@ -18,7 +18,7 @@ from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.model.subject import Subject, TargetInfo
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question, Unrepeated
-from lossproof.specs.models import Spec
+from lossproof.specs.families import spec_model_of
 
 from .fake_sessions import DOCUMENTED, documented
 
@@ -32,7 +32,7 @@ def subject_with(api: str, name: str, case: Mapping[str, Any], **edition: Any) -
     """The documentation of an API with this one case, and a fake in its place."""
     plain = documented(api).model_dump(mode="json", exclude_unset=True)
     plain["editions"][0] |= edition
-    spec = Spec.model_validate(
+    spec = spec_model_of(plain).model_validate(
         {**plain, "api": f"faulty.{name}", "claims": [], "cases": [{"slug": "c", "says": "it", **case}]}
     )
     return Subject(TargetInfo("fake", "fake", "1.2.3"), spec, spec.editions[0])

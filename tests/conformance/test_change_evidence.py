@@ -17,13 +17,11 @@ from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import Change, compare
 from lossproof.conformance.changes.model import Side
 from lossproof.conformance.changes.scripts import scripts_of
-from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.executor import Executor
-from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import literal, seen
-from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.conformance.runs.policy import Policy, no_witness
 from lossproof.conformance.runs.run import Plan, judge_session, target_info
-from lossproof.conformance.runs.session import LedgerStatus, Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.protocol import Array, Question
@@ -36,14 +34,8 @@ PROPERTIES = {"function": ("value", "zero_vector", "gradient"), "class": ("reduc
 Release = tuple[Side, Worker]
 
 
-class Unreduced(Session):
-    """A session that reduces no witness: what shows a change is kept, or drawn again."""
-
-    def show(
-        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
-    ) -> LedgerStatus:
-        """Nothing."""
-        return LedgerStatus("new", {}, {}, {}, outcome)
+UNREDUCED = Policy(reduce=no_witness)
+"""A policy that reduces no witness: what shows a change is kept, or drawn again."""
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +52,10 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
                 target = Target(f"fake=={name}", "fake", Path(sys.executable), adapter, env=env)
                 worker = running.enter_context(Worker.start(target, folder / "log", timeout=20.0))
                 executor = Executor(worker, PLAN.seed, PLAN.examples)
-                kind, specs = Unreduced if style == "class" else Session, [documented(DOCUMENTED[style])]
-                session = kind(target_info(target, worker.info), executor, specs, ())
+                policy = UNREDUCED if style == "class" else Policy()
+                facts = target_info(target, worker.info)
+                subjects = documented_here(facts, [documented(DOCUMENTED[style])])
+                session = Session(facts, executor, subjects, policy=policy)
                 judged[name] = side(name, judge_session(session, plan, lambda *_: None), plan), worker
             return judged[name]
 

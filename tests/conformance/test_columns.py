@@ -11,7 +11,7 @@ import pytest
 
 from lossproof import reports
 from lossproof.conformance.cli.commands.judging import write
-from lossproof.conformance.runs.run import Plan, judge_session, scripted
+from lossproof.conformance.runs.run import Plan, RunResult, judge_session
 from lossproof.reports import columns
 from lossproof.reports.columns import (
     CLAIM_TABLE,
@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     ]
     with running(folder) as worker:
         judged = judge_session(session_of(worker, specs), plan, lambda *_: None)
-    return reports.read_run(write(folder / "out", scripted([judged]), plan, "check"))
+    return reports.read_run(write(folder / "out", RunResult((judged,)), plan, "check"))
 
 
 def test_what_is_never_empty_is_not(run: Any) -> None:

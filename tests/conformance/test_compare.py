@@ -20,8 +20,9 @@ from lossproof.conformance.changes.model import CELL, Side
 from lossproof.conformance.cli import main as cli
 from lossproof.conformance.cli.commands.judging import write
 from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.runs.judgement import columns_of
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import Worker
 
@@ -49,7 +50,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
             env={"COMPARED_AS": name},
         )
         with Worker.start(target, folder / "target.log", timeout=20.0) as worker:
-            session = Session(target_info(target, worker.info), Executor(worker, 0, 1), [documented(API)], ())
+            facts = target_info(target, worker.info)
+            session = Session(facts, Executor(worker, 0, 1), documented_here(facts, [documented(API)]))
             return judge_session(session, PLAN, lambda *_: None)
 
     return judge_release
@@ -59,7 +61,7 @@ def side(result: TargetResult) -> Side:
     return Side(
         result.target,
         "1.0",
-        {tuple(str(getattr(r, n)) for n in CELL): asdict(r) for r in result.rows},
+        {tuple(str(getattr(r, n)) for n in CELL): columns_of(r) for r in result.rows},
         {tuple(str(s[n]) for n in CELL): s for s in result.samples},
         {c.api: c.edition for c in result.claims},
         findings={f.slug: asdict(f) for f in result.findings},

@@ -13,7 +13,7 @@ import pytest
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Finding
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.protocol import Answer, Question
 
@@ -45,7 +45,7 @@ def test_what_crashes_now_and_then_is_broken(tmp_path: Path) -> None:
     assert not result.findings
     broken = [r for r in result.rows if r.verdict == "broken"]
     assert broken
-    assert all("the worker died once, and a fresh one gave a value" in r.observed for r in broken)
+    assert all("the worker died once, and a fresh one gave a value" in r.observed["note"] for r in broken)
 
 
 ASKED = ("value", "eps", "symmetry", "batch", "determinism", "mutation", "signature", "error")
@@ -71,7 +71,8 @@ def test_workers_that_are_killed_change_no_verdict_and_no_finding(tmp_path: Path
         with running(tmp_path) as worker:
             spec = in_place_of(DOCUMENTED["function"], name)
             executor = Executor(Mortal(worker, chosen), 0, 1)
-            session = Session(target_info(target(), worker.info), executor, [spec], ())
+            facts = target_info(target(), worker.info)
+            session = Session(facts, executor, documented_here(facts, [spec]))
             results.append(judge_session(session, Plan(properties=ASKED, examples=1), lambda *_: None))
             assert worker.restarts == len([n for n in chosen if n <= executor.asked])
     calm, killed = results

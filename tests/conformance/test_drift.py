@@ -16,7 +16,7 @@ from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Drift
 from lossproof.conformance.runs.drift import record_target
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import CannotStart, Worker
 from lossproof.reports.columns import CLAIM_COLUMNS
@@ -100,7 +100,8 @@ def judge_drift(fakes: Target, executor: Executor, folder: Path) -> JudgeDrift:
         worker = executor.worker
         assert isinstance(worker, Worker)
         changed = spec.model_copy(update={"editions": (edition,)})
-        session = Session(target_info(fakes, worker.info), executor, [changed], [])
+        facts = target_info(fakes, worker.info)
+        session = Session(facts, executor, documented_here(facts, [changed]))
         return judge_session(session, Plan(properties=("example",), examples=1), lambda *_: None)
 
     return judging

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -19,7 +18,7 @@ from lossproof.conformance.judging.serialize import serialized
 from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Execution, mode_called
 from lossproof.conformance.model.subject import CellKey, TargetInfo, Variant
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.workers.client import NoSuchMode, Worker, environment
 from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, ErrorInfo, Question
 from lossproof.specs import fields, vocabulary
@@ -63,7 +62,8 @@ def judged_as(
     worker: Worker, name: str, facts: TargetInfo, ledger: list[KnownFinding], *properties: str
 ) -> TargetResult:
     """The fakes as if they ran in another mode or on another device."""
-    session = Session(facts, Executor(Anywhere(worker), 0, 1), [in_place_of(FUNCTION, name)], ledger)
+    subjects = documented_here(facts, [in_place_of(FUNCTION, name)])
+    session = Session(facts, Executor(Anywhere(worker), 0, 1), subjects, ledger)
     return judge_session(session, Plan(properties=properties, examples=1), lambda *_: None)
 
 
@@ -146,11 +146,10 @@ def test_a_finding_of_other_modes_or_devices(
 
 
 def test_a_question_says_mode_and_device_and_a_witness_the_device_that_is_no_cpu(worker: Worker) -> None:
-    session = Session(
-        replace(FACTS, mode="compiled", device="cuda"), Executor(worker), [in_place_of(FUNCTION, "one")], ()
-    )
+    facts = replace(FACTS, mode="compiled", device="cuda")
+    (subject,) = documented_here(facts, [in_place_of(FUNCTION, "one")])
     pair = {name: np.ones((1, 2), np.float32) for name in ("x1", "x2")}
-    put = question(session.subjects[0], pair, {})
+    put = question(subject, pair, {})
     assert (put.mode, put.device) == ("compiled", "cuda")
     assert serialized(put)["device"] == "cuda"
     assert "device" not in serialized(replace(put, device="cpu"))
@@ -195,14 +194,14 @@ def test_a_comparison_names_the_executions_that_are_not_usual(
 def test_a_target_that_declines_every_call_was_not_judged(worker: Worker) -> None:
     def judged(facts: TargetInfo, asks: Without, *properties: str) -> TargetResult:
         documents, ledger = [in_place_of(FUNCTION, "cosine_similarity")], [known("cosine_similarity")]
-        session = Session(facts, Executor(asks, 0, 1), documents, ledger)
+        session = Session(facts, Executor(asks, 0, 1), documented_here(facts, documents), ledger)
         return judge_session(session, Plan(properties=properties), lambda *_: None)
 
     options = Asked((), 1, 0, "new", "S2", False)
     none = judged(replace(FACTS, device="cuda"), Without(worker, device="cuda"), "value", "sign")
     assert none.declined == "no cuda here"
     assert {row.verdict for row in none.rows} == {"unsupported", "undocumented"}  # where the page is silent
-    notes = {json.loads(row.observed)["note"] for row in none.rows if row.verdict == "unsupported"}
+    notes = {row.observed["note"] for row in none.rows if row.verdict == "unsupported"}
     assert notes == {none.declined}
     assert not none.findings  # nobody knows how the ledger's witness stands
     assert exit_code(RunResult((none,)), options) == BROKEN

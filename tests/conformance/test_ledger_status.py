@@ -12,7 +12,7 @@ from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import Finding
 from lossproof.conformance.model.subject import TargetInfo
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.workers.client import Worker
 from lossproof.specs.models import KnownFinding
 
@@ -147,7 +147,8 @@ def judged_on(
 ) -> TargetResult:
     """The fakes as if they ran on a backend."""
     facts = TargetInfo("fake", "fake", "1.2.3", backend=backend, packages={"fake": "1.2.3"})
-    session = Session(facts, Executor(worker, 0, 1), [in_place_of(FUNCTION, name)], ledger)
+    subjects = documented_here(facts, [in_place_of(FUNCTION, name)])
+    session = Session(facts, Executor(worker, 0, 1), subjects, ledger)
     return judge_session(session, Plan(properties=("sign",), examples=1), lambda *_: None)
 
 

@@ -13,7 +13,7 @@ import pytest
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.execution import Execution, mode_called
 from lossproof.conformance.runs.run import Plan, TargetResult, judge_session, target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.executed import read
 from lossproof.conformance.workers.client import Worker
 from lossproof.specs import extensions
@@ -52,7 +52,7 @@ def judged(folder: Path, adapter: str) -> TargetResult:
     with Worker.start(here, folder / "log.txt") as worker:
         facts = target_info(here, worker.info)
         documents = [in_place_of(FUNCTION, "cosine_similarity")]
-        session = Session(facts, Executor(worker, 0, 1), documents, ())
+        session = Session(facts, Executor(worker, 0, 1), documented_here(facts, documents))
         return judge_session(session, Plan(), lambda *_: None)
 
 

@@ -21,9 +21,9 @@ from lossproof.conformance.judging.outcome import Outcome, by_aspect
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
 from lossproof.conformance.properties.registry import judge_cell
-from lossproof.conformance.runs import session as sessions
 from lossproof.conformance.runs.findings import findings
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.policy import Policy
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.workers.protocol import Answer, Array, ErrorInfo, Question
 
 from .test_expectation import CONTRASTIVE, COSINE, OPTIONS, documented
@@ -191,19 +191,19 @@ def test_a_backward_that_raises_is_named() -> None:
 # --- a fault of our own ---
 
 
-def session_of(answers: Answers) -> Session:
-    return Session(TargetInfo("p", "p", "1", packages={"p": "1"}), executor_of(answers), [SUBJECT.spec], ())
+def session_of(answers: Answers, policy: Policy = Policy(), stop: Stop | None = None) -> Session:  # noqa: B008
+    facts = TargetInfo("p", "p", "1", packages={"p": "1"})
+    subjects = documented_here(facts, [SUBJECT.spec])
+    return Session(facts, executor_of(answers), subjects, policy=policy, stop=stop)
 
 
-@pytest.mark.parametrize(("broken", "what"), [("explain", "explain"), ("Reducing", "reduce")])
-def test_a_fault_inside_costs_one_findings_detail(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str, what: str
-) -> None:
-    def breaks(*args: Any, **more: Any) -> Any:
-        raise IndexError("inside")
+def breaks(*_: Any) -> Any:
+    raise IndexError("inside")
 
-    monkeypatch.setattr(sessions, broken, breaks)
-    session = session_of(lambda arrays, wrt: valued(-cosine(arrays)))
+
+@pytest.mark.parametrize("what", ["explain", "reduce"])
+def test_a_fault_inside_costs_one_findings_detail(caplog: pytest.LogCaptureFixture, what: str) -> None:
+    session = session_of(lambda arrays, wrt: valued(-cosine(arrays)), replace(Policy(), **{what: breaks}))
     judgement = session.judge_cell(SUBJECT, KEY)
     (finding,) = findings(session, [judgement])
     assert judgement.outcome.verdict == "diverges"
@@ -212,12 +212,11 @@ def test_a_fault_inside_costs_one_findings_detail(
     assert what in fault
     assert "IndexError: inside" in fault
     assert "IndexError" in caplog.text
-    assert ("could not be reduced: IndexError" in finding.reason) == (broken == "Reducing")
+    assert ("could not be reduced: IndexError" in finding.reason) == (what == "reduce")
 
 
 def test_a_finding_that_the_emergency_stop_cut_short_says_so() -> None:
-    session = session_of(lambda arrays, wrt: valued(-cosine(arrays)))
-    session.stop = Stop(seconds=0.0)
+    session = session_of(lambda arrays, wrt: valued(-cosine(arrays)), stop=Stop(seconds=0.0))
     (finding,) = findings(session, [session.judge_cell(SUBJECT, KEY)])
     assert finding.cut_short
 

@@ -279,7 +279,7 @@ def test_a_missing_api(judging: Any) -> None:
     (row,) = result.rows
     finding = the_finding(result)
     assert (row.verdict, row.property, finding.kind) == ("diverges", "signature", "error")
-    assert "no_such_name" in row.observed
+    assert "no_such_name" in row.observed["says"]
     assert {c.verdict for c in result.claims} == {"broken"}  # nothing was left that could decide them
 
 

@@ -25,7 +25,7 @@ PROGRAM = "import sys; from lossproof.conformance.cli.main import run; sys.exit(
 
 
 def block(kind: str) -> str:
-    """What the page on properties adds to a file of the other page."""
+    """The text that the page on properties adds to a file of the other page."""
     (found,) = re.findall(rf"gains.*?\n\n```{kind}\n(.*?)```", PROPERTY, re.DOTALL)
     return str(found)
 

@@ -54,7 +54,7 @@ def read(native):
 
 
 def grad(executable, values, place):
-    """What `gradients` has for the API; nothing else here can be differentiated."""
+    """The derivative that `gradients` has for the API; nothing else here can be differentiated."""
     slope = resolve("gradients.SLOPES").get(executable.api)
     if slope is None:
         raise worker.Unsupported("nothing here has a gradient of " + executable.api)

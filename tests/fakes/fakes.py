@@ -21,7 +21,7 @@ __version__ = "1.2.3"
 
 
 class Memory:
-    """What survives from one call to the next."""
+    """State that survives from one call to the next."""
 
     calls = 0
     kept = ()
@@ -69,7 +69,7 @@ class CosineSimilarity:
         return cosine_similarity(x1, x2, self.axis)
 
     def get_config(self):
-        """What from_config needs."""
+        """The arguments that from_config needs."""
         return {"axis": self.axis, "name": self.name}
 
     @classmethod

@@ -9,7 +9,7 @@ from faulty_values import careful
 
 
 class Memory:
-    """What survives from one call to the next, and from one process to the next: a marker file."""
+    """State that survives from one call to the next, and from one process to the next: a marker file."""
 
     calls = 0
     shapes = frozenset()

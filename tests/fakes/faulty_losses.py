@@ -40,7 +40,7 @@ class CosineLoss:
         return values.size
 
     def get_config(self):
-        """What from_config needs."""
+        """The arguments that from_config needs."""
         return {"axis": self.axis, "reduction": self.reduction, "name": self.name}
 
     @classmethod

@@ -219,7 +219,7 @@ except ValueError as error:
 
 
 def brought(tmp_path, packages):
-    """What a process prints that finds these packages: (name, value of the entry point, code)."""
+    """The output of a process that finds these packages: (name, value of the entry point, code)."""
     for name, value, code in packages:
         info = tmp_path / f"{name}-1.0.dist-info"
         info.mkdir()

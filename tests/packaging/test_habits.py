@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import itertools
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import ROOT
+from .conftest import ROOMS, ROOT
 
 GITHUB = ROOT / ".github"
 
@@ -45,3 +46,25 @@ def test_a_form_asks_different_questions_and_needs_an_answer(form: Any) -> None:
     asked = [field for field in read(str(form.relative_to(ROOT)))["body"] if field["type"] != "markdown"]
     assert all(a["id"] != b["id"] for a, b in itertools.combinations(asked, 2))
     assert any(field.get("validations", {}).get("required") for field in asked)
+
+
+def test_benchmarks_patch_nothing() -> None:
+    """A benchmark hands in a policy or a memory where it judges otherwise."""
+    files = sorted((ROOT / "benchmarks").rglob("*.py"))
+    assert files
+    assert [f.name for f in files if "unittest" in f.read_text(encoding="utf-8")] == []
+
+
+def test_no_docstring_opens_with_a_clause() -> None:
+    """A docstring names the thing; "What the target said" makes the reader look for it."""
+    folders = (*ROOMS, "benchmarks", "tests")
+    wrong = []
+    for file in (f for folder in folders for f in sorted((ROOT / folder).rglob("*.py"))):
+        nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        texts = (n for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
+        wrong += [
+            f"{file.relative_to(ROOT)}:{n.lineno}"
+            for n in texts
+            if isinstance(n.value, ast.Constant) and str(n.value.value).lstrip().startswith("What ")
+        ]
+    assert wrong == []

@@ -88,6 +88,62 @@ def test_no_arrow_runs_back(room: str) -> None:
     assert wrong == []
 
 
+def test_an_import_inside_a_function_has_its_reason() -> None:
+    """The reason is a comment on the line or above the block, or the ImportError that the function awaits."""
+    wrong = []
+    for root in ROOMS:
+        for file in sorted((ROOT / root / "lossproof").rglob("*.py")):
+            text = file.read_text(encoding="utf-8")
+            wrong += [f"{file.relative_to(ROOT)}:{line}" for line in without_reason(text)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("import os", [2]),
+        ("import os  # the reason", []),
+        ("# the reason\n    import os\n    import sys", []),
+        ("# the reason\n    x = 1\n    import os", [4]),
+        ("if True:\n        import os", [3]),
+        ("try:\n        import os\n    except ImportError:\n        import sys", []),
+        ("try:\n        import os\n    except OSError:\n        pass", [3]),
+    ],
+)
+def test_what_counts_as_a_reason(body: str, lines: list[int]) -> None:
+    assert without_reason(f"def function():\n    {body}\n") == lines
+
+
+def without_reason(text: str) -> list[int]:
+    """The lines of the imports inside functions that no comment explains."""
+    lines, tree = text.splitlines(), ast.parse(text)
+    inside = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for inner in ast.walk(node)
+    }
+    awaited = {
+        inner
+        for node in inside
+        if isinstance(node, ast.Try) and any("ImportError" in ast.dump(h) for h in node.handlers)
+        for inner in ast.walk(node)
+    }
+    imported = sorted(
+        (n for n in inside - awaited if isinstance(n, (ast.Import, ast.ImportFrom))), key=lambda n: n.lineno
+    )
+    found: list[int] = []
+    explained = 0  # the last line of a block that a comment stands above
+    for node in imported:
+        line, end = node.lineno, node.end_lineno or node.lineno
+        above = lines[line - 2].strip()
+        if above.startswith("#") or (explained and not "".join(lines[explained : line - 1]).strip()):
+            explained = end
+        elif not any("#" in text for text in lines[line - 1 : end]):
+            found.append(line)
+    return found
+
+
 def rooms_of(file: Path) -> set[str]:
     """The rooms that a module imports from, anywhere in it."""
     found = set()

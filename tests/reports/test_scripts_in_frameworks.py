@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from lossproof import reports
-from lossproof.conformance.usercode.run import IN_NUMPY
+from lossproof.conformance.usercode.scripts import IN_NUMPY
 from lossproof.specs.frameworks import load_frameworks
 
 from . import make

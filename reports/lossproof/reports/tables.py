@@ -10,14 +10,14 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lossproof.reports.columns import CELL_KEY, CLAIM_COLUMNS, CLAIM_KEY, COLUMNS, FLOAT_COLUMNS, INT_COLUMNS
 from lossproof.reports.guarded import MAX_TEXT, Malformed, clean, read_file
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 LEFT_OUT = '{"says": "left out, since it is longer than a text of a run may be"}'
 """The text that a column holds in place of one that could not be read back."""
@@ -39,8 +39,6 @@ def claims_frame(claims: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def _frame(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], key: Sequence[str], what: str
 ) -> pd.DataFrame:
-    import pandas as pd
-
     wanted = frozenset(columns)
     records: list[tuple[Any, ...]] = []
     for row in rows:
@@ -81,8 +79,6 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The frame that `csv_bytes` wrote. ValueError: other columns, or values that are no numbers."""
-    import pandas as pd
-
     data = io.BytesIO(read_file(path))
     frame = pd.read_csv(data, dtype="string", keep_default_na=False, encoding="utf-8", lineterminator="\n")
     for name in FLOAT_COLUMNS & set(frame.columns):  # Python's float() is exact, the parser's may not be
@@ -94,9 +90,6 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     """The frame as parquet: float64, int64 and string columns, no index, no metadata of pandas, no time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     kinds = {"float64": pa.float64(), "int64": pa.int64(), "string": pa.string()}
     schema = pa.schema([(str(name), kinds[_dtype(str(name))]) for name in frame.columns])
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
@@ -105,10 +98,6 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
 
 def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The frame that `write_parquet` wrote. ValueError: other columns, missing text, or more than a run can hold."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         file = pq.ParquetFile(io.BytesIO(read_file(path)))
         if file.metadata.num_rows > MAX_ROWS:

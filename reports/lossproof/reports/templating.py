@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+import jinja2
 
 
-def new_environment(*, escape: bool, finalize: Callable[[Any], Any]) -> Environment:
+def new_environment(*, escape: bool, finalize: Callable[[Any], Any]) -> jinja2.Environment:
     """An environment over templates/ in which `finalize` sees everything that a template inserts."""
-    import jinja2
-
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(source),
         autoescape=escape,

@@ -153,7 +153,7 @@ class Losses:
 
 
 class Loss:
-    """What Keras' loss computes, and nothing else that Keras' classes have."""
+    """The values of Keras' loss, without anything else that Keras' classes have."""
 
     def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
         self.axis = axis

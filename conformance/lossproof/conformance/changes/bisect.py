@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from lossproof.conformance.changes.compare import Change, compare
 from lossproof.conformance.changes.model import CELL, Asking, Side
+from lossproof.conformance.runs.judgement import columns_of
 from lossproof.conformance.runs.run import Plan, TargetResult
 from lossproof.specs import load_specs
 
@@ -78,7 +79,7 @@ def trace(framework: str, releases: Sequence[str], visit: Visit, plan: Plan, eve
 
 def side(name: str, result: TargetResult, plan: Plan) -> Side:
     """A target judged by a plan as a side of a comparison."""
-    rows = {tuple(str(getattr(row, n)) for n in CELL): asdict(row) for row in result.rows}
+    rows = {tuple(str(getattr(row, n)) for n in CELL): columns_of(row) for row in result.rows}
     samples = {tuple(str(s[n]) for n in CELL): s for s in result.samples}
     editions = {c.api: c.edition for c in result.claims}
     findings = {f.slug: asdict(f) for f in result.findings}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import click
 
+from lossproof import reports, specs
 from lossproof.conformance.cli.console import OutputLost, tell, tell_with_code, watched_output
 from lossproof.conformance.model.suggestions import nearest
 
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import version  # no other command waits for it
 
         click.echo(f"lossproof {version('lossproof')}")
         ctx.exit()
@@ -121,17 +122,16 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _failed(error: BaseException) -> int:
     """The exit code of an error that a module of the house raises for its user; any other is a fault of lossproof."""
+    # late: it needs the schema of the specs, which --help does not
     from lossproof.conformance.targets.model import UsageError
-    from lossproof.reports import ReportError
-    from lossproof.specs import SpecError
 
-    if isinstance(error, ReportError):
+    if isinstance(error, reports.ReportError):
         tell(str(error))
         return error.exit_code
     if isinstance(error, UsageError):
         tell_with_code(str(error))
         return USAGE
-    if isinstance(error, SpecError):
+    if isinstance(error, specs.SpecError):
         for problem in error.problems:  # one line each
             tell(str(problem))
         return USAGE

@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
 
 from lossproof.conformance.workers.signals import DONE, FAILED
 from lossproof.reports.pages.terminal import plain
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.text import Text
 
 HINT = "Ctrl-C ends the run and keeps nothing"
 HINT_AFTER = 20.0
@@ -64,8 +63,6 @@ class Widths:
 
 def widths(lines: Sequence[Line], room: int, now: float) -> Widths:
     """How `room` columns are shared: the numbers have what they need, then the names, the bar, the words."""
-    from rich.cells import cell_len
-
     count = max((len(line.count) for line in lines), default=0)
     elapsed = max((len(line.elapsed(now)) for line in lines), default=0)
     left = room - elapsed - (count + 1 if count else 0)
@@ -81,8 +78,6 @@ def widths(lines: Sequence[Line], room: int, now: float) -> Widths:
 
 def shortened(name: str, room: int) -> str:
     """The name, its middle left out where it takes more than `room` columns: framework and mode say most."""
-    from rich.cells import cell_len, chop_cells
-
     if cell_len(name) <= room:
         return name
     if room <= 1:
@@ -110,8 +105,6 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines that rich prints."""
-        from rich.text import Text
-
         now = self._clock()
         with self._lock:
             lines = list(self._lines.values())
@@ -127,9 +120,6 @@ class Board:
 
 
 def _drawn(line: Line, room: Widths, now: float) -> Text:
-    from rich.cells import set_cell_size
-    from rich.text import Text
-
     parts = [Text(set_cell_size(shortened(line.target, room.name), room.name))]
     if room.bar:
         parts.append(_bar(line, room.bar))
@@ -144,7 +134,5 @@ def _drawn(line: Line, room: Widths, now: float) -> Text:
 
 
 def _bar(line: Line, room: int) -> Text:
-    from rich.text import Text
-
     full = room * line.done // line.total if line.total else 0
     return Text("━" * full, style="magenta") + Text("─" * (room - full), style="dim")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lossproof import oracle
 from lossproof.conformance.families.formula import Undocumented
+from lossproof.conformance.judging import memory
 from lossproof.conformance.judging.expectation import Expected, expect
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject
@@ -92,6 +93,11 @@ class Judged:
         )
 
 
+expected_of = memory.remembered(memory.of_question)(expect)
+"""The documented result, which many answers are compared with."""
+
+
+@memory.remembered(memory.of_answer)
 def judge_answer(
     subject: Subject,
     arrays: Mapping[str, NDArray[Any]],
@@ -110,7 +116,7 @@ def judge_answer(
     if observed is None:
         return Judged.unmeasured(answer)
     try:
-        expected = expect(subject, arrays, options, override, wrt)
+        expected = expected_of(subject, arrays, options, override, wrt)
     except Undocumented as silence:
         return Judged.unmeasured(answer, observed, str(silence))
     shape_differs = tuple(observed.shape) != expected.shape
@@ -191,13 +197,14 @@ def reach(expected: Expected, flush: bool = True) -> NDArray[np.float64]:
     squares underflow, which is judged as such. Half an ulp of a subnormal float64 is no float64; there the bound is a
     whole one.
     """
-    bound = _allowed(expected, True)
+    bound: NDArray[np.float64] = _allowed(expected, True)
     if not flush:
         strict = _allowed(expected, False)
         bound = np.where(bound > PROVES_NOTHING * _size(expected), strict, bound)
     return np.maximum(bound, np.nextafter(0.0, 1.0))
 
 
+@memory.remembered(memory.of_object)
 def _allowed(expected: Expected, flush: bool) -> NDArray[np.float64]:
     last = accepted(expected.compute)
     if not expected.cast:
@@ -237,6 +244,7 @@ def accepted(compute: str) -> str:
     return "G3" if compute in LOW_PRECISION else "G2"
 
 
+@memory.remembered(memory.of_objects)
 def grade(answers: Sequence[Judged]) -> str:
     """The best grade that every value reaches; the first value that misses a grade ends the search for it."""
     valued = [j for j in answers if j.expected is not None and j.observed is not None and not j.size_differs]
@@ -259,6 +267,7 @@ def _reaches(judged: Judged, name: str) -> bool:
     return bool(np.all(near | judged.undefined))
 
 
+@memory.remembered(memory.of_object)
 def ulps(judged: Judged) -> NDArray[np.float64]:
     """Distance of each value from the exact one, in ulp of the computing dtype (near 0 in units of u).
 
@@ -304,7 +313,7 @@ def _explains(
         return np.zeros_like(judged.wrong)
     observed = judged.observed
     try:
-        other = expect(subject, arrays, options, parameters, judged.wrt)
+        other = expected_of(subject, arrays, options, parameters, judged.wrt)
     except (Undocumented, ValueError):
         return np.zeros_like(judged.wrong)
     if int(np.prod(other.shape, dtype=np.int64)) != observed.size or str(observed.dtype) not in FORMATS:

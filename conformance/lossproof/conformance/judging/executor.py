@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.families.regions.model import ORDINARY
 from lossproof.conformance.families.regions.registry import of, possible
+from lossproof.conformance.judging import memory
 from lossproof.conformance.judging.comparison import Judged, judge_answer
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.questions.batches import Batch, batches
@@ -192,7 +193,7 @@ class Executor:
             self._groups.move_to_end(group)
             return self._groups[group]
         replies: list[Reply] = []
-        for batch in batches(
+        for batch in _drawn(
             subject, key.region, key.dtype, key.variant, self.count(subject, key), self.run_seed
         ):
             replies.append(self.judged(subject, batch, key.region))
@@ -211,6 +212,13 @@ class Executor:
         if of(subject, key.region).refusable or (key.variant.rank or 0) > 1:
             return min(self.examples, 2)
         return min(self.examples, GRADIENTS) if key.variant.wrt else self.examples
+
+
+@memory.remembered(memory.of_draw)
+def _drawn(
+    subject: Subject, region: str, dtype: str, variant: Variant, count: int, seed: int
+) -> tuple[Batch, ...]:
+    return tuple(batches(subject, region, dtype, variant, count, seed))
 
 
 def _ended(reply: Reply) -> bool:

@@ -31,6 +31,13 @@ def literal(given: ArrayValues) -> NDArray[Any]:
     return values.reshape(given.shape) if given.shape is not None else values
 
 
+def as_mapping(value: Any) -> dict[str, Any]:
+    """An expected or observed value as a mapping; `data` holds one that is none, nothing stands for None."""
+    if value is None:
+        return {}
+    return dict(value) if isinstance(value, Mapping) else {"data": value}
+
+
 def parsed(text: str) -> float:
     """A number, or its hex form, or 'nan' or 'inf'."""
     return float.fromhex(text) if "x" in text.lower() else float(text)

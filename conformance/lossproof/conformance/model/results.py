@@ -15,7 +15,7 @@ Status = Literal["", "new", "known", "changed", "fixed", "carried"]
 
 @dataclass(frozen=True)
 class Row:
-    """The verdict on one cell. `expected`, `observed` and `witness` are JSON with hex floats; "" for none."""
+    """The verdict on one cell. `expected`, `observed` and `witness` are JSON data with hex floats; None for none."""
 
     target: str
     framework: str
@@ -37,13 +37,13 @@ class Row:
     finding: str = ""
     claim: str = ""
     citation: str = ""
-    expected: str = ""
-    observed: str = ""
+    expected: Any = None
+    observed: Any = None
     error_ulp: float | None = None
     error_over_bound: float | None = None
     grade: str = ""
     rows: int = 0
-    witness: str = ""
+    witness: Any = None
     reproducer: str = ""
     upstream: str = ""
     seconds: float = 0.0

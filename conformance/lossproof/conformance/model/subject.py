@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -205,8 +206,6 @@ class Subject:
 
 def selects(decides: Any, key: CellKey) -> bool:
     """Whether a claim's `decided_by` entry selects a cell."""
-    from fnmatch import fnmatchcase
-
     if decides.case is not None:
         return bool(key.variant.case == decides.case)
     return (

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from lossproof import oracle
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import NOWHERE, named
-from lossproof.conformance.model.results import ClaimRow, Finding, Row, Status, Verdict
+from lossproof.conformance.model.results import ClaimRow, Finding, Status, Verdict
 from lossproof.conformance.model.subject import CellKey, Subject, selects
 from lossproof.conformance.properties.selection import could_show
-from lossproof.conformance.runs.session import FINDING_CALLS, Judgement, Session
+from lossproof.conformance.runs.evidence import FINDING_CALLS
+from lossproof.conformance.runs.judgement import Judgement
+from lossproof.conformance.runs.session import Session
 from lossproof.reports import words
 from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
@@ -26,7 +27,8 @@ WORST: tuple[Verdict, ...] = ("broken", "diverges", "undocumented", "unsupported
 def findings(session: Session, judged: Sequence[Judgement], partial: bool = False) -> list[Finding]:
     """One finding for each cause among the diverging cells, and the ledger's that no longer diverge, sorted by slug.
 
-    Of a `partial` run, the ledger's that the cells asked could have shown.
+    Of a `partial` run, the ledger's that the cells asked could have shown. Those that the session's policy adds
+    come last.
     """
     groups: dict[str, list[tuple[Judgement, Explained]]] = defaultdict(list)
     for judgement in judged:
@@ -38,18 +40,20 @@ def findings(session: Session, judged: Sequence[Judgement], partial: bool = Fals
         asked[judgement.subject.api].append(judgement)
     for known in session.ledger:
         mine = asked.get(known.witness.api, [])
-        if known.slug in groups or not mine or not session.applies(known):
+        if known.slug in groups or not mine or not session.ledger.applies(known):
             continue
         asks = not partial or could_show(known, mine[0].subject, [j.key for j in mine])
-        if asks and session.ledger_status(known).outcome.verdict != "unsupported":
+        if asks and session.ledger.today(known).outcome.verdict != "unsupported":
             found.append(_of_ledger(session, known))
-    return sorted(found, key=lambda f: f.slug)
+    found.sort(key=lambda f: f.slug)
+    return [*found, *session.policy.more_findings(found)]
 
 
 def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Explained]]) -> Finding:
     judgement, item = min(group, key=lambda pair: _plainness(pair[0].key, pair[1]))
     cause = item.cause
-    shown = session.show(judgement.subject, judgement.key, judgement.outcome, item, FINDING_CALLS)
+    evidence = session.evidence.of(judgement.subject, judgement.key, judgement.outcome, item, FINDING_CALLS)
+    status = session.ledger.status_of(cause)
     keys = [j.key for j, _ in group]
     known = cause.known
     case = judgement.outcome.case
@@ -57,23 +61,21 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
     facts = session.facts
     return Finding(
         slug=slug,
-        title=_known_title(known, session.status(judgement.subject, cause))
-        if known
-        else _title(judgement, item),
+        title=_known_title(known, status) if known else _title(judgement, item),
         target=facts.target,
         framework=facts.framework,
         version=facts.version,
         apis=tuple(sorted({j.subject.api for j, _ in group})),
         kind=cause.kind,
         severity=min(i.cause.severity for _, i in group),
-        status=session.status(judgement.subject, cause),
+        status=status,
         behaves_as=_in_words(cause.behaves_as.as_json()),
-        reason=known.reason if known else shown.fault,
+        reason=known.reason if known else evidence.fault,
         upstream=(known.upstream or "") if known else "",
-        citation=judgement.row.citation,
-        witness=shown.question,
-        expected=shown.expected,
-        observed=shown.observed,
+        citation=judgement.citation,
+        witness=evidence.shown.question,
+        expected=evidence.shown.expected,
+        observed=evidence.shown.observed,
         error_ulp=judgement.outcome.error,
         error_over_bound=judgement.outcome.ratio,
         cells=len({(j.subject.api, j.key) for j, _ in group}),
@@ -124,19 +126,19 @@ def _plainness(key: CellKey, item: Explained) -> tuple[Any, ...]:
 
 def _of_ledger(session: Session, known: KnownFinding) -> Finding:
     """A ledger finding that no cell shows: its witness decides how it stands."""
-    now = session.ledger_status(known)
+    now = session.ledger.today(known)
     facts = session.facts
     behaves = {k: v for k, v in known.behaves_as.model_dump(mode="json").items() if v}
     return Finding(
         slug=known.slug, title=known.title, target=facts.target, framework=facts.framework, version=facts.version,
         apis=known.apis, kind=known.kind, severity=known.severity, status=now.status, behaves_as=_in_words(behaves),
-        reason=known.reason, upstream=known.upstream or "", citation="", witness=now.question,
-        expected=now.expected, observed=now.observed, error_ulp=None, error_over_bound=None, cells=0,
+        reason=known.reason, upstream=known.upstream or "", citation="", witness=now.shown.question,
+        expected=now.shown.expected, observed=now.shown.observed, error_ulp=None, error_over_bound=None, cells=0,
     )  # fmt: skip
 
 
 def claims(
-    subject: Subject, rows: Sequence[tuple[CellKey, Row]], older: bool = False, partial: bool = False
+    subject: Subject, judged: Sequence[Judgement], older: bool = False, partial: bool = False
 ) -> list[ClaimRow]:
     """A row for each claim of the edition: the worst verdict of the cells that decide it.
 
@@ -145,11 +147,12 @@ def claims(
     """
     found = []
     for claim in subject.claims:
-        deciding = [(k, r) for k, r in rows if any(selects(d, k) for d in claim.decided_by)]
+        deciding = [j for j in judged if any(selects(d, j.key) for d in claim.decided_by)]
         if partial and not deciding:
             continue
-        verdict: Verdict = next((v for v in WORST if any(r.verdict == v for _, r in deciding)), "broken")
-        slugs = sorted({s for _, r in deciding for s in r.finding.split(";") if s})
+        verdicts = {j.outcome.verdict for j in deciding}
+        verdict: Verdict = next((v for v in WORST if v in verdicts), "broken")
+        slugs = sorted({slug for j in deciding for slug in j.slugs})
         cited = claim.citation(subject.edition)
         mark = JUDGED_BY_OLDER if older and cited.document == "docstring" else ""
         found.append(
@@ -162,12 +165,7 @@ def claims(
                 citation=f"{cited}{mark}",
                 verdict=verdict,
                 findings=";".join(slugs),
-                cells=";".join(str(k) for k, _ in deciding),
+                cells=";".join(str(j.key) for j in deciding),
             )
         )
     return found
-
-
-def with_scripts(rows: Sequence[Row], paths: dict[tuple[str, str], str]) -> list[Row]:
-    """Rows with the path of the reproducer of their first finding."""
-    return [replace(r, reproducer=paths.get((r.target, r.finding.split(";")[0]), "")) for r in rows]

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.runs.run import target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.targets.parse import parse
 from lossproof.conformance.workers.client import Worker
 from lossproof.specs import load_ledger, load_specs
@@ -50,18 +50,18 @@ def pin(path: Path, slugs: Sequence[str]) -> list[str]:
     for framework in sorted({f.framework for f in known.values()}):
         target = parse(framework)[0]
         with tempfile.TemporaryDirectory() as folder, Worker.start(target, Path(folder) / "log") as worker:
-            session = Session(
-                target_info(target, worker.info), Executor(worker), load_specs(), tuple(known.values())
-            )
+            facts = target_info(target, worker.info)
+            session = Session(facts, Executor(worker), documented_here(facts, load_specs()), known.values())
             for entry in content["findings"]:
                 finding = known[entry["slug"]]
                 if finding.framework != framework or (
                     finding.slug not in slugs if slugs else finding.witness.answer
                 ):
                     continue
-                now = session.ledger_status(finding)
-                entry["witness"]["answer"] = kept(now.observed)
-                lines.append(f"{finding.slug}: {now.outcome.verdict}: {kept(now.observed)}")
+                now = session.ledger.today(finding)
+                answer = kept(now.shown.observed)
+                entry["witness"]["answer"] = answer
+                lines.append(f"{finding.slug}: {now.outcome.verdict}: {answer}")
     yaml.dump(content, path)
     return lines
 

@@ -9,7 +9,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -20,15 +20,20 @@ from typing import Any
 
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.results import ClaimRow, Drift, Finding, Row
-from lossproof.conformance.model.subject import TargetInfo
+from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
 from lossproof.conformance.properties.selection import Selection
 from lossproof.conformance.questions.schedule import asking_order, reporting_order
-from lossproof.conformance.runs.findings import claims, findings, with_scripts
-from lossproof.conformance.runs.session import Judgement, Session
-from lossproof.conformance.targets.model import Target, facts_of
+from lossproof.conformance.runs.findings import claims, findings
+from lossproof.conformance.runs.judgement import Judgement, row_of
+from lossproof.conformance.runs.policy import Policy
+from lossproof.conformance.runs.scripts import scripted
+from lossproof.conformance.runs.session import Session, documented_here
+from lossproof.conformance.targets.model import Target
 from lossproof.conformance.workers.client import CannotStart, NoSuchMode, Worker, WorkerError, WorkerInfo
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.conformance.workers.signals import DONE, FAILED, Progress, end_with_parent, interruptible
+from lossproof.specs import ledger_digest, load_ledger, load_specs, specs_digest
+from lossproof.specs.models import KnownFinding
 
 LOG_TAIL = 20_000
 """Characters of a target's log that a run keeps."""
@@ -63,6 +68,8 @@ class TargetResult:
     rows: tuple[Row, ...] = ()
     claims: tuple[ClaimRow, ...] = ()
     findings: tuple[Finding, ...] = ()
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """file name -> reproducer"""
     samples: tuple[Mapping[str, Any], ...] = ()
     questions: int = 0
     seconds: float = 0.0
@@ -83,7 +90,11 @@ class RunResult:
     """The results of a run."""
 
     targets: tuple[TargetResult, ...]
-    scripts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scripts(self) -> dict[str, str]:
+        """The reproducers of all targets by file name."""
+        return {name: text for t in self.targets for name, text in t.scripts.items()}
 
     @property
     def rows(self) -> list[Row]:
@@ -123,21 +134,25 @@ def target_info(target: Target, info: WorkerInfo) -> TargetInfo:
 
 
 def judge_target(
-    target: Target, plan: Plan, progress: Progress, kind: type[Session] = Session
+    target: Target,
+    plan: Plan,
+    progress: Progress,
+    policy: Policy = Policy(),  # noqa: B008 - frozen
+    ledger: Sequence[KnownFinding] | None = None,
 ) -> TargetResult:
-    """Start a target, judge all its cells in a session of this kind and end it."""
-    from lossproof.specs import load_ledger, load_specs
-
+    """Start a target, judge all its cells by a policy and end it. The ledger is that of the plan, unless given."""
     with Scratch("log") as folder:
         log = folder / "log.txt"
         try:
             progress(target.name, 0, 0, "starting")
             with Worker.start(target, log) as worker:
-                session = kind(
-                    target_info(target, worker.info),
+                facts = target_info(target, worker.info)
+                session = Session(
+                    facts,
                     Executor(worker, plan.seed, plan.examples),
-                    load_specs(plan.specs),
-                    load_ledger(plan.ledger).findings,
+                    documented_here(facts, load_specs(plan.specs)),
+                    load_ledger(plan.ledger).findings if ledger is None else ledger,
+                    policy,
                 )
                 result = judge_session(session, plan, progress)
                 return replace(result, log=log_tail(log), numpy=worker.info.numpy)
@@ -149,48 +164,63 @@ def judge_target(
             return TargetResult(target.name, failed=str(error), log=log_tail(log))
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """The cells of one API that a run asks, in the order of asking; `missing` says why it cannot be called."""
+
+    subject: Subject
+    missing: str
+    keys: Sequence[CellKey]
+
+
 def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetResult:
-    """Judge the cells of a running target."""
-    selection = plan.selection
-    plans = []
-    for subject in (s for s in session.subjects if selection.takes_api(s.api)):
-        why = session.missing(subject)
-        keys = [] if why else [k for k in session.cells(subject) if selection.takes(k)]
-        plans.append((subject, why, asking_order(keys)))
-    partial = selection.partial or session.mode.partial
-    total, done = sum(len(keys) for *_, keys in plans), 0
+    """Judge the cells of a running target: cells first, then findings with their scripts, then the rows."""
+    name, partial = session.facts.target, plan.selection.partial or session.mode.partial
+    chosen = _chosen(session, plan.selection)
+    total, done = sum(len(c.keys) for c in chosen), 0
     judged: list[Judgement] = []
     claim_rows: list[ClaimRow] = []
     drifted: list[Drift] = []
-    for subject, why, keys in plans:
-        changed = None if why else session.drift(subject)
+    for item in chosen:
+        subject = item.subject
+        changed = None if item.missing else session.drift(subject)
         drifted += [changed] if changed else []
-        mine: list[Judgement] = [session.absent(subject, why)] if why else []
-        for key in keys:
-            progress(session.facts.target, done, total, f"{subject.api} {key}")
+        mine = [session.absent(subject, item.missing)] if item.missing else []
+        for key in item.keys:
+            progress(name, done, total, f"{subject.api} {key}")
             mine.append(session.judge_cell(subject, key))
             done += 1
         mine.sort(key=lambda j: reporting_order(j.key))
         judged += mine
-        pairs = [(j.key, j.row) for j in mine]
-        claim_rows += claims(subject, pairs, changed is not None, partial)
-    progress(session.facts.target, total, total, "reducing witnesses")
-    found = findings(session, judged, partial)
-    progress(session.facts.target, total, total, DONE)
-    rows = sorted((j.row for j in judged), key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))
+        claim_rows += claims(subject, mine, changed is not None, partial)
+    progress(name, total, total, "reducing witnesses")
+    found = scripted(findings(session, judged, partial), session.policy.script_parts)
+    progress(name, total, total, DONE)
+    rows = [row_of(j, found.paths.get(j.slugs[0], "") if j.slugs else "") for j in judged]
     return TargetResult(
-        target=session.facts.target,
+        target=name,
         facts=session.facts,
-        rows=tuple(rows),
+        rows=tuple(sorted(rows, key=lambda r: (r.api, r.property, r.region, r.dtype, r.variant))),
         claims=tuple(claim_rows),
-        findings=tuple(found),
+        findings=found.findings,
+        scripts=found.scripts,
         samples=tuple(j.sample for j in judged),
         questions=session.executor.asked,
         seconds=session.executor.seconds,
         declined=session.executor.declined,
-        faults=tuple(session.faults),
+        faults=(*session.faults, *found.faults),
         documentation=tuple(drifted),
     )
+
+
+def _chosen(session: Session, selection: Selection) -> list[_Chosen]:
+    """The APIs and cells that a selection takes."""
+    found = []
+    for subject in (s for s in session.subjects if selection.takes_api(s.api)):
+        why = session.missing(subject)
+        keys = [] if why else [k for k in session.cells(subject) if selection.takes(k)]
+        found.append(_Chosen(subject, why, asking_order(keys)))
+    return found
 
 
 def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> RunResult:
@@ -198,14 +228,12 @@ def judge_targets(targets: Sequence[Target], plan: Plan, jobs: int, progress: Pr
 
     Raises SpecError for a broken spec or ledger before any target starts.
     """
-    from lossproof.specs import load_ledger, load_specs
-
     load_specs(plan.specs), load_ledger(plan.ledger)
     if jobs <= 1 or len(targets) <= 1:
         results = [judge_target(t, plan, progress) for t in targets]
     else:
         results = _in_processes(targets, plan, jobs, progress)
-    return scripted(results)
+    return RunResult(tuple(results))
 
 
 def _in_processes(targets: Sequence[Target], plan: Plan, jobs: int, progress: Progress) -> list[TargetResult]:
@@ -270,56 +298,8 @@ def _listen(news: Any, progress: Progress, stop: threading.Event) -> None:
             return
 
 
-def in_framework_words(finding: Finding) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """A finding as data, and its framework's snippets."""
-    return asdict(finding), facts_of(finding.framework).reproducer.model_dump()
-
-
-def scripted(
-    results: Sequence[TargetResult],
-    worded: Callable[[Finding], tuple[Mapping[str, Any], Mapping[str, Any]]] = in_framework_words,
-) -> RunResult:
-    """The run with a reproducer for each finding, whose path is in the finding and in its rows.
-
-    `worded` gives a finding as data, and the snippets that its script is written with.
-    """
-    from lossproof.reports import reproducer
-
-    scripts: dict[str, str] = {}
-    paths: dict[tuple[str, str], str] = {}
-    finished = []
-    for result in results:
-        done = []
-        for finding in result.findings:
-            try:
-                text = reproducer(*worded(finding))
-            except ValueError:
-                done.append(finding)  # no script can be written from this witness
-                continue
-            except Exception as error:
-                told = f"{finding.slug}: no script could be written: {type(error).__name__}: {error}"
-                result = replace(result, faults=(*result.faults, told))
-                done.append(finding)
-                continue
-            name = f"{file_name(finding.target)}-{finding.slug}.py"
-            scripts[name] = text
-            paths[finding.target, finding.slug] = f"reproducers/{name}"
-            done.append(replace(finding, reproducer=f"reproducers/{name}"))
-        finished.append(replace(result, findings=tuple(done)))
-    finished = [replace(r, rows=tuple(with_scripts(r.rows, paths))) for r in finished]
-    return RunResult(tuple(finished), scripts)
-
-
-def file_name(target: str) -> str:
-    """The name of a target as part of a file's name."""
-    kept = (c if c.isascii() and (c.isalnum() or c in "._") else "-" for c in target.replace("==", "-"))
-    return "".join(kept).strip("-.")
-
-
 def described(result: RunResult, plan: Plan, command: str) -> dict[str, Any]:
     """run.json: versions, platform, seed and digests; no time and no path: the same run gives the same bytes."""
-    from lossproof.specs import ledger_digest, specs_digest
-
     packages = ("hypothesis", "numpy", "ml_dtypes", "pandas", "pyarrow", "python-flint")
     return {
         "lossproof": metadata.version("lossproof"),

@@ -13,13 +13,16 @@ import pytest
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.properties.selection import Selection, known_dtypes, known_regions
+from lossproof.conformance.runs.judgement import row_of
 from lossproof.conformance.runs.run import target_info
-from lossproof.conformance.runs.session import Session
+from lossproof.conformance.runs.session import Session, documented_here
 from lossproof.conformance.suite.options import pytest_addoption
 from lossproof.conformance.targets.model import UsageError
+from lossproof.conformance.targets.parse import chosen
 from lossproof.conformance.usercode.pytest_outcome import Conclude, settle
 from lossproof.conformance.workers.client import Worker
 from lossproof.conformance.workers.scratch import Scratch
+from lossproof.specs import load_ledger, load_specs
 from lossproof.specs.models import KnownFinding
 
 __all__ = ["pytest_addoption"]
@@ -39,9 +42,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
     """The running targets, each started once for all tests."""
     if SESSIONS not in config.stash:
-        from lossproof.conformance.targets.parse import chosen
-        from lossproof.specs import load_ledger, load_specs
-
         config.stash[LOGS] = Scratch("log")
         config.stash[SESSIONS] = {}
         specs, ledger = load_specs(), load_ledger().findings
@@ -49,10 +49,9 @@ def sessions(config: pytest.Config) -> dict[str, tuple[Worker, Session]]:
             log = config.stash[LOGS].path / f"{len(config.stash[SESSIONS])}.log"
             worker = Worker.start(target, log)
             executor = Executor(worker, config.getoption("--run-seed"), config.getoption("--examples"))
-            config.stash[SESSIONS][target.name] = (
-                worker,
-                Session(target_info(target, worker.info), executor, specs, ledger),
-            )
+            facts = target_info(target, worker.info)
+            session = Session(facts, executor, documented_here(facts, specs), ledger)
+            config.stash[SESSIONS][target.name] = worker, session
     return config.stash[SESSIONS]
 
 
@@ -75,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.param((name, known), id=f"{name}-{known.slug}")
             for name, (_, session) in sessions(metafunc.config).items()
             for known in session.ledger
-            if session.applies(known)
+            if session.ledger.applies(known)
         ]
         metafunc.parametrize("known", pairs)
     if "cell" in metafunc.fixturenames:
@@ -83,12 +82,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cells(config: pytest.Config) -> Iterator[object]:
-    chosen = selection(config)
+    taken = selection(config)
     for target, (_, session) in sessions(config).items():
         for subject in session.subjects:
-            if not chosen.takes_api(subject.api):
+            if not taken.takes_api(subject.api):
                 continue
-            for key in filter(chosen.takes, session.cells(subject)):
+            for key in filter(taken.takes, session.cells(subject)):
                 place = "-".join((key.property, target, subject.api, key.region, key.dtype, key.variant.slug))
                 yield pytest.param((target, subject, key), id=place)
 
@@ -109,7 +108,7 @@ def conclude(request: pytest.FixtureRequest) -> Conclude:
         _, session = sessions(request.config)[target]
         judgement = session.judge_cell(subject, key)
         request.node.user_properties.append(("verdict", judgement.outcome.verdict))
-        settle(judgement.row, judgement.outcome.note)
+        settle(row_of(judgement), judgement.outcome.note)
 
     return concluded
 
@@ -118,4 +117,4 @@ def conclude(request: pytest.FixtureRequest) -> Conclude:
 def status(request: pytest.FixtureRequest, known: tuple[str, KnownFinding]) -> str:
     """How a ledger finding stands on a target: its pinned witness, asked now."""
     target, finding = known
-    return sessions(request.config)[target][1].ledger_status(finding).status
+    return sessions(request.config)[target][1].ledger.today(finding).status

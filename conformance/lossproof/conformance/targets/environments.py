@@ -22,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import platformdirs
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -87,8 +88,6 @@ class Environment:
 
 def cache_root() -> Path:
     """Where environments are kept: $LOSSPROOF_CACHE, else the user's cache folder."""
-    import platformdirs
-
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("lossproof")) / "environments"
 
 

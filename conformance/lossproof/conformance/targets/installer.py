@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import IO
 
+import uv
+
 Progress = Callable[[str], None]
 """Is told, in a few words, what is being done."""
 
@@ -48,8 +50,6 @@ class Uv:
     @classmethod
     def here(cls) -> Uv:
         """The uv that is installed with lossproof. Raises FileNotFoundError where its binary is missing."""
-        import uv
-
         variables = {
             name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 from packaging.version import InvalidVersion, Version
 from ruamel.yaml import YAML
 
+from lossproof.conformance.runs.judgement import Judgement
 from lossproof.conformance.runs.pin import kept
-from lossproof.conformance.runs.session import Judgement
 
 SHOWN = 24
 """Numbers of a question that a person can read."""
@@ -20,12 +19,13 @@ SHOWN = 24
 
 def entry(judgement: Judgement) -> str:
     """The worst cause of a diverging cell as YAML; "" where nothing says when it shows, or its question is long."""
-    facts, row = judgement.subject.facts, judgement.row
-    if not judgement.causes or not row.witness:
+    facts = judgement.subject.facts
+    if not judgement.causes or judgement.evidence is None:
         return ""
     cause = judgement.causes[0].cause
     behaves = cause.behaves_as.as_json()
-    witness = _witness(json.loads(row.witness), json.loads(row.observed or "{}"), behaves)
+    shown = judgement.evidence.shown
+    witness = _witness(shown.question, shown.observed, behaves)
     if not behaves or not witness:
         return ""
     found = {

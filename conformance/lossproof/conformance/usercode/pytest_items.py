@@ -23,12 +23,12 @@ from lossproof.conformance.properties.selection import (
     known_properties,
     known_regions,
 )
+from lossproof.conformance.runs.judgement import row_of
 from lossproof.conformance.targets.model import UsageError
 from lossproof.conformance.usercode.code import Code, Place, parse_code, place
 from lossproof.conformance.usercode.ledger import entry
 from lossproof.conformance.usercode.pytest_outcome import settle
-from lossproof.conformance.usercode.run import TIMEOUT, asked
-from lossproof.conformance.usercode.session import UserSession
+from lossproof.conformance.usercode.run import TIMEOUT, RunningCode, asked
 from lossproof.conformance.workers.protocol import Answer, Question
 from lossproof.conformance.workers.scratch import Scratch
 from lossproof.reports.columns import SEVERITIES
@@ -65,8 +65,8 @@ class CellParameter:
     known: KnownFinding | None = None
 
 
-SESSIONS = pytest.StashKey[dict[tuple[object, ...], UserSession | str]]()
-"""Running sessions, or why there is none."""
+RUNNING = pytest.StashKey[dict[tuple[object, ...], RunningCode | str]]()
+"""The code that runs, or why it does not."""
 OPEN = pytest.StashKey[ExitStack]()
 
 
@@ -86,21 +86,20 @@ class Conformance:
         failures; others fail; unsupported skips with its reason; broken errors.
         """
         wanted, known = self._parameter.wanted, self._parameter.known
-        session = session_of(self._request.config, wanted)
+        running = running_code(self._request.config, wanted)
+        session, ends = running.session, running.executor.ends
         if known is not None:
-            status = session.ledger_status(known).status
+            status = session.ledger.today(known).status
             assert status == "known", f"{known.slug} is {status}: {STANDS[status]}"
             return
         assert self._parameter.key is not None
-        (subject,) = session.subjects
-        session.executor.smoke(
-            subject
-        )  # what the plainest question comes to is none of a cell that asks another
-        before = len(session.met)
-        judgement = session.judge_cell(subject, self._parameter.key)
-        row, node = judgement.row, self._request.node
-        if session.met[before:] and not kinds.named(row.kind).ends and wanted.severity > "S1":
-            _ended(*session.met[before])  # where the documentation is silent, or while a witness was reduced
+        # what the plainest question comes to is none of a cell that asks another
+        running.executor.smoke(running.subject)
+        before = len(ends)
+        judgement = session.judge_cell(running.subject, self._parameter.key)
+        row, node = row_of(judgement), self._request.node
+        if ends[before:] and not kinds.named(row.kind).ends and wanted.severity > "S1":
+            _ended(*ends[before])  # where the documentation is silent, or while a witness was reduced
         node.user_properties += [("verdict", row.verdict), ("finding", row.finding)]
         if row.status in ("new", "changed"):
             if row.severity > wanted.severity:
@@ -146,15 +145,15 @@ def parameters(config: pytest.Config, definition: pytest.Item, marks: Sequence[p
     return found
 
 
-def session_of(config: pytest.Config, wanted: Wanted) -> UserSession:
-    """The running session of a marker's code, started at its first test.
+def running_code(config: pytest.Config, wanted: Wanted) -> RunningCode:
+    """A marker's code as it runs, started at its first test.
 
     Where the code cannot be had, or called as the API is, the first test fails with the reason, and the
     others refer to it.
     """
-    running = config.stash.setdefault(SESSIONS, {})
+    started = config.stash.setdefault(RUNNING, {})
     name = wanted.asked_alike
-    if name not in running:
+    if name not in started:
         stack = config.stash.setdefault(OPEN, ExitStack())
         folder = stack.enter_context(Scratch("log"))
         opening = asked(
@@ -167,16 +166,16 @@ def session_of(config: pytest.Config, wanted: Wanted) -> UserSession:
         )
         why = ""
         try:
-            running[name] = stack.enter_context(opening)
+            started[name] = stack.enter_context(opening)
         except UsageError as error:
             why = str(error)
-            running[name] = f"not asked: {error.said.splitlines()[0]}"
+            started[name] = f"not asked: {error.said.splitlines()[0]}"
         if why:  # not within the handler, whose exception would be shown as well
             pytest.fail(why, pytrace=False)
-    session = running[name]
-    if isinstance(session, str):
-        pytest.fail(session, pytrace=False)
-    return session
+    running = started[name]
+    if isinstance(running, str):
+        pytest.fail(running, pytrace=False)
+    return running
 
 
 def close(config: pytest.Config) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from lossproof.conformance.model.results import Row
 from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.conformance.runs.judgement import columns_of
 
 Cell = tuple[str, Subject, CellKey]
 """Target, API at its edition, and cell."""
@@ -31,7 +32,7 @@ def settle(row: Row, note: str) -> None:
     if row.verdict == "broken":
         raise Broken(note)
     if row.verdict == "unsupported":
-        pytest.skip(f"unsupported: {note or row.observed}")
+        pytest.skip(f"unsupported: {note or columns_of(row)['observed']}")
     if row.verdict == "diverges":
         if row.status in ("known", "carried"):
             pytest.xfail(f"{row.status}: {row.finding}")
@@ -39,13 +40,14 @@ def settle(row: Row, note: str) -> None:
 
 
 def _diverges(row: Row) -> NoReturn:
+    columns = columns_of(row)
     lines = (
         f"{row.api} {row.property} ({row.region}, {row.dtype}, {row.variant}) diverges",
         f"{row.kind}, {row.severity}, {row.status}",
         f"finding   {row.finding}",
         f"documented {row.citation}",
-        f"expected  {row.expected}",
-        f"observed  {row.observed}",
-        f"witness   {row.witness}",
+        f"expected  {columns['expected']}",
+        f"observed  {columns['observed']}",
+        f"witness   {columns['witness']}",
     )
     pytest.fail("\n".join(lines), pytrace=False)

@@ -9,6 +9,7 @@ pytest imports this module wherever lossproof is installed, so it imports nothin
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             f"{metafunc.definition.nodeid} is marked conforms_to and lacks the fixture; write "
             f"def {metafunc.definition.name}(conformance): conformance()"
         )
+    # late: pytest loads this plugin everywhere, and few tests are marked
     from lossproof.conformance.usercode.pytest_items import parameters
 
     metafunc.parametrize(
@@ -69,6 +71,7 @@ def conformance(request: pytest.FixtureRequest) -> Conformance:
             f"{request.node.nodeid} takes the fixture conformance; mark it with "
             "@pytest.mark.conforms_to(API, FUNCTION)"
         )
+    # late: pytest loads this plugin everywhere, and few tests are marked
     from lossproof.conformance.usercode.pytest_items import Conformance
 
     return Conformance(request, request.param)
@@ -76,7 +79,5 @@ def conformance(request: pytest.FixtureRequest) -> Conformance:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the workers, where any was started."""
-    import sys
-
     if "lossproof.conformance.usercode.pytest_items" in sys.modules:
         sys.modules["lossproof.conformance.usercode.pytest_items"].close(config)

@@ -1,4 +1,4 @@
-"""What a norm rule is: the square of a denominator with its slope, and the facts that formulas and kernels ask of it.
+"""Norm rules: the square of a denominator with its slope, and the facts that formulas and kernels ask of it.
 
 With P = sum a b, Q = sum a^2, R = sum b^2 a rule divides P by D = sqrt(D2), D2 a rational function of Q, R and eps.
 """
@@ -63,7 +63,7 @@ class NormRule:
 
     name: str
     says: str
-    """What an implementation does that follows it; `{eps}` stands for the number."""
+    """The behaviour of an implementation that follows it; `{eps}` stands for the number."""
     square: Formula
     """D2."""
     slope: Formula

@@ -6,7 +6,11 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from lossproof.reports import words
 from lossproof.reports.atomic import new_folder, write_file
@@ -18,9 +22,6 @@ from lossproof.reports.pages.markdown import code, escape
 from lossproof.reports.pages.templating import environment
 from lossproof.reports.pages.terminal import plain
 from lossproof.reports.places import real_place, room_or_place, try_place
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 FILES = ("changes.json", "changes.csv", "compare.md", "compare.html")
 FOLDERS = ("scripts",)
@@ -53,8 +54,6 @@ def refuse_foreign(out: Path, names: tuple[str, ...], what: str) -> None:
 
 def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Path:
     """Write the comparison, whole or not at all. Raises OutRefused, WriteFailed."""
-    import pandas as pd
-
     check_out(out)
     place, told = real_place(out, "comparison"), json_safe(told)
     changes = [shown(change) for change in told["changes"]]
@@ -110,9 +109,6 @@ def write(out: Path, told: Mapping[str, Any], scripts: Mapping[str, str]) -> Pat
 
 def show(told: Mapping[str, Any], out: Path | None) -> None:
     """The comparison on the terminal: causes, worst first, at most 15."""
-    from rich.console import Group
-    from rich.text import Text
-
     lines: list[RenderableType] = [f"{plain(told['old'])}  ->  {plain(told['new'])}"]
     changes = [shown(c) for c in told["changes"]]
     for change in changes[:MOST]:
@@ -142,8 +138,6 @@ def asked(told: Mapping[str, Any]) -> str:
 
 
 def _line(change: Mapping[str, Any]) -> RenderableType:
-    from rich.text import Text
-
     style = {"S1": "bold red", "S2": "red", "S3": "yellow"}.get(change["severity"], "dim")
     cells = f", {words.count(change['cells'], 'cell')}" if change["cells"] else ""
     return Text(f"{change['severity']} {change['class']}  {plain(change['kind'])}{cells}", style=style)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from rich.console import Console
 
 
 def new_console(stream: TextIO | None = None, *, stderr: bool = False, soft_wrap: bool = False) -> Console:
@@ -15,8 +14,6 @@ def new_console(stream: TextIO | None = None, *, stderr: bool = False, soft_wrap
     Colour and weight appear on a terminal alone. Where NO_COLOR is set and not empty (https://no-color.org) neither
     appears; rich itself would keep bold and dim.
     """
-    from rich.console import Console
-
     return Console(
         file=stream,
         stderr=stderr,

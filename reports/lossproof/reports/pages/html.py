@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from markupsafe import Markup
+
 from lossproof.reports.pages.context import context, link
 from lossproof.reports.pages.templating import environment
 from lossproof.reports.run import Run
@@ -18,8 +20,6 @@ from lossproof.reports.templating import source
 
 def html(run: Run) -> str:
     """The page of a run, as text (UTF-8 declared). The same run gives the same text."""
-    from markupsafe import Markup
-
     style, script = source("report.css"), source("report.js")
     page = environment(escape=True).get_template("report.html.j2")
     return page.render(

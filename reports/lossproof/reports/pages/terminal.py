@@ -6,18 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
 
 from lossproof.reports import words
 from lossproof.reports.columns import SEVERITIES, VERDICTS
 from lossproof.reports.pages import gaps, view
 from lossproof.reports.pages.console import new_console
 from lossproof.reports.run import Run
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-    from rich.table import Table
-    from rich.text import Text
 
 MOST_FINDINGS = 15
 MOST_TARGETS = 4
@@ -45,8 +44,6 @@ _STATUS_STYLES = {
 
 def summary(run: Run) -> Group:
     """The verdict tables, at most 15 findings, and the closing lines, for printing with rich."""
-    from rich.console import Group
-
     return Group(*_verdicts(run), *_findings(run), *_closing(run))
 
 
@@ -90,8 +87,6 @@ def plain(text: object) -> str:
 
 
 def _verdicts(run: Run) -> list[RenderableType]:
-    from rich.text import Text
-
     counted = view.verdicts(run)
     if not counted:
         return [Text("No cell was judged.\n")]
@@ -127,9 +122,6 @@ class Counts:
         return max(len(_HEADS[verdict]), *(len(f"{counts[verdict]:,}") for counts in self.apis.values()))
 
     def _table(self) -> Table:
-        from rich.table import Table
-        from rich.text import Text
-
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
         table.add_column("cells", no_wrap=True, min_width=self.width + 1)
         for verdict in self.shown:
@@ -143,9 +135,6 @@ class Counts:
         return table
 
     def _list(self) -> Group:
-        from rich.console import Group
-        from rich.text import Text
-
         parts: list[RenderableType] = []
         for api, counts in self.apis.items():
             said = [Text(f"{n:,} {_HEADS[v]}", style=_STYLES[v]) for v in self.shown if (n := counts[v])]
@@ -154,8 +143,6 @@ class Counts:
 
 
 def _findings(run: Run) -> list[RenderableType]:
-    from rich.text import Text
-
     gathered = _gathered(run)
     parts: list[RenderableType] = []
     for finding, targets in gathered[:MOST_FINDINGS]:
@@ -192,8 +179,6 @@ def _gathered(run: Run) -> list[tuple[Mapping[str, Any], list[str]]]:
 
 
 def _closing(run: Run) -> list[RenderableType]:
-    from rich.text import Text
-
     claims = view.totals(run.claims["verdict"].tolist())
     said = ", ".join(f"{n} {_HEADS[verdict]}" for verdict, n in claims.items() if n)
     gathered = _gathered(run)
@@ -222,8 +207,6 @@ def _closing(run: Run) -> list[RenderableType]:
 
 def _line(name: str, text: str, style: str = "") -> Hanging:
     """One of the closing lines: a word, and what it is about."""
-    from rich.text import Text
-
     return Hanging(f"{name:<10}", Text(text), style)
 
 
@@ -237,8 +220,6 @@ class Hanging:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the wrapped lines, the head before the first, for rich to print."""
-        from rich.text import Text
-
         indent = len(self.head)
         wrapped = self.body.wrap(console, max(options.max_width - indent, 1), overflow="fold")
         for number, line in enumerate(wrapped):

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from rich.table import Table
+
 from lossproof.reports.atomic import new_folder, write_file
 from lossproof.reports.errors import WriteFailed
 from lossproof.reports.guarded import json_safe
@@ -36,8 +39,6 @@ def changes(told: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def write(out: Path, told: Mapping[str, Any]) -> Path:
     """Write the history, whole or not at all. Raises OutRefused, WriteFailed."""
-    import pandas as pd
-
     check_out(out)
     place, told = real_place(out, "history"), json_safe(told)
     found = changes(told)
@@ -76,8 +77,6 @@ def write(out: Path, told: Mapping[str, Any]) -> Path:
 
 def show(told: Mapping[str, Any], out: Path | None) -> None:
     """The timeline on the terminal."""
-    from rich.table import Table
-
     console = new_console()
     console.print(
         f"{told['framework']}: {told['releases'][0]} to {told['releases'][-1]}, looked at {', '.join(told['visited'])}"

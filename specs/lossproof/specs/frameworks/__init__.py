@@ -257,7 +257,7 @@ def adapter_folders() -> Mapping[str, Path]:
 
 @cache
 def load_environments() -> tuple[Environment, ...]:
-    """What each framework asks of a worker's environment. Raises SpecError as `load_frameworks`."""
+    """The wishes of each framework for a worker's environment. Raises SpecError as `load_frameworks`."""
     folders = _folders_with(ENVIRONMENT).values()
     return tuple(folder.validated(Environment, ENVIRONMENT, {}) for folder in folders)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lossproof import reports
 from lossproof.conformance.cli.commands.judging import (
     Asked,
     executing_options,
@@ -70,7 +71,7 @@ def command(
     asked: Asked,
 ) -> int:
     """Judge every framework installed here, or the targets named, and write a run folder."""
-    from lossproof import reports
+    # late, so that --help waits for nothing
     from lossproof.conformance.runs.run import Plan, judge_targets
 
     plan = Plan(
@@ -96,10 +97,10 @@ def command(
 
 def accepted_by(baseline: Path, plan: Plan) -> dict[tuple[str, str], Any]:
     """Findings of an earlier run by framework and slug; a note on stderr where less was asked of it than is now."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.properties.selection import Selection
-    from lossproof.reports import read_run
 
-    run = read_run(baseline)
+    run = reports.read_run(baseline)
     earlier = Selection.of_run(run.run)
     if not earlier.covers(plan.selection):
         click.echo(f"lossproof: {baseline} was asked {earlier} alone: all else counts as new", err=True)
@@ -134,8 +135,6 @@ def with_baseline(result: RunResult, accepted: dict[tuple[str, str], Any]) -> Ru
 
 def show(path: Path, as_json: bool) -> None:
     """The summary of a run folder on the terminal, or as JSON."""
-    from lossproof import reports
-
     run = reports.read_run(path)
     if as_json:
         click.echo(json.dumps(reports.summary_json(run), indent=1, ensure_ascii=False))

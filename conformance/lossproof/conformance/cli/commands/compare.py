@@ -7,11 +7,13 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lossproof import reports, specs
 from lossproof.conformance.cli.commands.judging import Asked, find_targets, judging, judging_options, write
 from lossproof.conformance.cli.console import tell
 from lossproof.conformance.cli.main import BROKEN, FINDINGS, OK
@@ -33,6 +35,7 @@ def command(old: str, new: str, out: Path | None, asked: Asked) -> int:
 
     The exit code is 1 where something that a user relies on changed.
     """
+    # late, so that --help waits for nothing
     from lossproof.conformance.changes.compare import RELIED_ON, compare, order
     from lossproof.conformance.changes.documented import documented_answer
     from lossproof.conformance.changes.model import CELL
@@ -114,6 +117,7 @@ def _is_run(path: Path) -> bool:
 
 def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[Path, Path] | None:
     """The run folders meant; targets are judged into new ones, side by side. None, and why on stderr, without one."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.runs.run import Plan, RunResult, judge_targets
 
     folders = [name for name in names if _is_run(Path(name))]
@@ -143,7 +147,7 @@ def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[P
     with judging(quiet=asked.as_json) as progress:
         result = judge_targets(targets, plan, 2, progress)  # a target compared with itself is judged twice
     old, new = (
-        write(scratch / f"run-{number}", RunResult((target,), {}), plan, "compare")
+        write(scratch / f"run-{number}", RunResult((target,)), plan, "compare")
         for number, target in enumerate(result.targets)
     )
     return old, new
@@ -151,12 +155,12 @@ def _run_folders(names: tuple[str, str], scratch: Path, asked: Asked) -> tuple[P
 
 def _in_common(names: tuple[str, str], globs: Sequence[str]) -> None:
     """Refuse targets that have no documented API in common, before an environment is built for them."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.properties.selection import Selection
     from lossproof.conformance.runs.session import belongs
     from lossproof.conformance.targets.parse import frameworks_of
-    from lossproof.specs import load_specs
 
-    chosen = [s for s in load_specs() if Selection(tuple(globs)).takes_api(s.api)]
+    chosen = [s for s in specs.load_specs() if Selection(tuple(globs)).takes_api(s.api)]
     sides = [frameworks_of(name) for name in names]
     old, new = ({s.api for s in chosen if any(belongs(s, f) for f in side)} for side in sides)
     if not old & new:
@@ -174,19 +178,19 @@ def _nothing_in_common(old: str, new: str, globs: Sequence[str] = ()) -> click.U
 
 def _how(path: Path) -> Mapping[str, Any]:
     """How a run was asked: its seed, its batches, and what it was narrowed to."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.properties.selection import Selection
-    from lossproof.reports import read_run
 
-    run = read_run(path).run
+    run = reports.read_run(path).run
     return {"seed": run["seed"], "examples": run["examples"], "selection": str(Selection.of_run(run))}
 
 
 def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
     """The sides that belong together; None, and why on stderr, where a target could not be judged."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.properties.selection import Selection
-    from lossproof.reports import read_run
 
-    runs = [read_run(path) for path in paths]
+    runs = [reports.read_run(path) for path in paths]
     failed = [t for run in runs for t in run.run.get("targets", ()) if t.get("failed")]
     for target in {t["name"]: t for t in failed}.values():
         tell(f"{target['name']} could not be judged: {target['failed']}")
@@ -232,12 +236,12 @@ def _pairs(paths: tuple[Path, Path]) -> list[Pair] | None:
 
 def _sides(path: Path) -> list[Side]:
     """The targets of a run folder as sides of a comparison, in the run's order."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.changes.model import CELL, Side
-    from lossproof.reports import read_run, read_samples
 
-    run = read_run(path)
+    run = reports.read_run(path)
     records, claims = (_records(frame) for frame in (run.results, run.claims))
-    samples = read_samples(path)
+    samples = reports.read_samples(path)
     strangers = {str(r["target"]) for r in records} - {t["name"] for t in run.run.get("targets", ())}
     if strangers:
         raise click.UsageError(f"{path} has cells of {min(strangers)}, which run.json does not name")
@@ -262,14 +266,13 @@ def _sides(path: Path) -> list[Side]:
 
 def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
     """How a target was asked; None where the specs of today, or the numbers they draw, are not those of the run."""
-    from importlib import metadata
 
+    # late, so that --help waits for nothing
     from lossproof.conformance.changes.model import Asking
     from lossproof.conformance.model.execution import CPU
     from lossproof.conformance.model.subject import TargetInfo
-    from lossproof.specs import load_specs, specs_digest
 
-    if run.get("lossproof") != metadata.version("lossproof") or run["specs_digest"] != specs_digest():
+    if run.get("lossproof") != metadata.version("lossproof") or run["specs_digest"] != specs.specs_digest():
         return None
     said = [str(target.get(name) or "") for name in ("framework", "version", "companions", "python")]
     framework, version, companions, python = said
@@ -279,7 +282,7 @@ def _asking(run: Mapping[str, Any], target: Mapping[str, Any]) -> Asking | None:
         python=python, backend=str(target.get("backend") or ""), mode=str(target.get("mode") or "eager"),
         device=str(target.get("device") or CPU), packages=packages,
     )  # fmt: skip
-    return Asking(facts, run["seed"], load_specs())
+    return Asking(facts, run["seed"], specs.load_specs())
 
 
 def _told(target: Mapping[str, Any]) -> str:
@@ -292,6 +295,7 @@ def _told(target: Mapping[str, Any]) -> str:
 
 def _executed(target: Mapping[str, Any]) -> list[str]:
     """The mode and the device of a target that are not the usual."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.model.execution import CPU
     from lossproof.specs.frameworks import load_frameworks
 
@@ -310,6 +314,7 @@ def _together(names: list[str]) -> str:
 
 def _of_target(change: Change, target: str) -> Change:
     """A change told apart from those of other targets."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.changes.compare import slugged
 
     return replace(change, slug=slugged(f"{target} {change.slug}"), title=f"{target}: {change.title}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(api: str, case: str | None, edition: str | None, as_json: bool) -> None:
     """Show what the documentation of API says, or what one CASE of it must give, exactly."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.usercode.code import spec_of
 
     spec = spec_of(api)
@@ -85,6 +86,7 @@ def _case(spec: Spec, edition: Edition, slug: str) -> dict[str, Any]:
 
 def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
     """Enclosure and correctly rounded values of the documented formula on the case's inputs."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.families.formula import Undocumented
     from lossproof.conformance.judging.expectation import expect
     from lossproof.conformance.judging.serialize import literal
@@ -109,6 +111,7 @@ def _exact(spec: Spec, edition: Edition, case: Case) -> Any:
 
 
 def _print(shown: dict[str, Any]) -> None:
+    # late, so that --help waits for nothing
     from rich.table import Table
 
     from lossproof.reports.pages.console import new_console
@@ -126,6 +129,7 @@ def _print(shown: dict[str, Any]) -> None:
 
 
 def _grid(value: dict[str, Any]) -> Any:
+    # late, so that --help waits for nothing
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from packaging.version import InvalidVersion, Version
 
 from lossproof.conformance.cli.commands.judging import Asked, judging, judging_options, unavailable
 from lossproof.conformance.cli.console import tell
@@ -49,6 +50,7 @@ def command(
     FRAMEWORK is a catalogued package, with a backend where it has several: torch, tensorflow, keras, keras[jax],
     mlx, tensorflow-addons.
     """
+    # late, so that --help waits for nothing
     from lossproof.conformance.changes.bisect import trace
     from lossproof.conformance.runs.run import Plan, judge_targets
     from lossproof.reports.pages import timeline
@@ -61,6 +63,7 @@ def command(
     with judging(quiet=asked.as_json) as progress:
 
         def visit(wanted: Sequence[str]) -> list[TargetResult]:
+            # late, so that --help waits for nothing
             from lossproof.conformance.targets.parse import parse_all
 
             names = [f"{framework}=={release}" for release in wanted]
@@ -90,8 +93,8 @@ def command(
 
 def chosen(name: str, first: str | None, last: str | None) -> list[str]:
     """The catalogued releases from `first` to `last`, oldest first; the two themselves included."""
-    from packaging.version import InvalidVersion, Version
 
+    # late, so that --help waits for nothing
     from lossproof.conformance.targets.model import catalogue_of
 
     catalogue = catalogue_of(name.partition("[")[0])
@@ -111,6 +114,7 @@ def chosen(name: str, first: str | None, last: str | None) -> list[str]:
 
 
 def _exit_code(history: History, asked: Asked) -> int:
+    # late, so that --help waits for nothing
     from lossproof.conformance.changes.compare import RELIED_ON
 
     if history.failed:

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lossproof import reports, specs
 from lossproof.conformance.cli.commands.options import OneOf, Whole
 from lossproof.conformance.cli.console import tell
 from lossproof.conformance.model.suggestions import unknown_api
@@ -100,6 +102,7 @@ def selecting_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def collected(
             *, properties: tuple[str, ...], dtypes: tuple[str, ...], regions: tuple[str, ...], **others: Any
         ) -> Any:
+            # late, so that --help waits for nothing
             from lossproof.conformance.properties import selection as names
 
             selection = names.Selection(
@@ -134,6 +137,7 @@ def executing_options(
     def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def collected(*, modes: tuple[str, ...] | str | None, device: str, **others: Any) -> Any:
+            # late, so that --help waits for nothing
             from lossproof.conformance.targets.executed import known_device, known_mode
 
             given = (modes,) if isinstance(modes, str) else modes or ()
@@ -153,6 +157,7 @@ def executing_options(
 
 def none_selected(plan: Plan, result: RunResult) -> click.UsageError:
     """The error of a selection that matches no cell of these targets in their modes."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.model.execution import mode_called
 
     modes = map(mode_called, sorted({target.facts.mode for target in result.targets if target.facts}))
@@ -177,6 +182,7 @@ def find_targets(
 
     With no name, all that is installed beside the tool; each in each of the modes, on the device.
     """
+    # late, so that --help waits for nothing
     from lossproof.conformance.targets.parse import chosen
 
     told = None if progress is None else lambda text, words: progress(text, 0, 0, words)
@@ -186,6 +192,7 @@ def find_targets(
 
 def unavailable(name: str, why: TargetUnavailable) -> TargetResult:
     """The result of a target that could not be had."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.runs.run import TargetResult
 
     return TargetResult(name, failed=" ".join(str(why).split()))
@@ -193,11 +200,8 @@ def unavailable(name: str, why: TargetUnavailable) -> TargetResult:
 
 def known_apis(globs: Sequence[str]) -> tuple[str, ...]:
     """The globs; exit 2 with the nearest names for one that matches no spec."""
-    from fnmatch import fnmatchcase
 
-    from lossproof.specs import load_specs
-
-    names = [s.api for s in load_specs()]
+    names = [s.api for s in specs.load_specs()]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
             raise click.UsageError(unknown_api(glob, names))
@@ -207,6 +211,7 @@ def known_apis(globs: Sequence[str]) -> tuple[str, ...]:
 @contextmanager
 def judging(quiet: bool = False) -> Iterator[Progress]:
     """Progress of a run that Ctrl-C and SIGTERM end; workers are ended with it and nothing is written."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.workers.signals import interruptible
 
     with progress_bar(quiet) as shown, interruptible(shown) as progress:
@@ -219,6 +224,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
+    # late, so that --help waits for nothing
     from rich.live import Live
 
     from lossproof.conformance.cli.progress import Board
@@ -233,12 +239,14 @@ def write(
     out: Path, result: RunResult, plan: Plan, name: str, more: Mapping[str, Any] = MappingProxyType({})
 ) -> Path:
     """Write the run folder; `more` goes into its run.json."""
-    from lossproof.conformance.runs.run import described, file_name
-    from lossproof.reports import write_run
+    # late, so that --help waits for nothing
+    from lossproof.conformance.runs.judgement import columns_of
+    from lossproof.conformance.runs.run import described
+    from lossproof.conformance.runs.scripts import file_name
 
-    return write_run(
+    return reports.write_run(
         out,
-        [asdict(r) for r in result.rows],
+        [columns_of(r) for r in result.rows],
         [asdict(c) for c in result.claims],
         [asdict(f) for f in result.findings],
         {**described(result, plan, name), **more},

@@ -45,6 +45,7 @@ def command(validate: Path | None, target: str | None, folder: Path | None, as_j
     --record is for after you have compared a changed page with the claims: from then on the page counts as one
     that the edition was written from.
     """
+    # late, so that --help waits for nothing
     from lossproof.specs import load_specs
 
     if validate is not None and target is not None:
@@ -79,6 +80,7 @@ def command(validate: Path | None, target: str | None, folder: Path | None, as_j
 
 def _record(text: str, folder: Path | None, as_json: bool) -> int:
     """Record the docstrings of a target, print what came of it; 3 where the target cannot be started."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.runs.drift import record_target
     from lossproof.conformance.targets.model import TargetUnavailable
     from lossproof.conformance.targets.parse import parse

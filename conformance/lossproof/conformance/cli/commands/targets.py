@@ -23,6 +23,7 @@ def command(remove: tuple[str, ...], as_json: bool) -> None:
 
     Names which arithmetic kernels the oracle runs on, too.
     """
+    # late, so that --help waits for nothing
     from lossproof.conformance.targets.environments import built
     from lossproof.oracle.kernels import choice
 
@@ -43,6 +44,7 @@ def command(remove: tuple[str, ...], as_json: bool) -> None:
 
 
 def _installed() -> list[dict[str, Any]]:
+    # late, so that --help waits for nothing
     from lossproof.conformance.targets.parse import version_here
     from lossproof.specs.frameworks import load_frameworks
 
@@ -68,6 +70,7 @@ def _built(environment: Environment) -> dict[str, Any]:
 
 
 def _catalogued() -> list[dict[str, Any]]:
+    # late, so that --help waits for nothing
     from lossproof.specs.frameworks import load_catalogues
 
     return [
@@ -78,6 +81,7 @@ def _catalogued() -> list[dict[str, Any]]:
 
 def _remove(environments: list[Environment], names: tuple[str, ...]) -> None:
     """Remove environments by the name of their target; nothing is removed where one name is unknown."""
+    # late, so that --help waits for nothing
     from lossproof.conformance.targets.environments import remove
 
     known = {e.recipe.target: e for e in environments}

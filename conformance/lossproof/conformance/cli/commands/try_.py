@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lossproof import reports
 from lossproof.conformance.cli.commands.judging import (
     Asked,
     executing_options,
@@ -82,7 +83,7 @@ def command(
 
     It runs in a process of its own. There is no ledger for it: whatever is found is new.
     """
-    from lossproof import reports
+    # late, so that --help waits for nothing
     from lossproof.conformance.cli.commands.check import exit_code, show
     from lossproof.conformance.model.execution import CPU, Execution
     from lossproof.conformance.runs.run import Plan

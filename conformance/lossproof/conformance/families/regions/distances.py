@@ -80,7 +80,7 @@ def _of(
 
 
 VALUES: Final = in_every_dtype("value", "gradient")
-"""What asks most regions."""
+"""The properties that ask most regions."""
 
 REGIONS: Final = (
     _of(

@@ -35,7 +35,7 @@ def regions() -> tuple[Region, ...]:
 
 
 def _fitting(name: str, region: object, others: list[Region]) -> Region:
-    """What an entry point named, if it is a region of its name that fits to all others."""
+    """The object of an entry point, if it is a region of that name that fits with all others."""
     if not isinstance(region, Region) or region.name != name:
         raise _fault(name, f"is no Region, or a tuple of Regions, whose name is {name!r}")
     for other in others:

@@ -35,7 +35,7 @@ FEW_BITS: Final = 64
 
 
 def norms(test: Callable[[float, float, Format], bool]) -> Callable[[Held], bool]:
-    """What lies in a region of finite rows without a zero row: a test of the log2 of the least and largest norm."""
+    """A test of finite rows without a zero row, by the log2 of their least and largest norm."""
 
     def contains(held: Held) -> bool:
         if not held.finite or np.isneginf(held.norms).any():

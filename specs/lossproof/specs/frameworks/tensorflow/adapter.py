@@ -108,7 +108,7 @@ class InGraph(object):
         )
 
     def run(self, values, asked):
-        """What is `asked` of the result and the placeholders, as the API returned it and as a session evaluates it."""
+        """The tensor that `asked` makes of result and placeholders, as returned and as a session evaluates it."""
         with tf.Graph().as_default():
             holders = [
                 tf.compat.v1.placeholder(value.dtype, value.shape, name=name)

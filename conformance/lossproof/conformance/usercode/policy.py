@@ -1,4 +1,4 @@
-"""The session of a user's own code: which of an API's claims mean something for it, and which are about the API alone.
+"""The policy for a user's own code: which of an API's claims mean something for it, and which are about the API alone.
 
 What is left out is `unsupported` with its reason, never a pass and never held against the code.
 """
@@ -8,24 +8,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 from lossproof.conformance.cases.probes import matches
-from lossproof.conformance.diagnosis.model import Explained
+from lossproof.conformance.diagnosis.reducing import Reducing, Shown
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import seen, serialized
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.results import Finding
-from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo
-from lossproof.conformance.runs.session import LedgerStatus, Session
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.usercode.executor import UserExecutor
 from lossproof.conformance.usercode.fit import Takes
-from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, Question
-from lossproof.specs.models import Case, KnownFinding, Spec
+from lossproof.conformance.workers.protocol import UNSUPPORTED
+from lossproof.specs.models import Case
 
 ABOUT_THE_API = {
     "resolve": "other names of the API",
@@ -43,85 +41,59 @@ OF_FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial")
 """Types of what is called and is no instance of a class of its own."""
 
 
-class UserSession(Session):
-    """A session that asks a user's code what means something for it.
+@dataclass(frozen=True)
+class UserCodePolicy:
+    """The decisions of a session that asks a user's code what means something for it.
 
     `arrays` is framework or numpy. What the code does not take (`takes`) is not given to it: that it lacks a documented
     parameter is told once, by the cell about the signature.
     """
 
+    subject: Subject
     executor: UserExecutor
+    arrays: str
+    takes: Takes
+    name: str
+    """that of the code, without what it lies in"""
 
-    def __init__(
-        self,
-        facts: TargetInfo,
-        executor: UserExecutor,
-        spec: Spec,
-        ledger: Sequence[KnownFinding],
-        arrays: str,
-        takes: Takes = Takes(),  # noqa: B008 - frozen
-    ) -> None:
-        super().__init__(facts, executor, [spec], ledger)
-        self.spec, self.arrays, self.takes = spec, arrays, takes
-
-    @cached_property
-    def subjects(self) -> tuple[Subject, ...]:
-        """The API in whose place the code is, by the one edition of its spec, whatever is installed."""
-        return (Subject(self.facts, self.spec, self.spec.editions[0]),)
-
-    def outcome(self, subject: Subject, key: CellKey) -> Outcome:
-        """The verdict on one cell, `unsupported` where the cell is not about the code."""
-        case = subject.case(key.variant.case) if key.variant.case else None
+    def not_asked(self, subject: Subject, key: CellKey) -> str:
+        """Why a cell is not asked: it is not about the code, or the code falls over on plain input; else ""."""
+        case = _case(subject, key)
         why = self.left_out(subject, key, case)
         if why:
-            return Outcome("unsupported", note=why)
+            return why
         dead = self.executor.smoke(subject)
         if dead is not None and case is not None and case.ask == "call":
-            return Outcome(
-                "unsupported",
-                note=f"not asked: your code {kinds.named(dead.answer.outcome).ends} on plain input",
-            )
-        name = self.facts.target.rpartition(":")[2].rpartition(".")[2]
-        return excused(case, super().outcome(subject, key), name)
+            return f"not asked: your code {kinds.named(dead.answer.outcome).ends} on plain input"
+        return ""
 
-    def show(
-        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
-    ) -> LedgerStatus:
-        """The witness of a cause in a cell; of an exception, a print or a mutation the smallest question, too."""
+    def excused(self, subject: Subject, key: CellKey, outcome: Outcome) -> Outcome:
+        """The outcome, `unsupported` where what diverges is not the code's doing."""
+        return excused(_case(subject, key), outcome, self.name)
+
+    def reduce(self, reducing: Reducing) -> Shown:
+        """The smallest question that shows a cause; of a print or a mutation, what is wrong in words alone."""
         with self.executor.aside():
-            return self._shown(subject, key, outcome, item, calls)
-
-    def _shown(
-        self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int
-    ) -> LedgerStatus:
-        failure, known = item.failure, item.cause.known
-        shown = super().show(subject, key, outcome, item, calls)
+            found = reducing.witness()
+        failure = reducing.item.failure
         kind = kinds.named(failure.kind)
-        plain = known is not None or outcome.case is not None or kind.kept is None
-        if plain or kind.raises:
-            return shown
-        return replace(
-            shown,
-            expected={"says": kind.expected},
-            observed={"outcome": "value", "says": failure.says},
-        )
-
-    @property
-    def met(self) -> list[tuple[Question, Answer]]:
-        """The questions at which the code crashed or hung, every time, with the answers."""
-        return self.executor.ends
+        if kind.kept is None or kind.raises:
+            return found
+        return Shown(found.question, {"says": kind.expected}, {"outcome": "value", "says": failure.says})
 
     def ends(self, found: Sequence[Finding]) -> tuple[Finding, ...]:
         """A finding for a crash or hang that no other finding tells of, as where the documentation is silent."""
-        if not self.met or any(kinds.named(f.kind).ends for f in found):
+        if not self.executor.ends or any(kinds.named(f.kind).ends for f in found):
             return ()
-        put, answer = min(self.met, key=lambda end: sum(len(a.data) for a in end[0].arrays.values()))
-        (subject,) = self.subjects
+        put, answer = min(
+            self.executor.ends, key=lambda end: sum(len(a.data) for a in end[0].arrays.values())
+        )
+        subject, facts = self.subject, self.subject.facts
         name = subject.api.rsplit(".", 1)[-1]
         finding = Finding(
-            slug=f"{self.facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
-            title=f"{name}: {kinds.named(answer.outcome).ends} on some input", target=self.facts.target,
-            framework=self.facts.framework, version=self.facts.version, apis=(subject.api,),
+            slug=f"{facts.framework}-{answer.outcome}-{name}".lower().replace("_", "-"),
+            title=f"{name}: {kinds.named(answer.outcome).ends} on some input", target=facts.target,
+            framework=facts.framework, version=facts.version, apis=(subject.api,),
             kind=answer.outcome, severity="S2", status="new", behaves_as={}, reason="", upstream="",
             citation=str(subject.edition.source), witness=serialized(put), expected={"says": "an answer"},
             observed=seen(answer), error_ulp=None, error_over_bound=None, cells=0,
@@ -162,6 +134,10 @@ class UserSession(Session):
         if len(core) > 1 or not core <= set(FORMATS):
             return "type promotion is the framework's own, and NumPy's is another"
         return ""
+
+
+def _case(subject: Subject, key: CellKey) -> Case | None:
+    return subject.case(key.variant.case) if key.variant.case else None
 
 
 def _names(key: CellKey, subject: Subject, case: Case | None) -> list[str]:

@@ -18,7 +18,7 @@ FLOORS = {
     ),
     "oracle": (
         "errors", "formats", "arithmetic", "norm_rules", "enclosure", "rounding", "kernels", "reduction",
-        "summed_gradients", "loss_over_score", "scores", "losses", "grading",
+        "summed_gradients", "loss_over_score", "scores", "losses", "grading", "screening",
     ),
     "reports": (
         "errors", "numbers", "words", "guarded", "atomic", "columns", "stored", "schema", "reference", "tables", "run",

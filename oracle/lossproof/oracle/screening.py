@@ -1,8 +1,8 @@
 """Screening answers: most are right, and to know that needs neither the exact value nor the exact bound.
 
-One pass of the first arithmetic gives each value with a radius, and its ulp from below and from above. So the tolerance of
-a row lies between two numbers. An answer within the smaller is right, one beyond the larger is wrong, and only the
-rows between climb the ladder. The verdict is that of `within` with `bound`, whatever rows stand beside a row.
+One pass of the first arithmetic gives each value with a radius, and its ulp from below and from above. So the
+tolerance of a row lies between two numbers. An answer within the smaller is right, one beyond the larger is wrong, and
+only the rows between climb the ladder. The verdict is that of `within` with `bound`, whatever stands beside a row.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def accepts(
 ) -> Mask:
     """Where an answer lies within the bound of a grade; a bool array of e's shape.
 
-    The same as `within(answer, e, bound(e, dtype, grade, flush), dtype)`, at a fraction of its cost. `answer` (any dtype of
-    the oracle) has e's shape; `dtype` is that of the computation, by default the answer's.
+    The same as `within(answer, e, bound(e, dtype, grade, flush), dtype)`, at a fraction of its cost. `answer` (any
+    dtype of the oracle) has e's shape; `dtype` is that of the computation, by default the answer's. For `grade` and
+    `flush` see `bound`, for infinite answers, jumps and kinks `within`.
 
     Raises:
         ValueError: the answer has another shape, or the dtype has no such grade.

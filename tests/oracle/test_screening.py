@@ -1,0 +1,120 @@
+"""`accepts` gives the verdicts of `within` with `bound`, on rows where either may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lossproof import oracle
+
+RULES = ("plain", "raw", "floor_norm", "floor_product", "add_squared", "threshold")
+OFF = (0.0, 0.5, 0.99, 1.0, 1.01, 3.0)
+"""Parts of the bound by which answers are off."""
+SEED = np.random.SeedSequence(20261129)
+
+
+def rows(dtype: str, scale: float, count: int = 120) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Random rows; parallel, opposite, orthogonal, zero and nonfinite ones among them, norms on both sides of 1e-4."""
+    rng = np.random.default_rng(SEED)
+    x = rng.standard_normal((count, 13)) * scale
+    y = rng.standard_normal((count, 13)) * np.exp2(rng.integers(-20, 20, (count, 1)))
+    y[::5], y[3::7] = x[::5], -x[3::7]
+    x[4::10, 0], y[4::10, 1:] = 0, 0
+    x[11], y[1::9] = 0, 0
+    x[5, 0], y[6, 0] = np.nan, np.inf
+    return x.astype(dtype), y.astype(dtype)
+
+
+def answers(e: oracle.Enclosure, dtype: str, bound: NDArray[np.float64]) -> Iterator[NDArray[Any]]:
+    """Answers inside, at and beyond a bound, on either side, with NaN and infinities among them."""
+    rng = np.random.default_rng(SEED)
+    near = np.nan_to_num(e.rounded(dtype).astype(np.float64))
+    for part in OFF:
+        with np.errstate(over="ignore"):
+            found = (near + part * np.nan_to_num(bound) * rng.choice([-1, 1], bound.shape)).astype(dtype)
+        flat = found.reshape(-1)
+        flat[::50], flat[7::50], flat[9::50] = np.nan, np.inf, -np.inf
+        yield found
+
+
+def agree(e: oracle.Enclosure, dtype: str, grade: str, flush: bool = True) -> None:
+    bound = oracle.bound(e, dtype, grade, flush)
+    seen = set()
+    for answer in answers(e, dtype, bound):
+        wanted = oracle.within(answer, e, bound, dtype)
+        assert (oracle.accepts(answer, e, dtype, grade, flush) == wanted).all()
+        seen |= set(wanted.ravel().tolist())
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_values_are_accepted_as_within_their_bound(dtype: str, rule: str, scale: float) -> None:
+    x, y = rows(dtype, scale)
+    eps = {} if rule in ("plain", "raw") else {"eps": 1e-4}
+    for score in oracle.SCORES:
+        e = oracle.cosine(x, y, score=score, norm_rule=rule, **eps)
+        for grade in ("G0", "G1", "G2", *(("G3",) if dtype == "float16" else ())):
+            agree(e, dtype, grade)
+        agree(e, dtype, "G2", flush=False)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_gradients_losses_and_reduced_values_too(dtype: str) -> None:
+    x, y = rows(dtype, 1.0)
+    labels = np.where(np.arange(len(x)) % 2, 1.0, -1.0)
+    finite = np.isfinite(x.astype(np.float64)).all(1) & np.isfinite(y.astype(np.float64)).all(1)
+    finite &= (x != 0).any(1) & (y != 0).any(1)
+    agree(oracle.cosine_gradient(x, y, norm_rule="floor_norm", eps=1e-4), dtype, "G2")
+    agree(oracle.cosine_embedding(x, y, labels, margin=0.25), dtype, "G2")
+    agree(oracle.cosine_embedding_gradient(x[finite], y[finite], labels[finite], margin=0.25), dtype, "G2")
+    distances = np.abs(np.random.default_rng(SEED).standard_normal(120)).astype(dtype)
+    agree(oracle.contrastive(labels[:120], distances, similar=1), dtype, "G2")
+    agree(oracle.contrastive_gradient(labels[:120], distances, similar=1, squared=False), dtype, "G2")
+    total = oracle.reduce(oracle.cosine(x[finite], y[finite]), "mean")
+    for off, right in ((0.5, True), (2.0, False)):
+        answer = np.asarray(total.lower + off * oracle.bound(total, dtype, "G2")).astype(dtype)
+        assert bool(oracle.accepts(answer, total, dtype)) is right
+
+
+def test_the_default_dtype_is_the_answers_and_large_batches_are_screened_in_parts() -> None:
+    rng = np.random.default_rng(SEED)
+    x, y = rng.standard_normal((2, 70_000, 3)).astype(np.float32)
+    e = oracle.cosine(x, y)
+    right = e.rounded("float32")
+    assert oracle.accepts(right, e).all()
+    right[[0, 40_000, 69_999]] += 1
+    assert np.flatnonzero(~oracle.accepts(right, e)).tolist() == [0, 40_000, 69_999]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((np.zeros(2), "float32", "G2"), "answer has shape"),
+        ((np.zeros(1), "float32", "G3"), "grade 'G3' is for"),
+        ((np.zeros(1), "float32", "G9"), "grade"),
+        ((np.zeros(1), "int8", "G2"), "int8"),
+    ],
+)
+def test_bad_input(arguments: tuple[Any, ...], says: str) -> None:
+    answer, dtype, grade = arguments
+    with pytest.raises(ValueError, match=says):
+        oracle.accepts(answer, oracle.cosine([[1.0, 0.0]], [[1.0, 1.0]]), dtype, grade)
+
+
+def test_no_row_of_a_right_batch_climbs_the_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = rows("float32", 1.0)
+    x = np.where(np.isfinite(x), x, 1.0)
+    x[~x.any(1)] = 1.0
+    e = oracle.cosine(x, x)  # every exact value is 1, where the exponent changes
+
+    def climbs(*_: Any) -> Any:
+        raise AssertionError("a row climbed")
+
+    monkeypatch.setattr(type(oracle.enclosure.LADDER[-1]), "bounds", climbs)
+    assert oracle.accepts(np.ones(len(x), np.float32), e, "float32").all()

@@ -1,8 +1,9 @@
 """Screening answers: most are right, and to know that needs neither the exact value nor the exact bound.
 
-One pass of the first arithmetic gives each value with a radius, and its ulp from below and from above. So the
-tolerance of a row lies between two numbers. An answer within the smaller is right, one beyond the larger is wrong, and
-only the rows between climb the ladder. The verdict is that of `within` with `bound`, whatever stands beside a row.
+One pass of the cheapest arithmetic that is finer than the dtype gives each value with a radius, and its ulp from below
+and from above. So the tolerance of a row lies between two numbers. An answer within the smaller is right, one beyond the
+larger is wrong, and only the rows between climb the ladder. The verdict is that of `within` with `bound`, whatever
+stands beside a row.
 """
 
 from __future__ import annotations
@@ -69,5 +70,7 @@ def _screened(values: Float, e: Enclosure, fmt: FloatFormat, grade: str) -> tupl
             open_[rows] = ~right[rows] & (near | ~sure)
         return np.ones(len(low), dtype=bool)
 
-    e.refine(ask, np.isfinite(values) & np.isfinite(main), LADDER[:1])
+    # The radius of the first stage is as large as a tolerance in float64, so that would leave every row open.
+    stage = LADDER[1:2] if fmt.name == "float64" else LADDER[:1]
+    e.refine(ask, np.isfinite(values) & np.isfinite(main), stage)
     return right, open_

@@ -1,8 +1,8 @@
 """Screening answers: most are right, and to know that needs neither the exact value nor the exact bound.
 
 One pass of the cheapest arithmetic that is finer than the dtype gives each value with a radius, and its ulp from below
-and from above. So the tolerance of a row lies between two numbers. An answer within the smaller is right, one beyond the
-larger is wrong, and only the rows between climb the ladder. The verdict is that of `within` with `bound`, whatever
+and from above. So the tolerance of a row lies between two numbers. An answer within the smaller is right, one beyond
+the larger is wrong, and only the rows between climb the ladder. The verdict is that of `within` with `bound`, whatever
 stands beside a row.
 """
 

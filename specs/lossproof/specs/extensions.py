@@ -22,11 +22,12 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from lossproof.specs.problems import Problem, SpecError
 
 GROUP = "lossproof.extensions"
+T = TypeVar("T")
 
 
 @cache
@@ -48,6 +49,22 @@ def objects(group: str) -> Mapping[str, Any]:
             raise _fault(point, "another installed package brings this name, too")
         found[point.name] = _loaded(point)
     return MappingProxyType(found)
+
+
+def beside(built_in: Mapping[str, T], group: str, sort: type[T]) -> dict[str, T]:
+    """The built-in objects by name, then those of a group, all of one type.
+
+    Raises:
+        SpecError: an installed package brings something else, or an object of a name that is taken.
+    """
+    found = dict(built_in)
+    for name, brought in objects(group).items():
+        if not isinstance(brought, sort):
+            raise fault(group, name, f"it is no {sort.__name__}")
+        if name in found:
+            raise fault(group, name, f"lossproof has a {sort.__name__} of that name")
+        found[name] = brought
+    return found
 
 
 @cache

@@ -15,7 +15,6 @@ from lossproof.conformance.families.regions.model import Region
 from lossproof.conformance.families.regions.registry import named as region_named
 from lossproof.conformance.workers.protocol import Answer
 from lossproof.specs import extensions
-from lossproof.specs.problems import Problem, SpecError
 
 GROUP: Final = "lossproof.kinds"
 
@@ -109,13 +108,7 @@ def kinds() -> dict[str, Kind]:
     Raises:
         SpecError: an entry point names no kind, or one that is there already.
     """
-    found = {kind.name: kind for kind in BUILT_IN}
-    for name, kind in extensions.objects(GROUP).items():
-        if not isinstance(kind, Kind) or name in found:
-            what = "there is such a kind already" if name in found else "it is no Kind"
-            raise SpecError([Problem(f"entry point {name}", 0, GROUP, what)])
-        found[name] = kind
-    return found
+    return extensions.beside({kind.name: kind for kind in BUILT_IN}, GROUP, Kind)
 
 
 def named(name: str) -> Kind:

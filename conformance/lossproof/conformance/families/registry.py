@@ -24,7 +24,7 @@ def families() -> Mapping[str, Family]:
     Raises:
         SpecError: a package brings a family that there is already, or one that cannot be loaded.
     """
-    return MappingProxyType({**BUILT_IN, **extensions.objects(GROUP)})
+    return MappingProxyType(extensions.beside(BUILT_IN, GROUP, Family))  # type: ignore[type-abstract]
 
 
 def family_of(subject: Subject) -> Family:

@@ -10,6 +10,7 @@ from functools import cache
 from lossproof import oracle
 from lossproof.conformance import properties as room
 from lossproof.conformance.cases.cases import case_keys, judge_case
+from lossproof.conformance.families.kinds import kinds
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, Property
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -29,18 +30,13 @@ def properties() -> dict[str, Property]:
         definition = getattr(importlib.import_module(f"{room.__name__}.{module.name}"), "PROPERTY", None)
         if definition is not None:
             found[definition.name] = definition
-    for name, brought in extensions.objects(PROPERTIES.group).items():
-        if not isinstance(brought, Property):
-            raise extensions.fault(PROPERTIES.group, name, "it is no Property")
-        if name in found:
-            raise extensions.fault(PROPERTIES.group, name, "lossproof has a property of that name")
-        found[name] = brought
-    _check_norm_rules()
-    return dict(sorted(found.items()))
+    _check_words()
+    return dict(sorted(extensions.beside(found, PROPERTIES.group, Property).items()))
 
 
-def _check_norm_rules() -> None:
-    """Raise SpecError where an installed package brings no norm rule: here, before it counts as a wrong answer."""
+def _check_words() -> None:
+    """Raise SpecError where an installed package brings no norm rule or kind: here, before a cell counts as broken."""
+    kinds()
     for name, rule in extensions.objects(NORM_RULES.group).items():
         if not isinstance(rule, oracle.NormRule):
             raise extensions.fault(NORM_RULES.group, name, "it is no NormRule")

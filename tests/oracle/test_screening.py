@@ -26,7 +26,8 @@ def rows(dtype: str, scale: float, count: int = 120) -> tuple[NDArray[Any], NDAr
     x[4::10, 0], y[4::10, 1:] = 0, 0
     x[11], y[1::9] = 0, 0
     x[5, 0], y[6, 0] = np.nan, np.inf
-    return x.astype(dtype), y.astype(dtype)
+    with np.errstate(over="ignore"):
+        return x.astype(dtype), y.astype(dtype)
 
 
 def answers(e: oracle.Enclosure, dtype: str, bound: NDArray[np.float64]) -> Iterator[NDArray[Any]]:

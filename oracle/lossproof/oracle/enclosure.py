@@ -20,8 +20,12 @@ from lossproof.oracle.arithmetic.protocol import Arithmetic
 from lossproof.oracle.arithmetic.self_test import guard
 from lossproof.oracle.formats import Float, FloatFormat, Mask, format_of, ulp
 
-LADDER: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(1), DoubleDouble(2), Exact())
-"""Cheapest first. The last one decides everything that can be decided."""
+FLOATING: tuple[Arithmetic[Any], ...] = (Binary64(), DoubleDouble(1), DoubleDouble(2))
+"""The stages with a radius, cheapest first."""
+ROOTS = Exact()
+"""The exact stage of values that are rational but for square roots: it decides every question about one root."""
+LADDER: tuple[Arithmetic[Any], ...] = (*FLOATING, ROOTS)
+"""The stages of such values."""
 
 BLOCK_ROWS = 1 << 14
 """Rows are asked in blocks of so many, which keeps what is computed of them in the cache."""
@@ -40,6 +44,11 @@ class Rowwise(Protocol):
     @property
     def stride(self) -> int:
         """Values that share their work come in runs of so many."""
+        ...
+
+    @property
+    def exact(self) -> Arithmetic[Any]:
+        """The last stage of its ladder, which decides all that can be decided: `ROOTS`, or one of its own."""
         ...
 
     @property
@@ -178,7 +187,9 @@ class Enclosure:
             stop = min(start + PART, size)
             yield slice(start, stop), Enclosure(self.problem.subset(np.arange(start, stop)))
 
-    def refine(self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER) -> None:
+    def refine(
+        self, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] | None = None
+    ) -> None:
         """`refine` of the values."""
         refine(self.problem, ask, among, ladder)
 
@@ -197,7 +208,7 @@ class Enclosure:
             return decided
 
         def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
-            return told(*arithmetic.bounds(numbers), rows, arithmetic is LADDER[-1])
+            return told(*arithmetic.bounds(numbers), rows, arithmetic is self.problem.exact)
 
         valued = self.valued
         if valued.any():
@@ -267,14 +278,20 @@ class Enclosure:
             return decided
 
         # The radius of the first stage is no finer than float64: it could decide zeros alone.
-        self.refine(ask, among, LADDER[1:] if tried or fmt.name == "float64" else LADDER)
+        self.refine(ask, among, ladder_of(self.problem)[1 if tried or fmt.name == "float64" else 0 :])
         return (values, settled) if some is None else (values[some], settled[some])
 
 
+def ladder_of(numbers: Rowwise) -> tuple[Arithmetic[Any], ...]:
+    """The stages that questions about these numbers go through: those with a radius, then their own exact one."""
+    return (*FLOATING, numbers.exact)
+
+
 def refine(
-    numbers: Rowwise, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] = LADDER
+    numbers: Rowwise, ask: Ask, among: Mask | None = None, ladder: Sequence[Arithmetic[Any]] | None = None
 ) -> None:
     """Put a question to each stage of the ladder in turn, about the rows (flat) that are still undecided."""
+    ladder = ladder_of(numbers) if ladder is None else ladder
     wanted = _wanted(numbers, among)
     size, left = numbers.size, list[Rows]()
     step = max(1, BLOCK_ROWS // numbers.stride) * numbers.stride

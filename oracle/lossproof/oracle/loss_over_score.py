@@ -94,6 +94,10 @@ class LossOverScore:
         return self.score.stride
 
     @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.score.exact
+
+    @property
     def size(self) -> int:
         return self.score.size
 

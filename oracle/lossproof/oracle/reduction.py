@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossproof.oracle.arithmetic.protocol import Arithmetic
 from lossproof.oracle.arithmetic.reals import Real, rational
 from lossproof.oracle.arithmetic.rows import checked, real_parameter
-from lossproof.oracle.enclosure import LADDER, Alternative, Enclosure, Rows, required
+from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
 from lossproof.oracle.errors import UnsupportedInput, choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.rounding import flat_bound, growth, rounding_count
@@ -49,6 +49,10 @@ class WeightedProblem:
     size: int = field(init=False)
     undefined: Mask = field(init=False)
     nan: Mask = field(init=False)
+
+    @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.inner.problem.exact
 
     def __post_init__(self) -> None:
         self.size = self.index.size
@@ -99,6 +103,10 @@ class TotalProblem:
     zero_over_zero: bool = field(init=False)
     """Whether the value is 0/0."""
 
+    @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.inner.problem.exact
+
     def __post_init__(self) -> None:
         problem = self.inner.problem
         undefined, nan = bool(problem.undefined.any()), bool(problem.nan.any())
@@ -121,7 +129,7 @@ class TotalProblem:
         return Real.sum(Real(rational(w)) for w in self.weights.tolist())
 
     def _vanishes(self) -> bool:
-        exact = LADDER[-1]
+        exact = self.exact
         total: Real = exact.sum(self.inner.problem.evaluate(exact, slice(None)))[0]
         return total.sign() == 0
 
@@ -185,6 +193,10 @@ class MixedProblem:
 
     inner: Enclosure
     choices: tuple[Alternative | None, ...]
+
+    @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.inner.problem.exact
 
     def __post_init__(self) -> None:
         problem = self.inner.problem

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossproof.oracle.enclosure import LADDER, Divisible, Enclosure, Rows
+from lossproof.oracle.enclosure import FLOATING, Divisible, Enclosure, Rows
 from lossproof.oracle.errors import flag
 from lossproof.oracle.formats import Float, FloatFormat, Mask, ulp
 from lossproof.oracle.grading import judged_in, within_limits
@@ -71,6 +71,6 @@ def _screened(values: Float, e: Enclosure, fmt: FloatFormat, grade: str) -> tupl
         return np.ones(len(low), dtype=bool)
 
     # The radius of the first stage is as large as a tolerance in float64, so that would leave every row open.
-    stage = LADDER[1:2] if fmt.name == "float64" else LADDER[:1]
+    stage = FLOATING[1:2] if fmt.name == "float64" else FLOATING[:1]
     e.refine(ask, np.isfinite(values) & np.isfinite(main), stage)
     return right, open_

@@ -80,6 +80,10 @@ class GroupedSum:
     shape: tuple[int, ...]
 
     @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.inner.problem.exact
+
+    @property
     def size(self) -> int:
         return len(self.members)
 

@@ -15,7 +15,7 @@ import numpy as np
 from lossproof.oracle.arithmetic.binary64 import Binary64, Products
 from lossproof.oracle.arithmetic.protocol import Arithmetic
 from lossproof.oracle.arithmetic.rows import SAFE_SQUARED_NORM, Block, Pairs, Space
-from lossproof.oracle.enclosure import LADDER, Rows
+from lossproof.oracle.enclosure import LADDER, ROOTS, Rows
 from lossproof.oracle.formats import Float, Mask
 from lossproof.oracle.kernels import fused
 from lossproof.oracle.norm_rules.model import NormRule, Numbers, Quadratic
@@ -80,6 +80,7 @@ class Cosines:
     """c for all pairs of rows under one measure."""
 
     stride = 1
+    exact = ROOTS
 
     def __init__(self, pairs: Pairs, measure: Measure, flip: tuple[Mask, Mask] | None = None) -> None:
         self.pairs, self.measure, self.flip, self.size = pairs, measure, flip, pairs.size

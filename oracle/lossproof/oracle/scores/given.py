@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.oracle.arithmetic.protocol import Arithmetic
-from lossproof.oracle.enclosure import Alternative, Enclosure, Rows
+from lossproof.oracle.enclosure import ROOTS, Alternative, Enclosure, Rows
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import Loss, Score
 from lossproof.oracle.summed_gradients import Factors
@@ -24,6 +24,7 @@ class Given:
     """One number for each pair; one that is not finite is undefined."""
 
     stride: ClassVar[int] = 1
+    exact: ClassVar[Arithmetic[Any]] = ROOTS
 
     numbers: Float
 
@@ -81,6 +82,10 @@ class GivenGradient:
     factors: Factors
     shape: tuple[int, ...]
     turned: Mask | None = None
+
+    @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.score.exact
 
     @property
     def size(self) -> int:

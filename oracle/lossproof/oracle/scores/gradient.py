@@ -91,6 +91,10 @@ class CosineGradient:
     def stride(self) -> int:
         return max(self.length, 1)
 
+    @property
+    def exact(self) -> Arithmetic[Any]:
+        return self.score.exact
+
     def evaluate(self, arithmetic: Arithmetic[Any], rows: Rows | slice) -> Any:
         d = self.stride
         if isinstance(rows, slice):

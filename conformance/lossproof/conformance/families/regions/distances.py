@@ -15,8 +15,8 @@ from lossproof.conformance.families.regions import vectors
 from lossproof.conformance.families.regions.model import (
     GIVEN,
     Draw,
+    DrawnArrays,
     Region,
-    Rows,
     Shape,
     anything,
     in_every_dtype,
@@ -24,7 +24,7 @@ from lossproof.conformance.families.regions.model import (
 )
 
 
-def ordinary(rng: np.random.Generator, s: Shape) -> Rows:
+def ordinary(rng: np.random.Generator, s: Shape) -> DrawnArrays:
     """Distances around 1, every fourth one in the neighbourhood of the margin."""
     values = np.abs(rng.standard_normal(s.n)) * np.exp2(rng.integers(-3, 3, s.n))
     near = s.margin * (1 + rng.integers(-4, 5, s.n) * s.format.unit)
@@ -34,32 +34,32 @@ def ordinary(rng: np.random.Generator, s: Shape) -> Rows:
 # Numbers of other regions are drawn after those of ordinary distances: so the same seed has always given them.
 
 
-def zero(rng: np.random.Generator, s: Shape) -> Rows:
+def zero(rng: np.random.Generator, s: Shape) -> DrawnArrays:
     """Zeros of both signs."""
     ordinary(rng, s)
     return (np.where(np.arange(s.n) % 2 == 0, 0.0, -0.0),)
 
 
-def tiny_norm(rng: np.random.Generator, s: Shape) -> Rows:
+def tiny_norm(rng: np.random.Generator, s: Shape) -> DrawnArrays:
     """Distances log-uniform from where their square nears underflow to 1e-2."""
     ordinary(rng, s)
     return (np.exp2(rng.uniform(s.format.emin / 2 + 6, np.log2(1e-2), s.n)),)
 
 
-def mixed_scale(rng: np.random.Generator, s: Shape) -> Rows:
+def mixed_scale(rng: np.random.Generator, s: Shape) -> DrawnArrays:
     """Distances that differ by many powers of two; their squares stay in range."""
     ordinary(rng, s)
     return (np.exp2(rng.uniform(-s.format.emax / 3, s.format.emax / 3, s.n)),)
 
 
-def subnormal(rng: np.random.Generator, s: Shape) -> Rows:
+def subnormal(rng: np.random.Generator, s: Shape) -> DrawnArrays:
     """Distances below the smallest normal number."""
     ordinary(rng, s)
     few_bits = rng.integers(1, 2 ** min(6, s.format.precision - 2), s.n)
     return (few_bits.astype(np.float64) * s.format.smallest,)
 
 
-def nonfinite(rng: np.random.Generator, s: Shape) -> Rows:
+def nonfinite(rng: np.random.Generator, s: Shape) -> DrawnArrays:
     """inf and NaN."""
     ordinary(rng, s)
     return (np.array([np.inf, np.nan])[np.arange(s.n) % 2],)

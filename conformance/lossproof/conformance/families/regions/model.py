@@ -18,7 +18,7 @@ from lossproof.conformance.model.dtypes import FORMATS, Format, cast
 from lossproof.conformance.model.subject import Subject
 
 Numbers = NDArray[np.float64]
-Rows = tuple[Numbers, ...]
+DrawnArrays = tuple[Numbers, ...]
 """The arrays of a region, on their way into a dtype: x and y of shape (n, d), or distances of shape (n,)."""
 
 ORDINARY: Final = "ordinary"
@@ -42,7 +42,7 @@ class Shape:
     margin: float = 1.0
 
 
-Draw = Callable[[np.random.Generator, Shape], Rows]
+Draw = Callable[[np.random.Generator, Shape], DrawnArrays]
 
 
 def in_every_dtype(*properties: str) -> dict[str, tuple[str, ...]]:

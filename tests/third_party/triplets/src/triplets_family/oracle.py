@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from lossproof import oracle
+from lossproof.oracle.enclosure import ROOTS
 from lossproof.oracle.loss_over_score import LossOverScore
 from lossproof.oracle.scores.given import GivenGradient
 from lossproof.oracle.summed_gradients import factors
@@ -24,6 +25,7 @@ class Difference:
     negatives: np.ndarray
 
     stride = 1
+    exact = ROOTS  # a sum of three numbers needs no more
 
     @property
     def size(self):

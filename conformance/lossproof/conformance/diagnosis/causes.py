@@ -7,7 +7,7 @@ or the case or error itself. Failing rows that share a cause belong to one findi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from lossproof.conformance.diagnosis.disambiguation import alternatives, separating_batch
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain
 from lossproof.conformance.diagnosis.hypotheses import EPS, floors, hypotheses
+from lossproof.conformance.diagnosis.inaccuracy import FEWEST, Left, missed_by_little, one_sided, signs_of
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     Mask,
@@ -28,7 +29,7 @@ from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.kinds import severity
 from lossproof.conformance.families.regions.registry import of
-from lossproof.conformance.judging.comparison import LOW_PRECISION, explains, near
+from lossproof.conformance.judging.comparison import LOW_PRECISION, explains
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import Failure, Outcome
 from lossproof.conformance.judging.relations import Apart
@@ -61,33 +62,22 @@ def explain(
     What the budget of the catalogue does not reach stays unexplained.
     """
     budget = budget or to_explain(Stop())
-    left = [_Left(f, f.wrong.copy()) for f in outcome.failures]
+    left = [Left(f, f.wrong.copy()) for f in outcome.failures]
     found: list[Explained] = []
     for finding in _applicable(subject, key, ledger):
         found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
     found += _diagnose(subject, key, left, budget)
     found += _coarser(subject, key, left)
-    for item in left:
-        if item.mask.any():
-            found.append(_unexplained(subject, key, item))
-    return _merged(subject, found)
+    return _merged(subject, [*found, *_unexplained(subject, key, left)])
 
 
 def unexplained(subject: Subject, key: CellKey, outcome: Outcome) -> list[Explained]:
     """The failures of a cell as what they are, without a search for causes."""
-    left = [_Left(f, f.wrong) for f in outcome.failures if f.wrong.any()]
-    return _merged(subject, [_unexplained(subject, key, item) for item in left])
+    left = [Left(f, f.wrong) for f in outcome.failures]
+    return _merged(subject, _unexplained(subject, key, left))
 
 
-@dataclass
-class _Left:
-    """A failure and its rows that no cause explains yet."""
-
-    failure: Failure
-    mask: Mask
-
-
-def _take(left: Sequence[_Left], cause: Cause, matching: Any) -> list[Explained]:
+def _take(left: Sequence[Left], cause: Cause, matching: Any) -> list[Explained]:
     taken = []
     for item in left:
         if not item.mask.any():
@@ -181,13 +171,11 @@ def _matches(subject: Subject, key: CellKey, failure: Failure, finding: KnownFin
 
 # --- the catalogue ---
 
-FEWEST = 4
-"""Wrong values on whose two sides something can be built."""
 WHOLE_CALL = {"compute_dtype", "score"}
 """The parameters that hold for a whole call or not at all: no cause where most of its wrong rows deny them."""
 
 
-def _diagnose(subject: Subject, key: CellKey, left: Sequence[_Left], budget: Budget) -> list[Explained]:
+def _diagnose(subject: Subject, key: CellKey, left: Sequence[Left], budget: Budget) -> list[Explained]:
     """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on.
 
     A walk through the catalogue that finds nothing is the last one of the cell.
@@ -215,17 +203,15 @@ def _diagnose(subject: Subject, key: CellKey, left: Sequence[_Left], budget: Bud
     return found
 
 
-def _coarser(subject: Subject, key: CellKey, left: Sequence[_Left]) -> list[Explained]:
+def _coarser(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Explained]:
     """Trace what nothing else explains to arithmetic of fewer bits, if it lies on both sides of the documented values.
 
     It must lie no farther from them than such arithmetic would leave it: a wide bound accepts much, but another formula
     errs to one side.
     """
     open_ = [i for i in left if i.mask.any() and i.failure.reply.judged.expected and not i.failure.says]
-    errors = [_signs(i) for i in open_]
-    signs = np.concatenate(errors) if errors else np.zeros(0)
-    fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
-    if signs.size < FEWEST or fewer * 8 < signs.size:
+    signs = signs_of(open_)
+    if signs.size < FEWEST or one_sided(signs):
         return []
     for name in LOW_PRECISION:
         parameters = {"compute_dtype": name}
@@ -241,20 +227,8 @@ def _coarser(subject: Subject, key: CellKey, left: Sequence[_Left]) -> list[Expl
     return []
 
 
-def _signs(item: _Left) -> Any:
-    """Of each wrong value whether it is too large (1) or too small (-1)."""
-    judged = item.failure.reply.judged
-    assert judged.expected is not None
-    if judged.observed is None or judged.size_differs or item.mask.size != judged.observed.size:
-        return np.zeros(0)
-    values = judged.observed.astype(np.float64).ravel()
-    near = np.asarray(judged.expected.value.lower).ravel()
-    with np.errstate(invalid="ignore"):
-        return np.sign((values - near)[item.mask.ravel()])
-
-
 def _best(
-    subject: Subject, key: CellKey, item: _Left, budget: Budget
+    subject: Subject, key: CellKey, item: Left, budget: Budget
 ) -> tuple[Cause, dict[str, Any], str] | None:
     """The hypothesis, or else the predicate, that explains most of the rows left.
 
@@ -355,11 +329,20 @@ def _in_words(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in parameters.items())
 
 
-def _unexplained(subject: Subject, key: CellKey, item: _Left) -> Explained:
-    """Group a failure that nothing explains by API, property and what went wrong; where no value came, by API alone."""
+def _unexplained(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Explained]:
+    """Failures that nothing explains, as what they are: inaccurate, if they err by little and to both sides."""
+    open_ = [item for item in left if item.mask.any()]
+    valued = [i for i in open_ if i.failure.reply.judged.expected is not None and not i.failure.says]
+    rounded = not one_sided(signs_of(valued))
+    return [_as_it_is(subject, key, item, rounded) for item in open_]
+
+
+def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Explained:
+    """Group a failure by API, property and what went wrong; where no value came, by API alone."""
     failure = item.failure
     kind = failure.kind or "formula"
-    if not failure.says and kinds.named(kind).vague and _missed_by_little(failure, item.mask):
+    little = rounded and not failure.says and kinds.named(kind).vague
+    if little and missed_by_little(failure, item.mask):
         kind = "accuracy"
     name = subject.api.rsplit(".", 1)[-1]
     valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
@@ -379,13 +362,6 @@ def _what(failure: Failure) -> str:
         error.type if kinds.named(failure.kind).raises and error is not None else failure.says.split(":")[0]
     )
     return told.rsplit(".", 1)[-1]
-
-
-def _missed_by_little(failure: Failure, mask: Mask) -> bool:
-    """Whether rounding may be the reason of all these wrong values."""
-    judged = failure.reply.judged
-    close = near(judged) if judged.expected is not None and judged.ratio.size else np.zeros(0, np.bool_)
-    return bool(close.shape == mask.shape and close[mask].all())
 
 
 def _slug(*words: str) -> str:

@@ -153,7 +153,7 @@ class Reducing:
     def _unexplained(self, failure: Failure) -> bool:
         outcome = Outcome("diverges", failure.kind, (failure,))
         causes = explain(self.subject, self.key, outcome, self.ledger, to_explain(self.budget.stop))
-        return any(c.cause.slug == self.item.cause.slug for c in causes)
+        return any(not c.cause.behaves_as and c.cause.known is None for c in causes)
 
 
 def pair(subject: Subject, failure: Apart, first: Reply, second: Reply, place: int | None = None) -> Shown:

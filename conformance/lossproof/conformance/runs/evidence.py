@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lossproof.conformance.cases.probes import asked
 from lossproof.conformance.diagnosis.effort import Stop, to_reduce
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.reducing import Reducing, Shown, shown
-from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.judging.executor import Executor, twice
 from lossproof.conformance.judging.outcome import Outcome
 from lossproof.conformance.judging.serialize import as_mapping, serialized
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -41,9 +41,22 @@ class EvidenceFinder:
     reduce: Reduce
     stop: Stop
     faults: Faults
+    _found: dict[tuple[str, CellKey, str], Evidence] = field(default_factory=dict)
 
     def of(self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int) -> Evidence:
-        """The evidence of a cause in a cell: the ledger's witness where it has one, else one reduced here."""
+        """The evidence of a cause in a cell: the ledger's witness where it has one, else one reduced here, once.
+
+        A finding is shown by one of its cells, which then tells the same in its row: findings come first.
+        """
+        place = (subject.api, key, item.cause.slug)
+        if place not in self._found:
+            try:
+                self._found[place] = twice(lambda: self._of(subject, key, outcome, item, calls))
+            except Unrepeated:  # workers die here now and then: the question as it was asked
+                self._found[place] = Evidence(shown(subject, item.failure))
+        return self._found[place]
+
+    def _of(self, subject: Subject, key: CellKey, outcome: Outcome, item: Explained, calls: int) -> Evidence:
         known = item.cause.known
         if known is not None and not item.cause.carried:
             return Evidence(self.ledger.today(known).shown)

@@ -195,8 +195,10 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         claim_rows += claims(subject, mine, changed is not None, partial)
     progress(name, total, total, "reducing witnesses")
     found = scripted(findings(session, judged, partial), session.policy.script_parts)
+    rows = [
+        row_of(session.with_evidence(j), found.paths.get(j.slugs[0], "") if j.slugs else "") for j in judged
+    ]
     progress(name, total, total, DONE)
-    rows = [row_of(j, found.paths.get(j.slugs[0], "") if j.slugs else "") for j in judged]
     return TargetResult(
         target=name,
         facts=session.facts,

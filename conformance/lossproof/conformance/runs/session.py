@@ -147,12 +147,19 @@ class Session:
     def _told(
         self, subject: Subject, key: CellKey, outcome: Outcome, causes: Sequence[Explained]
     ) -> Judgement:
-        """A judgement with the status and the evidence of its worst cause."""
+        """A judgement with the status of its worst cause."""
         if not causes:
             return Judgement(subject, key, outcome)
         status = self.ledger.status_of(causes[0].cause)
-        evidence = self.evidence.of(subject, key, outcome, causes[0], CELL_CALLS)
-        return Judgement(subject, key, outcome, tuple(causes), status, evidence)
+        return Judgement(subject, key, outcome, tuple(causes), status)
+
+    def with_evidence(self, judgement: Judgement) -> Judgement:
+        """The judgement with the evidence of its worst cause: that of the finding, if the cell is the one shown."""
+        if not judgement.causes:
+            return judgement
+        worst = judgement.causes[0]
+        found = self.evidence.of(judgement.subject, judgement.key, judgement.outcome, worst, CELL_CALLS)
+        return replace(judgement, evidence=found)
 
 
 def documented_here(facts: TargetInfo, specs: Iterable[Spec]) -> tuple[Subject, ...]:

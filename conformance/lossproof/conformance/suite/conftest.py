@@ -106,7 +106,7 @@ def conclude(request: pytest.FixtureRequest) -> Conclude:
     def concluded(cell: tuple[str, Subject, CellKey], /) -> None:
         target, subject, key = cell
         _, session = sessions(request.config)[target]
-        judgement = session.judge_cell(subject, key)
+        judgement = session.with_evidence(session.judge_cell(subject, key))
         request.node.user_properties.append(("verdict", judgement.outcome.verdict))
         settle(row_of(judgement), judgement.outcome.note)
 

@@ -96,7 +96,7 @@ class Conformance:
         # what the plainest question comes to is none of a cell that asks another
         running.executor.smoke(running.subject)
         before = len(ends)
-        judgement = session.judge_cell(running.subject, self._parameter.key)
+        judgement = session.with_evidence(session.judge_cell(running.subject, self._parameter.key))
         row, node = row_of(judgement), self._request.node
         if ends[before:] and not kinds.named(row.kind).ends and wanted.severity > "S1":
             _ended(*ends[before])  # where the documentation is silent, or while a witness was reduced

@@ -1,4 +1,4 @@
-"""What a verdict costs, as a multiple of what people write: float64 NumPy and assert_allclose.
+"""The cost of a verdict, as a multiple of that of what people write: float64 NumPy and assert_allclose.
 
     python -m benchmarks.verdicts [--repeat N]
 
@@ -67,7 +67,7 @@ def seconds(check: Callable[..., bool], *arguments: Rows) -> float:
 
 def main() -> None:
     """Print the table in Markdown."""
-    parser = argparse.ArgumentParser(description="What a verdict costs beside the check that people write.")
+    parser = argparse.ArgumentParser(description="Measure verdicts beside the check that people write.")
     parser.add_argument(
         "--repeat", type=int, default=5, help="measurements of each figure, of which the median counts"
     )

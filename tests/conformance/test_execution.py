@@ -19,7 +19,8 @@ from lossproof.conformance.model.execution import COMPILED, DEVICES, MODES, Exec
 from lossproof.conformance.model.subject import CellKey, TargetInfo, Variant
 from lossproof.conformance.runs.run import Plan, RunResult, TargetResult, judge_session, target_info
 from lossproof.conformance.runs.session import Session, documented_here
-from lossproof.conformance.workers.client import NoSuchMode, Worker, environment
+from lossproof.conformance.workers.client import NoSuchMode, Worker
+from lossproof.conformance.workers.environment import environment
 from lossproof.conformance.workers.protocol import UNSUPPORTED, Answer, ErrorInfo, Question
 from lossproof.specs import fields, vocabulary
 from lossproof.specs.models import KnownFinding

@@ -217,7 +217,7 @@ def test_the_tool_s_own_modules_shadow_none_of_the_target(
 ) -> None:
     folder = tmp_path / "house"
     folder.mkdir()
-    for name in ("worker.py", "execution.py", "generic_probes.py"):
+    for name in ("worker.py", "process.py", "telling.py", "execution.py", "generic_probes.py"):
         shutil.copy(client.WORKER.parent / name, folder / name)
     for name in ("json", "numbers", "signal", "client"):
         (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")

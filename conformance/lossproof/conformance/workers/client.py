@@ -14,7 +14,6 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -24,11 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lossproof.conformance.model.execution import DEVICES
 from lossproof.conformance.targets.model import Target, TargetUnavailable
+from lossproof.conformance.workers.environment import environment
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
-from lossproof.specs.frameworks import adapter_folders, load_environments
+from lossproof.specs.frameworks import adapter_folders
 
 WORKER = Path(__file__).with_name("remote") / "worker.py"
 GRACE = 30.0
@@ -43,24 +42,6 @@ FIRST_CALLS = 12
 """How many times longer a first call may take: what compiles does so then."""
 LARGEST_HEADER = 1 << 26
 """Bytes; a longer header is none of the worker's."""
-
-SETTINGS = {
-    "PYTHONHASHSEED": "0",
-    "PYTHONUNBUFFERED": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
-}
-"""The variables of every worker's environment: one thread, no log noise, the same hashes. A device has its own."""
-
-CHOICES = ("PYTHONWARNINGS", "PYTHONOPTIMIZE")
-"""Variables that a user may have set for other work and that would change the answers; frameworks name more."""
-
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-"""Variables that belong to the tool's own interpreter and would mislead another one."""
-
 
 OURS = "lossproof: "
 """How a line of the log begins that the tool writes."""
@@ -110,24 +91,6 @@ class _Late(Exception):  # noqa: N818
 
 class _Garbled(Exception):  # noqa: N818
     """The bytes that came through the pipe are no message: the target wrote to it."""
-
-
-def environment(target: Target, scratch: Path) -> dict[str, str]:
-    """The environment variables of a worker of `target`."""
-    theirs = load_environments()
-    left_out = {*CHOICES, *(name for one in theirs for name in one.removed)}
-    variables = {name: value for name, value in os.environ.items() if name not in left_out}
-    if not _same_python(target.python):
-        for name in FOREIGN:
-            variables.pop(name, None)
-    variables |= SETTINGS | dict(DEVICES[target.execution.device].environment)
-    for one in theirs:
-        variables |= one.of_target(str(scratch), target.backend)
-    return variables | dict(target.env)
-
-
-def _same_python(python: Path) -> bool:
-    return python.absolute() == Path(sys.executable).absolute()  # not resolved: environments are links
 
 
 class _Process:

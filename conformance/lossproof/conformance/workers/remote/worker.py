@@ -50,29 +50,40 @@ import importlib.util
 import inspect
 import json
 import platform
-import re
-import select
-import signal
-import struct
 import time
 import traceback
 
 import numpy as np
 
-try:
-    import fcntl
-    import resource
-except ImportError:  # not on this system: no limits
-    resource = None
-
-
-LARGEST_FILE = 1 << 30
-DEEPEST = 20
-"""Levels of containers that travel as such; what lies deeper travels as its repr."""
 LARGEST_DATA = 1 << 16
 """Characters of what is no array that travel; of more only its type does."""
-LONGEST_INTEGER = 4096
-"""Bits of an integer that JSON carries: Python refuses to print much longer ones."""
+
+
+FRAMEWORKS = {}
+"""The folders of the frameworks by name, as the tool gave them."""
+
+
+def part(framework, name="adapter"):
+    """The module called `name` in the folder of a framework, loaded once: another's adapter, or one's own probes."""
+    if framework not in FRAMEWORKS:
+        raise Unsupported("lossproof has no adapter of {}".format(framework))
+    module = "lossproof_{}_{}".format(framework, name)
+    return sys.modules.get(module) or load(os.path.join(FRAMEWORKS[framework], name + ".py"), module)
+
+
+def load(path, name="lossproof_adapter"):
+    """The module at that path, under that name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+process = load(os.path.join(HERE, "process.py"), "lossproof_process")
+telling = load(os.path.join(HERE, "telling.py"), "lossproof_telling")
+describe, in_words, jsonable = telling.describe, telling.in_words, telling.jsonable
+portable, qualified_name = telling.portable, telling.qualified_name
 
 
 class ApiMissing(LookupError):  # noqa: N818
@@ -259,43 +270,6 @@ def harness(doing):
         raise HarnessError(message) from error
 
 
-# --- names and values as data ---
-
-
-def qualified_name(thing):
-    """Module and qualified name of a class or function; those of its class where it has none."""
-    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
-    if not isinstance(name, str):
-        return "?" if thing is type else qualified_name(type(thing))
-    module = getattr(thing, "__module__", None)
-    return name if not isinstance(module, str) or module == "builtins" else "{}.{}".format(module, name)
-
-
-def in_words(words, thing, otherwise):
-    """`words(thing)`, or `otherwise` where the target's own code, which that runs, raises."""
-    try:
-        return words(thing)
-    except BaseException:
-        return otherwise
-
-
-def jsonable(value, depth=0):
-    """`value` where JSON has it, containers item by item, else its repr without addresses."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
-        return "(an integer of {} bits)".format(value.bit_length())
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    if depth < DEEPEST:
-        if isinstance(value, dict):
-            return {in_words(str, key, "?"): jsonable(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [jsonable(item, depth + 1) for item in value]
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", in_words(repr, value, "(an object that cannot be printed)"))
-
-
 # --- one question ---
 
 
@@ -310,12 +284,12 @@ class Responder(object):
     def serve(self):
         """Answer until the other side closes the pipe."""
         while True:
-            question, buffers = receive(self.reading)
+            question, buffers = process.receive(self.reading)
             if question is None:
                 return
             try:
                 answer, value = self.answer(question, buffers)
-                parts = packed(dict(answer, number=question["number"]), value)
+                parts = process.packed(dict(answer, number=question["number"]), value)
             except BaseException as error:
                 why = "the answer cannot be told: {}".format(
                     in_words(repr, error, qualified_name(type(error)))
@@ -325,10 +299,10 @@ class Responder(object):
                     "error": describe(HarnessError(why)),
                     "number": question["number"],
                 }
-                parts = packed(told)
+                parts = process.packed(told)
             if os.getpid() != self.pid:  # the target forked, and this is the child: one of us must not answer
                 os._exit(0)
-            write(self.writing, parts)
+            process.write(self.writing, parts)
 
     def answer(self, question, buffers):
         """(header, buffers) of the answer; whatever the target raises is an answer too."""
@@ -341,7 +315,7 @@ class Responder(object):
         }
         answer, value = {"outcome": "value"}, []
         try:
-            with limits(question.get("memory"), question.get("seconds")):
+            with process.limits(question.get("memory"), question.get("seconds")):
                 value = self.ask(question, arrays, answer)
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the target too
             answer = {"outcome": "error", "error": describe(error)}
@@ -401,131 +375,6 @@ class Responder(object):
         return jsonable(own(name, question["api"], arrays, options, question["mode"]))
 
 
-def describe(error):
-    """An exception as data, without the machine's own folders; `where` is the innermost line it came from."""
-    frames = in_words(traceback.extract_tb, error.__traceback__, [])
-    where = ""
-    if frames:
-        where = "{}:{} in {}".format(portable(frames[-1].filename), frames[-1].lineno, frames[-1].name)
-    kind = type(error)
-    return {
-        "type": in_words(qualified_name, kind, "an exception without a name"),
-        "bases": [in_words(qualified_name, item, "?") for item in inspect.getmro(kind)[1:]],
-        "message": portable(in_words(str, error, "(the exception cannot be printed)")),
-        "where": where,
-    }
-
-
-def portable(text):
-    """The text with absolute paths of source files cut down to what is the same on every machine."""
-    text = re.sub(r"[^\s'\"(]*/(?:site-packages|dist-packages|lib/python\d[\d.]*)/", "", text)
-    return re.sub(r"(?<![^\s'\"(])/[^\s'\"(]*/(?=[\w.-]+\.(?:py|so)\b)", "", text)
-
-
-@contextlib.contextmanager
-def limits(memory, seconds):
-    """At most `memory` bytes more than now, and an end by SIGALRM after `seconds`, whatever the code does meanwhile."""
-    if seconds and hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-    old = None
-    if memory and resource is not None and os.path.exists("/proc/self/statm"):
-        with open("/proc/self/statm") as file:
-            used = int(file.read().split()[0]) * resource.getpagesize()
-        old = resource.getrlimit(resource.RLIMIT_AS)
-        ceiling = used + memory if old[1] == resource.RLIM_INFINITY else min(used + memory, old[1])
-        resource.setrlimit(resource.RLIMIT_AS, (ceiling, old[1]))
-    try:
-        yield
-    finally:
-        if seconds and hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        if old is not None:
-            with contextlib.suppress(
-                ValueError, OSError
-            ):  # the code may have lowered what it may not raise again
-                resource.setrlimit(resource.RLIMIT_AS, old)
-
-
-def end_with_the_tool(lifeline):
-    """Have the kernel end this process, and what it starts, once the tool is gone (Linux).
-
-    Code that never returns to Python cannot look whether the tool still lives. The tool alone holds the other end of
-    the lifeline, and never writes: the one event that can raise SIGIO is its end. Every other pipe has more events (the
-    tool's own write can raise one after its question was read).
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    owner = -os.getpid() if os.getpgrp() == os.getpid() else os.getpid()
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, owner)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    poll = select.poll()
-    poll.register(lifeline, 0)
-    if poll.poll(0):  # it hung up before anybody was told
-        os._exit(0)
-
-
-# --- the wire ---
-
-
-def read_exactly(descriptor, count):
-    """`count` bytes, or None where the other side has closed the pipe."""
-    parts = bytearray()
-    while len(parts) < count:
-        part = os.read(descriptor, min(count - len(parts), 1 << 20))
-        if not part:
-            return None
-        parts += part
-    return bytes(parts)
-
-
-def receive(descriptor):
-    """(header, buffers) of one message, (None, []) at the end of the conversation."""
-    size = read_exactly(descriptor, 8)
-    text = None if size is None else read_exactly(descriptor, struct.unpack("<Q", size)[0])
-    if text is None:
-        return None, []
-    header = json.loads(text.decode("utf-8"))
-    return header, [read_exactly(descriptor, count) for count in header["buffers"]]
-
-
-def packed(header, buffers=()):
-    """The parts of one message."""
-    header = dict(header, buffers=[len(data) for data in buffers])
-    # Lone surrogates can occur in messages of C++ exceptions; ASCII escapes carry them.
-    text = json.dumps(header, ensure_ascii=True, default=repr).encode("ascii")
-    return [struct.pack("<Q", len(text)), text, *buffers]
-
-
-def write(descriptor, parts):
-    """Write one message."""
-    for data in parts:
-        view = memoryview(data)
-        while len(view):
-            view = view[os.write(descriptor, view[: 1 << 20]) :]
-
-
-FRAMEWORKS = {}
-"""The folders of the frameworks by name, as the tool gave them."""
-
-
-def part(framework, name="adapter"):
-    """The module called `name` in the folder of a framework, loaded once: another's adapter, or one's own probes."""
-    if framework not in FRAMEWORKS:
-        raise Unsupported("lossproof has no adapter of {}".format(framework))
-    module = "lossproof_{}_{}".format(framework, name)
-    return sys.modules.get(module) or load(os.path.join(FRAMEWORKS[framework], name + ".py"), module)
-
-
-def load(path, name="lossproof_adapter"):
-    """The module at that path, under that name."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def main():
     """Load the adapter, introduce it, answer questions, leave without the framework's exit handlers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -541,24 +390,20 @@ def main():
     faulthandler.enable()
     for descriptor in (arguments.read_fd, arguments.write_fd, arguments.lifeline_fd):
         os.set_inheritable(descriptor, False)
-    end_with_the_tool(arguments.lifeline_fd)
-    if resource is not None:  # neither cores of crashes nor a flood of output may fill the disk
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        resource.setrlimit(
-            resource.RLIMIT_FSIZE, (LARGEST_FILE, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-        )
+    process.end_with_the_tool(arguments.lifeline_fd)
+    process.limit_files()
     try:
-        with limits(None, arguments.seconds):
+        with process.limits(None, arguments.seconds):
             adapter = load(arguments.adapter)
             info = dict(adapter.info(), modes=adapter.MODES, devices=devices(adapter))
             info.update(python=platform.python_version(), numpy=np.__version__)
     except BaseException as error:
         traceback.print_exc()
-        write(arguments.write_fd, packed({"outcome": "error", "error": describe(error)}))
+        process.write(arguments.write_fd, process.packed({"outcome": "error", "error": describe(error)}))
         os._exit(3)
     execution = load(os.path.join(HERE, "execution.py"), "lossproof_execution")
     probes = load(os.path.join(HERE, "generic_probes.py"), "lossproof_generic_probes").PROBES
-    write(arguments.write_fd, packed({"outcome": "value", "info": info}))
+    process.write(arguments.write_fd, process.packed({"outcome": "value", "info": info}))
     Responder(adapter, execution, probes, arguments.read_fd, arguments.write_fd).serve()
     sys.stdout.flush()
     sys.stderr.flush()

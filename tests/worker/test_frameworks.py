@@ -19,7 +19,7 @@ import pytest
 from lossproof.conformance.targets.model import NotInstalled, Target, facts_of
 from lossproof.conformance.targets.parse import installed, parse
 from lossproof.conformance.workers.client import Worker
-from lossproof.conformance.workers.protocol import Array, Question
+from lossproof.conformance.workers.protocol import UNSUPPORTED, Array, Question
 
 X = np.array([[1, 4, 5], [5, 5, 7]])
 Y = np.array([[3, 2, 5], [3, 2, 7]])
@@ -280,3 +280,14 @@ def test_a_graph_script_normalises_or_not(tensorflow: Worker) -> None:
     answer = tensorflow.ask(Question("tf.compat.v1.losses.cosine_distance", arrays, **asked))
     assert answer.data["as_given"]["values"] == 1 - (X * Y).sum(1).mean()
     assert answer.data["normalised"]["values"] == pytest.approx(1 - COSINE.mean(), rel=1e-5)
+
+
+def test_a_metric_of_keras_3_is_declined_in_a_sessions_graph(tensorflow: Worker, words: Words) -> None:
+    """It reads its variables before the graph has updated them: 0, whatever the vectors."""
+    question = Question("tf.keras.metrics.CosineSimilarity", pair(words), init={}, mode="graph")
+    answer = tensorflow.ask(question)
+    if int(tensorflow.info.companions["keras"].split(".")[0]) < 3:
+        assert answer.value is not None, answer
+    else:
+        assert answer.error is not None, answer
+        assert (answer.error.type, "Keras 3" in answer.error.message) == (UNSUPPORTED, True)

@@ -115,10 +115,15 @@ class InGraph(object):
                 for name, value in zip(self.function.names, values)  # noqa: B905
             ]
             call = self.function.anew()  # variables of a Keras object belong to the graph
+            variables = getattr(call.function, "variables", ())
+            if not all(hasattr(variable, "initializer") for variable in variables):
+                raise worker.Unsupported(
+                    "Keras 3 does not build objects that hold variables into a session's graph"
+                )
             returned = asked(call(*holders), holders)
             feed = {holder: value.numpy() for holder, value in zip(holders, values)}  # noqa: B905
             worker.count_run()
-            return worker.Evaluated(returned, run(returned, feed, getattr(call.function, "variables", ())))
+            return worker.Evaluated(returned, run(returned, feed, variables))
 
 
 def grad(executable, values, place):

@@ -141,9 +141,11 @@ def _case(subject: Subject, key: CellKey) -> Case | None:
 
 
 def _names(key: CellKey, subject: Subject, case: Case | None) -> list[str]:
-    """The options and arrays that a cell asks with."""
+    """The documented options and arrays that a cell asks with; a probe has arrays of its own, such as a layer's."""
     if case is not None:
-        return [*case.options, *case.arrays] if case.ask not in ("signature", "attribute") else []
+        documented = {*subject.roles, *(option.name for option in subject.edition.call.options)}
+        given = [*case.options, *case.arrays] if case.ask not in ("signature", "attribute") else []
+        return [name for name in given if name in documented]
     weights = [a.name for a in subject.edition.call.arrays if a.role == "weights" and key.variant.weights]
     return [*(name for name, _ in key.variant.options), *weights]
 

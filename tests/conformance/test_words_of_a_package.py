@@ -168,6 +168,7 @@ def test_the_oracle_takes_the_object_as_the_page_says(site: Path) -> None:
         ("properties", "sign", "lossproof.conformance.properties.sign:PROPERTY", "has a Property of that name"),
         ("kinds", "sign", "lossproof.conformance.families.kinds:SIGN", "has a Kind of that name"),
         ("families", "mine", "os:sep", "it is no Family"),
+        ("semantics", "mine", "broken:ONE", "no entry point of lossproof.families brings a Family of that name"),
         ("families", "cosine", "lossproof.conformance.families.cosine:FAMILY", "has a Family of that name"),
         ("norm_rules", "mine", "broken:ONE", "cannot be loaded: AttributeError"),
         ("norm_rules", "mine", "os:sep", "it is no NormRule"),

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof import oracle
+from lossproof.oracle.enclosure import ROOTS
 
 RULES = ("plain", "raw", "floor_norm", "floor_product", "add_squared", "threshold")
 OFF = (0.0, 0.5, 0.99, 1.0, 1.01, 3.0)
@@ -119,3 +120,24 @@ def test_no_row_of_a_right_batch_climbs_the_ladder(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(type(oracle.enclosure.LADDER[-1]), "bounds", climbs)
     assert oracle.accepts(np.ones(len(x), np.float32), e, "float32").all()
+
+
+def test_a_score_of_its_own_exact_stage_is_decided_by_it() -> None:
+    """A score names the last stage of its ladder: gradients, sums and losses over it climb to that one, too."""
+    asked: list[int] = []
+
+    class Stage(type(ROOTS)):  # type: ignore[misc]
+        def bounds(self, numbers: Any) -> Any:
+            asked.append(len(numbers))
+            return super().bounds(numbers)
+
+    own = Stage()
+    e = oracle.cosine([[3.0, 4.0]], [[3.0, 4.0]])  # exactly 1, which no stage with a radius can tell
+    score = e.problem.score
+    score.exact = own
+    for problem in (e, oracle.reduce(e, "sum")):
+        assert (problem.problem.exact, problem.lower.ravel().tolist()) == (own, [1.0])
+    assert asked == [1, 1]
+    gradient = oracle.cosine_gradient([[3.0, 4.0]], [[4.0, 3.0]])
+    gradient.problem.score.exact = own
+    assert gradient.problem.exact is own

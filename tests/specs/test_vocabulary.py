@@ -146,3 +146,11 @@ def test_specs_load_without_the_objects_of_any_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+def test_a_family_whose_parameters_are_no_semantics_is_named(site, plant):
+    extensions.names.cache_clear()
+    extensions.objects.cache_clear()
+    installed(site, "words_b", "[lossproof.semantics]\nmine = os:sep\n")
+    with pytest.raises(SpecError, match=r"entry point mine of words_b: .*it is no subclass of Semantics"):
+        load_specs(plant("family: cosine", "family: mine").path)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from lossproof.conformance.targets.model import Target
-from lossproof.conformance.workers import client
+from lossproof.conformance.workers import process
 from lossproof.conformance.workers.client import CannotStart, TooManyRestarts, Worker, WorkerClosed
 from lossproof.conformance.workers.protocol import Answer, Array, Question
 
@@ -217,11 +217,11 @@ def test_the_tool_s_own_modules_shadow_none_of_the_target(
 ) -> None:
     folder = tmp_path / "house"
     folder.mkdir()
-    for name in ("worker.py", "process.py", "telling.py", "execution.py", "generic_probes.py"):
-        shutil.copy(client.WORKER.parent / name, folder / name)
+    for name in ("worker.py", "process.py", "telling.py", "arrays.py", "execution.py", "generic_probes.py"):
+        shutil.copy(process.WORKER.parent / name, folder / name)
     for name in ("json", "numbers", "signal", "client"):
         (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
-    monkeypatch.setattr(client, "WORKER", folder / "worker.py")
+    monkeypatch.setattr(process, "WORKER", folder / "worker.py")
     with Worker.start(fake_target(), tmp_path / "log") as worker:
         assert worker.ask(about("cosine_similarity")).outcome == "value"
 

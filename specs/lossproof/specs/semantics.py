@@ -44,7 +44,7 @@ class Semantics(Frozen):
 
     def fixed(self, parameter: str) -> Any:
         """The value of a parameter that is no option of the API; None where the family or the page has none."""
-        return getattr(self, parameter, None)
+        return getattr(self, parameter) if parameter in type(self).model_fields else None
 
 
 class OverCosine(Frozen):
@@ -114,9 +114,11 @@ def semantics_of(family: str) -> type[Semantics]:
     """The parameters of a family by its name.
 
     Raises:
-        SpecError: the package that brings it cannot be loaded.
+        SpecError: the package that brings it cannot be loaded, or brings something else.
     """
     if family in BUILT_IN:
         return BUILT_IN[family]
-    found: type[Semantics] = extensions.objects(GROUP)[family]
+    found = extensions.objects(GROUP)[family]
+    if not (isinstance(found, type) and issubclass(found, Semantics)):
+        raise extensions.fault(GROUP, family, "it is no subclass of Semantics")
     return found

@@ -10,6 +10,8 @@ from lossproof.conformance.families import contrastive, cosine, cosine_embedding
 from lossproof.conformance.families.model import Family
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs import extensions
+from lossproof.specs.semantics import GROUP as SEMANTICS
+from lossproof.specs.semantics import families as documented
 
 GROUP = "lossproof.families"
 BUILT_IN: Mapping[str, Family] = MappingProxyType(
@@ -22,9 +24,13 @@ def families() -> Mapping[str, Family]:
     """Every family by name.
 
     Raises:
-        SpecError: a package brings a family that there is already, or one that cannot be loaded.
+        SpecError: a package brings a family that there is already, one that cannot be loaded, or half of one.
     """
-    return MappingProxyType(extensions.beside(BUILT_IN, GROUP, Family))  # type: ignore[type-abstract]
+    found = extensions.beside(BUILT_IN, GROUP, Family)  # type: ignore[type-abstract]
+    for name in documented():
+        if name not in found:
+            raise extensions.fault(SEMANTICS, name, f"no entry point of {GROUP} brings a Family of that name")
+    return MappingProxyType(found)
 
 
 def family_of(subject: Subject) -> Family:

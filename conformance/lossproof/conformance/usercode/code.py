@@ -17,7 +17,7 @@ from lossproof.conformance.model.suggestions import nearest, unknown_api
 from lossproof.conformance.targets.interpreters import packages_of
 from lossproof.conformance.targets.model import NotInstalled, Target, UsageError, facts_of
 from lossproof.conformance.targets.parse import installed, parse
-from lossproof.conformance.workers.client import WORKER
+from lossproof.conformance.workers.process import WORKER
 from lossproof.specs import edition_for, load_specs
 from lossproof.specs.frameworks import load_frameworks
 from lossproof.specs.models import Case, Edition, Spec

@@ -10,13 +10,11 @@ import contextlib
 import json
 import os
 import secrets
-import select
 import signal
 import struct
 import subprocess
 import threading
 import time
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,24 +22,16 @@ from types import TracebackType
 from typing import Any
 
 from lossproof.conformance.targets.model import Target, TargetUnavailable
-from lossproof.conformance.workers.environment import environment
+from lossproof.conformance.workers.process import GRACE, Died, Garbled, Late, Process
 from lossproof.conformance.workers.protocol import READABLE, Answer, Array, Ending, ErrorInfo, Question
 from lossproof.conformance.workers.scratch import Scratch
-from lossproof.specs.frameworks import adapter_folders
 
-WORKER = Path(__file__).with_name("remote") / "worker.py"
-GRACE = 30.0
-"""Seconds after its time limit at which the kernel ends a worker that nobody waits for any more."""
-TICK = 0.1
-"""Seconds between two looks at whether a silent worker still lives."""
 TAIL = 2000
 """Bytes of the log quoted in a note."""
 TIMEOUT = 20.0
 """Seconds that a call may take."""
 FIRST_CALLS = 12
 """How many times longer a first call may take: what compiles does so then."""
-LARGEST_HEADER = 1 << 26
-"""Bytes; a longer header is none of the worker's."""
 
 OURS = "lossproof: "
 """How a line of the log begins that the tool writes."""
@@ -81,128 +71,6 @@ class WorkerInfo:
     devices: tuple[str, ...]
 
 
-class _Died(Exception):  # noqa: N818
-    """The pipe broke: the worker has died."""
-
-
-class _Late(Exception):  # noqa: N818
-    """No answer within the time limit."""
-
-
-class _Garbled(Exception):  # noqa: N818
-    """The bytes that came through the pipe are no message: the target wrote to it."""
-
-
-class _Process:
-    """One run of worker.py: a process in a session of its own, and our ends of the pipes to it.
-
-    Nothing is written to the lifeline. It hangs up when this process ends, and the kernel then ends the worker.
-    """
-
-    def __init__(self, target: Target, log: Path, scratch: Path, start_timeout: float) -> None:
-        questions_read, self.writing = os.pipe()
-        self.reading, answers_write = os.pipe()
-        lifeline_read, lifeline = os.pipe()
-        theirs, ours = (questions_read, answers_write, lifeline_read), (self.reading, self.writing, lifeline)
-        command = [str(target.python), str(WORKER), "--adapter", str(target.adapter)]
-        folders = {name: str(folder) for name, folder in adapter_folders().items()}
-        command += ["--frameworks", json.dumps(folders)]
-        command += ["--read-fd", str(questions_read), "--write-fd", str(answers_write)]
-        command += ["--lifeline-fd", str(lifeline_read), "--seconds", str(start_timeout + GRACE)]
-        try:
-            with log.open("ab") as output:
-                self.popen = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    cwd=scratch,
-                    env=environment(target, scratch),
-                    pass_fds=theirs,
-                    start_new_session=True,
-                )
-        except BaseException:
-            _close(ours)
-            raise
-        finally:
-            _close(theirs)
-        os.set_blocking(self.reading, False)
-        os.set_blocking(self.writing, False)
-        self.kill = weakref.finalize(self, _end, self.popen, ours)
-
-    def exchange(
-        self, message: Sequence[bytes], number: str, deadline: float
-    ) -> tuple[dict[str, Any], list[bytes]]:
-        """Send the parts of a message (none: only listen), return header and buffers of the answer with its number."""
-        for part in message:
-            view = memoryview(part)
-            while view:
-                self._wait(self.writing, select.POLLOUT, deadline)
-                try:
-                    view = view[os.write(self.writing, view[: 1 << 20]) :]
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError:
-                    raise _Died from None
-        while True:
-            header, buffers = self._message(deadline)
-            if header.get("number", "") == number:
-                return header, buffers
-            if time.monotonic() > deadline:
-                raise _Late
-
-    def _message(self, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
-        size = struct.unpack("<Q", self._read(8, deadline))[0]
-        if size > LARGEST_HEADER:
-            raise _Garbled
-        try:
-            header = json.loads(self._read(size, deadline))
-            counts = [int(count) for count in header["buffers"]]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise _Garbled from None
-        return header, [self._read(count, deadline) for count in counts]
-
-    def _read(self, count: int, deadline: float) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            self._wait(self.reading, select.POLLIN, deadline)
-            try:
-                part = os.read(self.reading, min(count - len(parts), 1 << 20))
-            except BlockingIOError:
-                continue
-            if not part:
-                raise _Died
-            parts += part
-        return bytes(parts)
-
-    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
-        """Return when the descriptor is ready; its own children may keep a dead worker's pipe open."""
-        poll = select.poll()
-        poll.register(descriptor, event)
-        while True:
-            dead = self.popen.poll() is not None
-            left = deadline - time.monotonic()
-            if poll.poll(max(0.0, min(left, TICK)) * 1000 if not dead else 0):
-                return
-            if dead:
-                raise _Died
-            if left <= 0:
-                raise _Late
-
-
-def _end(popen: subprocess.Popen[bytes], descriptors: Sequence[int]) -> None:
-    """Kill the worker with all its children, reap it and close the pipes."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(popen.pid, signal.SIGKILL)
-    popen.wait()
-    _close(descriptors)
-
-
-def _close(descriptors: Sequence[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
 class Worker:
     """A target that answers questions, one at a time; a context manager, safe to use from several threads.
 
@@ -233,7 +101,7 @@ class Worker:
         self.restarts = 0
         self._lock = threading.Lock()
         self._closed = False
-        self._process: _Process | None = None
+        self._process: Process | None = None
         self._scratch = Scratch("worker")
         self._info: WorkerInfo | None = None
 
@@ -270,12 +138,12 @@ class Worker:
             try:
                 message = self._encode(question, number, seconds)
                 header, buffers = process.exchange(message, number, begun + seconds)
-            except _Late:
+            except Late:
                 return self._ended("hang", f"no answer within {seconds:g} s", begun)
-            except _Garbled:
+            except Garbled:
                 why = "something that the target ran wrote to the worker's own pipe"
                 return self._ended("crash", f"the answer cannot be read: {why}", begun)
-            except _Died:
+            except Died:
                 note, tail = self._how_it_died(process.popen), self._tail()
                 if self._closed:
                     self._stop()
@@ -312,10 +180,10 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _begin(self) -> _Process:
+    def _begin(self) -> Process:
         """Start the process and hear its introduction."""
         try:
-            process = _Process(self.target, self.log, self._scratch.path, self.start_timeout)
+            process = Process(self.target, self.log, self._scratch.path, self.start_timeout)
         except OSError as error:
             raise CannotStart(f"{self.target.name}: {self.target.python} cannot be run: {error}") from error
         self._process = process
@@ -324,12 +192,12 @@ class Worker:
             raise WorkerClosed(f"the worker of {self.target.name} was closed")
         try:
             header, _ = process.exchange((), "", time.monotonic() + self.start_timeout)
-        except _Late:
+        except Late:
             self._stop()
             raise CannotStart(
                 f"{self.target.name}: not ready within {self.start_timeout:g} s", self._tail()
             ) from None
-        except (_Died, _Garbled):
+        except (Died, Garbled):
             note, tail = self._how_it_died(process.popen), self._tail()
             self._stop()
             raise CannotStart(f"{self.target.name}: {note}", tail) from None
@@ -344,7 +212,7 @@ class Worker:
         self._info = WorkerInfo(**(info | {name: tuple(info[name]) for name in ("modes", "devices")}))
         return process
 
-    def _restart(self) -> _Process:
+    def _restart(self) -> Process:
         if self.restarts >= self.limit:
             raise TooManyRestarts(
                 f"{self.target.name} was restarted {self.restarts} times and died again; see {self.log}"

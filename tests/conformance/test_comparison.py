@@ -18,6 +18,7 @@ from lossproof.conformance.judging.comparison import (
     grade,
     judge_answer,
     measured,
+    near,
     reach,
     ulps,
 )
@@ -122,6 +123,16 @@ def test_the_distance_over_the_bound_grows_with_the_distance() -> None:
     assert wrong.tolist() == [False, False, True, True]
     np.testing.assert_allclose(ratio[:3], [0, 0.5, 3], rtol=1e-12)
     assert not ratio[3] <= 1
+
+
+@pytest.mark.parametrize(("answer", "little"), [(-0.9, True), (-0.7, False), (-0.5, False)])
+def test_an_error_is_little_only_beside_the_value(answer: float, little: bool) -> None:
+    """In float16 64 bounds exceed every cosine there is."""
+    x, y = np.array([[1, 0]], np.float16), np.array([[-1, 0]], np.float16)
+    found = judge_answer(SUBJECT, {"x": x, "y": y}, {}, valued(np.array([answer], np.float16)))
+    assert found.wrong.all()
+    assert (found.ratio < 64).all()
+    assert near(found).tolist() == [little]
 
 
 def test_what_is_not_documented_is_never_wrong() -> None:

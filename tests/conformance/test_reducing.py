@@ -15,7 +15,7 @@ from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain, to_
 from lossproof.conformance.diagnosis.matching import FEW, explained, few_rows
 from lossproof.conformance.diagnosis.model import Behaviour, Explained
 from lossproof.conformance.diagnosis.predicates import ordinary
-from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing, shown
+from lossproof.conformance.diagnosis.reducing import BESIDE, Reducing, Shown, shown
 from lossproof.conformance.judging.executor import Executor
 from lossproof.conformance.judging.outcome import Outcome, by_aspect
 from lossproof.conformance.judging.relations import by_relation, first_half, of_first_half
@@ -219,6 +219,22 @@ def test_a_finding_that_the_emergency_stop_cut_short_says_so() -> None:
     session = session_of(lambda arrays, wrt: valued(-cosine(arrays)), stop=Stop(seconds=0.0))
     (finding,) = findings(session, [session.judge_cell(SUBJECT, KEY)])
     assert finding.cut_short
+
+
+def test_each_cause_of_a_cell_has_evidence_of_its_own_and_is_reduced_once() -> None:
+    reduced: list[str] = []
+
+    def reduce(reducing: Reducing) -> Shown:
+        reduced.append(reducing.item.cause.slug)
+        return Shown({"slug": reducing.item.cause.slug}, {}, {})
+
+    session = session_of(lambda arrays, wrt: valued(-cosine(arrays)), replace(Policy(), reduce=reduce))
+    judgement = session.judge_cell(SUBJECT, KEY)
+    (item,) = judgement.causes
+    both = [replace(item, cause=replace(item.cause, slug=slug)) for slug in ("a", "b", "a")]
+    found = [session.evidence.of(SUBJECT, KEY, judgement.outcome, one, 9).shown.question for one in both]
+    assert found == [{"slug": "a"}, {"slug": "b"}, {"slug": "a"}]
+    assert reduced == ["a", "b"]
 
 
 # --- two batches ---

@@ -141,3 +141,11 @@ def test_a_score_of_its_own_exact_stage_is_decided_by_it() -> None:
     gradient = oracle.cosine_gradient([[3.0, 4.0]], [[4.0, 3.0]])
     gradient.problem.score.exact = own
     assert gradient.problem.exact is own
+
+
+@pytest.mark.parametrize("part", [0.9, 1.1, 1.9])
+def test_an_exponent_that_the_first_pass_does_not_tell_is_worked_out(part: float) -> None:
+    """1 / sqrt(1 + 2^-60) lies just below 1, where an ulp of float32 is half of that above."""
+    e = oracle.cosine([[1.0, 2.0**-30]], [[1.0, 0.0]])
+    assert oracle.bound(e, "float32", "G0") == 2.0**-25
+    assert bool(oracle.accepts([1 + part * 2.0**-25], e, "float32", "G0")) == (part < 1)

@@ -257,7 +257,7 @@ def adapter_folders() -> Mapping[str, Path]:
 
 @cache
 def load_environments() -> tuple[Environment, ...]:
-    """The wishes of each framework for a worker's environment. Raises SpecError as `load_frameworks`."""
+    """The variables that each framework asks for in a worker's environment. Raises SpecError as `load_frameworks`."""
     folders = _folders_with(ENVIRONMENT).values()
     return tuple(folder.validated(Environment, ENVIRONMENT, {}) for folder in folders)
 

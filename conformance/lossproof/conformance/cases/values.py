@@ -82,7 +82,7 @@ def valued(subject: Subject, case: Case, answer: Answer) -> Outcome:
     )
     if same.all():
         return conforms(case, said, seen(answer))
-    return diverges(case, kind_of_value(case), answer, said, seen(answer), "another value")
+    return diverges(case, kind_of_value(case), answer, said, seen(answer), "another value", of_value=True)
 
 
 def _tolerance(subject: Subject, case: Case, wanted: NDArray[Any], dtype: str) -> NDArray[np.float64]:
@@ -133,7 +133,13 @@ def printed_digits(subject: Subject, case: Case, answer: Answer) -> Outcome:
     wanted = {"printed": case.expect.printed, **({"exact": exact} if exact is not None else {})}
     if not met.all():
         return diverges(
-            case, kind_of(case), answer, wanted, seen(answer), "neither the printed nor the exact value"
+            case,
+            kind_of(case),
+            answer,
+            wanted,
+            seen(answer),
+            "neither the printed nor the exact value",
+            of_value=True,
         )
     if contradicted.any():
         return diverges(

@@ -16,6 +16,7 @@ from lossproof.conformance.diagnosis.disambiguation import alternatives, separat
 from lossproof.conformance.diagnosis.effort import Budget, Stop, to_explain
 from lossproof.conformance.diagnosis.hypotheses import EPS, floors, hypotheses
 from lossproof.conformance.diagnosis.inaccuracy import FEWEST, Left, missed_by_little, one_sided, signs_of
+from lossproof.conformance.diagnosis.leading import Leading
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     Mask,
@@ -56,9 +57,11 @@ def explain(
     outcome: Outcome,
     ledger: Sequence[KnownFinding],
     budget: Budget | None = None,
+    leading: Callable[[], Sequence[Leading]] = tuple,
 ) -> list[Explained]:
     """The causes of a cell's failures, ledger findings first; every failing row belongs to exactly one.
 
+    The `leading` causes of the API come before the catalogue; they are asked for where the ledger leaves something.
     What the budget of the catalogue does not reach stays unexplained.
     """
     budget = budget or to_explain(Stop())
@@ -66,6 +69,9 @@ def explain(
     found: list[Explained] = []
     for finding in _applicable(subject, key, ledger):
         found += _take(left, _known(subject, finding), lambda f, k=finding: _matches(subject, key, f, k))
+    if any(_is_value(key, item) and item.mask.any() for item in left):
+        for lead in leading():
+            found += _led(subject, key, left, lead)
     found += _diagnose(subject, key, left, budget)
     found += _coarser(subject, key, left)
     return _merged(subject, [*found, *_unexplained(subject, key, left)])
@@ -96,9 +102,10 @@ def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
         name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
         if name in merged:
             first = merged[name]
-            if first.cause.severity > item.cause.severity:  # shown on the input where it matters most
+            order = (first.counted, first.cause.severity), (item.counted, item.cause.severity)
+            if order[0] > order[1]:  # shown on the input that it explains, and where it matters most
                 first, item = item, first
-            item = Explained(first.cause, first.rows + item.rows, first.failure, first.mask)
+            item = replace(first, rows=first.rows + item.rows)
         merged[name] = item
     return list(merged.values())
 
@@ -167,6 +174,62 @@ def _matches(subject: Subject, key: CellKey, failure: Failure, finding: KnownFin
     if behaves.predicate:
         match = match & holding(subject, failure, behaves.predicate)
     return match
+
+
+def known_to(subject: Subject, key: CellKey, failure: Failure, ledger: Sequence[KnownFinding]) -> Mask:
+    """The wrong values of a failure that findings of the ledger explain."""
+    found = np.zeros_like(failure.wrong)
+    for finding in _applicable(subject, key, ledger):
+        found |= _matches(subject, key, failure, finding)
+    return found
+
+
+# --- the leading causes of an API ---
+
+
+def _is_value(key: CellKey, item: Left) -> bool:
+    """Whether a failure is about values of the documented shape and dtype."""
+    failure, judged = item.failure, item.failure.reply.judged
+    if judged.expected is None:
+        return bool(key.variant.case and failure.of_value)
+    form = kinds.named(failure.kind).of_form and (judged.shape_differs or judged.dtype_differs)
+    return not (failure.says or judged.size_differs or form)
+
+
+def _led(subject: Subject, key: CellKey, left: Sequence[Left], lead: Leading) -> list[Explained]:
+    """The rows of a cell that a leading cause explains; where it holds, those that nothing explains are counted too."""
+    open_ = [item for item in left if item.mask.any() and _is_value(key, item)]
+    found: list[Explained] = []
+    cause = _leading_cause(subject, key, lead)
+    for item in open_:
+        if item.failure.reply.judged.expected is None:
+            continue
+        match = item.mask & lead.explains(subject, item.failure)
+        if match.any():
+            shown = lead if lead.line and not lead.parameters else None
+            found.append(Explained(cause, int(match.sum()), item.failure, match, lead=shown))
+            item.mask = item.mask & ~match
+    if not (found or lead.gathers(key)):
+        return found
+    for item in open_:
+        judged = item.failure.reply.judged
+        taken = item.mask & judged.wrong if judged.wrong.shape == item.mask.shape else item.mask
+        if taken.any():
+            found.append(Explained(cause, int(taken.sum()), item.failure, taken, counted=True))
+            item.mask = item.mask & ~taken
+    return found
+
+
+def _leading_cause(subject: Subject, key: CellKey, lead: Leading) -> Cause:
+    """A leading cause as a cell shows it."""
+    framework, name = subject.facts.framework, subject.api.rsplit(".", 1)[-1]
+    if lead.parameters:
+        return replace(_cause(subject, key, lead.kind, lead.parameters), words=lead.says, weighed=True)
+    what = "gradient" if lead.gradient else "value"
+    slug = _slug(framework, lead.kind, lead.says or f"{what}-{name}")
+    words = lead.says or f"{what} beyond its bound on ordinary input, for no known reason"
+    behaves = Behaviour(says=lead.says)
+    return Cause(lead.kind, severity(lead.kind, key.region), behaves, words, slug=slug, weighed=True)
 
 
 # --- the catalogue ---
@@ -276,7 +339,7 @@ def settled(
 
     def told(item: Explained) -> Explained:
         parameters = item.cause.behaves_as.parameters
-        if item.cause.known or not parameters:
+        if item.cause.known or item.cause.weighed or not parameters:
             return item
         batch = item.failure.reply.batch
         if batch.wrt and kinds.named(item.cause.kind).of_norm_rule:

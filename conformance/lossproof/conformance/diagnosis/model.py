@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lossproof.conformance.judging.outcome import Failure, Mask
+from lossproof.conformance.model.subject import Subject
 from lossproof.specs.models import KnownFinding
 
 
@@ -21,6 +22,8 @@ class Behaviour:
     """the parameters, sorted by name"""
     predicate: str = ""
     cases: tuple[str, ...] = ()
+    says: str = ""
+    """in words, what no parameter says"""
 
     @classmethod
     def of(
@@ -35,11 +38,16 @@ class Behaviour:
         return dict(self.settings)
 
     def __bool__(self) -> bool:
-        return bool(self.settings or self.predicate or self.cases)
+        return bool(self.settings or self.predicate or self.cases or self.says)
 
     def as_json(self) -> dict[str, Any]:
         """The parts that say something, as findings and ledger entries hold them."""
-        parts = {"cases": list(self.cases), "parameters": self.parameters, "predicate": self.predicate}
+        parts = {
+            "cases": list(self.cases),
+            "parameters": self.parameters,
+            "predicate": self.predicate,
+            "says": self.says,
+        }
         return {name: part for name, part in parts.items() if part}
 
 
@@ -54,6 +62,16 @@ class Cause:
     known: KnownFinding | None = field(default=None, compare=False)
     slug: str = ""
     carried: bool = False
+    weighed: bool = field(default=False, compare=False)
+    """whether it was found over all answers of the API, so that no cell needs to tell it from others"""
+
+
+class Explaining(Protocol):
+    """A cause that tells which values it explains."""
+
+    def explains(self, subject: Subject, failure: Failure) -> Mask:
+        """The wrong values of a failure that come out as observed under it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,3 +82,7 @@ class Explained:
     rows: int
     failure: Failure
     mask: Mask
+    counted: bool = False
+    """whether the rows are only counted under a cause that holds of their API, and not explained by it"""
+    lead: Explaining | None = None
+    """the leading cause of the API that explains the rows"""

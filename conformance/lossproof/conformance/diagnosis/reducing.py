@@ -136,8 +136,11 @@ class Reducing:
         """The failure of a reduced question, if the parameters or predicate of the cause accounts for it."""
         failure = self._wrong(reply)
         behaves = self.item.cause.behaves_as
-        if failure is None or not (behaves.parameters or behaves.predicate):
+        if failure is None or not (behaves.parameters or behaves.predicate or self.item.lead):
             return failure
+        if self.item.lead and not behaves.parameters:
+            found = self.item.lead.explains(self.subject, failure)
+            return failure if (found == failure.wrong).all() else None
         if kinds.named(self.item.cause.kind).of_digits and behaves.parameters:  # a few values tell no dtype
             return failure if no_farther(self.subject, failure, behaves.parameters) else None
         return failure if accounts_for(self.subject, failure, behaves) else None

@@ -9,6 +9,8 @@ import numpy as np
 from lossproof import oracle
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula
 from lossproof.conformance.families.given import Given
+from lossproof.conformance.families.lines import pairs
+from lossproof.conformance.families.lines.model import Line, Rows
 from lossproof.conformance.families.model import Family, Hypothesis, Labels
 from lossproof.specs.semantics import ContrastiveSemantics, Semantics
 
@@ -45,6 +47,11 @@ class Contrastive(Family):
         yield "formula", {"similar": 1 - semantics.similar}
         yield "formula", {"squared": not semantics.squared}
         yield "formula", {"half": not semantics.half}
+
+    def lines(self, semantics: Semantics, rows: Rows) -> Iterator[Line]:
+        """Terms with another margin, maximum or square."""
+        assert isinstance(semantics, ContrastiveSemantics)
+        return pairs.lines(semantics.similar, semantics.squared, semantics.half)
 
 
 FAMILY = Contrastive()

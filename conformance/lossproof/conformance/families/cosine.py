@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from lossproof import oracle
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula, Undocumented
+from lossproof.conformance.families.lines.cosine import Ending
+from lossproof.conformance.families.lines.cosine import OverCosine as OverCosineLines
+from lossproof.conformance.families.lines.model import Line, Rows
 from lossproof.conformance.families.model import Family, Hypothesis
 from lossproof.conformance.families.vectors import Vectors
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs.semantics import CosineSemantics, OverCosine, Semantics
 
 PAIRS = Vectors(("x", "y"))
+SCORES = {
+    "similarity": "returns the similarity c",
+    "negated": "returns the negated similarity -c",
+    "distance": "returns the distance 1 - c",
+}
 
 
 def documented_rule(chosen: Chosen) -> dict[str, Any]:
@@ -35,6 +44,13 @@ class OfPairs(Family):
     """A family whose score is the cosine of two vectors."""
 
     inputs = PAIRS
+
+    def over_cosine(self, semantics: Semantics, ending: Ending, undo: Ending) -> OverCosineLines | None:
+        """The lines of a cosine of which the API makes `ending`; None where the page gives no formula."""
+        assert isinstance(semantics, OverCosine)
+        if semantics.norm_rule is None:
+            return None
+        return OverCosineLines(ending, undo, oracle.norm_rule(semantics.norm_rule), semantics.eps)
 
     def symmetric(self) -> bool:
         """Every cosine is."""
@@ -104,6 +120,20 @@ class Cosine(OfPairs):
         """Where the page says how, or does not refuse it."""
         assert isinstance(semantics, CosineSemantics)
         return None if semantics.broadcasting is None else semantics.broadcasting != "refused"
+
+    def lines(self, semantics: Semantics, rows: Rows) -> Iterator[Line]:
+        """Other signs and the distance, then other cosines."""
+        assert isinstance(semantics, CosineSemantics)
+        forms = {"similarity": lambda c, _: c, "negated": lambda c, _: -c, "distance": lambda c, _: 1 - c}
+        found = semantics.score and self.over_cosine(
+            semantics, forms[semantics.score], forms[semantics.score]
+        )
+        if not found:
+            return
+        for kind, parameters in self.other_scores(semantics):
+            other = replace(found, ending=forms[parameters["score"]])
+            yield Line(kind, SCORES[parameters["score"]], other.documented, parameters)
+        yield from found.lines(rows)
 
     def other_scores(self, semantics: Semantics) -> Iterator[Hypothesis]:
         """Other signs, and the distance."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+
 from lossproof import oracle
 from lossproof.conformance.families.cosine import OfPairs, documented_rule
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula
+from lossproof.conformance.families.lines import hinge
+from lossproof.conformance.families.lines.model import Line, Numbers, Rows
 from lossproof.conformance.families.model import Labels
 from lossproof.specs.semantics import CosineEmbeddingSemantics, Semantics
 
@@ -30,6 +36,23 @@ class CosineEmbedding(OfPairs):
     def interval(self, semantics: Semantics) -> tuple[float, float]:
         """From 0 to 2: margins lie between -1 and 1."""
         return 0.0, 2.0
+
+    def lines(self, semantics: Semantics, rows: Rows) -> Iterator[Line]:
+        """Other labels and margins, then other cosines."""
+        found = self.over_cosine(semantics, _ending, _undo)
+        if found:
+            yield from hinge.lines(found.cosines)
+            yield from found.lines(rows)
+
+
+def _ending(c: Numbers, rows: Rows) -> Numbers:
+    return hinge.hinge(c, rows["label"], rows["margin"])
+
+
+def _undo(loss: Numbers, rows: Rows) -> Numbers:
+    """The cosine that a loss shows; none where the hinge is 0."""
+    dissimilar = np.where(loss > 0, loss + rows["margin"], np.nan)
+    return np.where(rows["label"] == 1, 1 - loss, dissimilar)
 
 
 FAMILY = CosineEmbedding()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lossproof.conformance.families.formula import Arrays
 from lossproof.conformance.families.inputs import Drawn, Inputs, Logarithms, Mask, within
 from lossproof.conformance.families.layouts import Layout, Layouts
+from lossproof.conformance.families.lines.model import Numbers, Wide
 from lossproof.conformance.families.regions.model import GIVEN, Region, Shape
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import Subject, Variant
@@ -59,6 +62,11 @@ class Given(Inputs):
     def of_elements(self, mask: Mask, axis: int, shape: tuple[int, ...]) -> Mask:
         """A row is one element."""
         return mask
+
+    def sums(self, by_role: Arrays, axis: int) -> Mapping[str, Numbers]:
+        """The first distance of each row."""
+        distance = by_role[self.roles[0]].astype(np.float64).astype(Wide).ravel()
+        return {"distance": distance, "length": np.ones(distance.size)}
 
     def nearness(self, by_role: Arrays, axis: int) -> float:
         """The mean of the first distances, negated."""

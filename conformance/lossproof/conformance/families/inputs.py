@@ -79,6 +79,10 @@ class Inputs(ABC):
     def of_elements(self, mask: Mask, axis: int, shape: tuple[int, ...]) -> Mask:
         """A mask of rows for the elements of a gradient of this shape; for all of them where rows were summed."""
 
+    def sums(self, by_role: Arrays, axis: int) -> Mapping[str, NDArray[Any]]:
+        """The sums over each row that wrong lines are written over; `length` among them."""
+        return {}
+
     @abstractmethod
     def nearness(self, by_role: Arrays, axis: int) -> float:
         """How near the pairs lie to each other on average, in float64."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lossproof.conformance.families.formula import Arrays, Chosen, Formula
 from lossproof.conformance.families.inputs import Inputs
+from lossproof.conformance.families.lines.model import Line, Rows
 from lossproof.conformance.model.dtypes import cast
 from lossproof.conformance.model.subject import Subject
 from lossproof.specs.semantics import Semantics
@@ -90,4 +91,8 @@ class Family(ABC):
 
     def other_terms(self, semantics: Semantics) -> Iterator[Hypothesis]:
         """Other terms of the loss that implementations mistake for the documented ones."""
+        return iter(())
+
+    def lines(self, semantics: Semantics, rows: Rows) -> Iterator[Line]:
+        """Wrong lines that may have made the answers of these rows, the plainest first."""
         return iter(())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from lossproof.conformance.families.formula import Arrays
 from lossproof.conformance.families.inputs import Drawn, Inputs, Logarithms, Mask, axis_of, within
 from lossproof.conformance.families.layouts import Layout, Layouts, lengths
+from lossproof.conformance.families.lines.model import Wide
 from lossproof.conformance.families.regions.held import log2_squared_norms
 from lossproof.conformance.families.regions.model import VECTORS, Region, Shape
 from lossproof.conformance.model.dtypes import FORMATS, cast
@@ -85,6 +87,20 @@ class Vectors(Inputs):
             return np.broadcast_to(np.expand_dims(mask, axis), shape)
         except ValueError:
             return np.asarray(mask.any())
+
+    def sums(self, by_role: Arrays, axis: int) -> Mapping[str, NDArray[Any]]:
+        """Of products, absolute values and elements of each pair of vectors, and of the whole batch's squares."""
+        pair = np.broadcast_arrays(*self._pair(by_role))
+        x, y = (np.moveaxis(a.astype(np.float64).astype(Wide), axis, -1) for a in pair)
+        x, y = (a.reshape(-1, a.shape[-1]) for a in (x, y))
+        q, r = (x * x).sum(-1), (y * y).sum(-1)
+        sizes = [np.abs(a) for a in (x, y)]
+        return {
+            "p": (x * y).sum(-1), "q": q, "r": r, "s": np.abs(x * y).sum(-1), "sumx": x.sum(-1), "sumy": y.sum(-1),
+            "l1x": sizes[0].sum(-1), "l1y": sizes[1].sum(-1), "topx": sizes[0].max(-1, initial=0),
+            "topy": sizes[1].max(-1, initial=0), "allq": np.full(q.size, q.sum()), "allr": np.full(r.size, r.sum()),
+            "length": np.full(q.size, x.shape[-1]),
+        }  # fmt: skip
 
     def nearness(self, by_role: Arrays, axis: int) -> float:
         """The mean cosine."""

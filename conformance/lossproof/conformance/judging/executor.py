@@ -101,6 +101,9 @@ class Executor:
     """why the framework declined a call, while it has answered none"""
     samples: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     """what is kept of each group of cells, see `samples`"""
+    suspected: set[str] = field(default_factory=set)
+    """APIs that are wrong on ordinary input: one batch of each cell shows it as well as many"""
+    _first: dict[tuple[str, ...], Reply] = field(default_factory=dict)
     _groups: OrderedDict[tuple[str, ...], tuple[Reply, ...]] = field(default_factory=OrderedDict)
     _dead: dict[str, Reply | None] = field(default_factory=dict)
     _met: set[tuple[object, ...]] = field(default_factory=set)
@@ -177,18 +180,26 @@ class Executor:
         After a crash or hang the batches left are not asked.
         """
         dead = self.smoke(subject)
-        return (dead,) if dead is not None else self._group(subject, key)
+        return (dead,) if dead is not None else self._replies(subject, key)
+
+    def first(self, subject: Subject, key: CellKey) -> Reply:
+        """The judged first batch of a cell, asked once; it does not depend on how many there are."""
+        group = _group(subject, key)
+        if group not in self._first:
+            (batch,) = _drawn(subject, key.region, key.dtype, key.variant, 1, self.run_seed)
+            self._first[group] = self.judged(subject, batch, key.region)
+        return self._first[group]
 
     def smoke(self, subject: Subject) -> Reply | None:
         """The reply to ordinary rows in float32 where it is a crash or hang that repeats, else None; asked once."""
         if subject.api not in self._dead:
             plain = CellKey("value", ORDINARY, "float32", subject.row_wise)
-            last = self._group(subject, plain)[-1] if possible(ORDINARY, subject, "float32") else None
+            last = self._replies(subject, plain)[-1] if possible(ORDINARY, subject, "float32") else None
             self._dead[subject.api] = last if last is not None and _ended(last) else None
         return self._dead[subject.api]
 
-    def _group(self, subject: Subject, key: CellKey) -> tuple[Reply, ...]:
-        group = (subject.facts.target, subject.api, key.region, key.dtype, key.variant.slug)
+    def _replies(self, subject: Subject, key: CellKey) -> tuple[Reply, ...]:
+        group = _group(subject, key)
         if group in self._groups:
             self._groups.move_to_end(group)
             return self._groups[group]
@@ -196,7 +207,8 @@ class Executor:
         for batch in _drawn(
             subject, key.region, key.dtype, key.variant, self.count(subject, key), self.run_seed
         ):
-            replies.append(self.judged(subject, batch, key.region))
+            again = self._first.get(group) if not replies else None
+            replies.append(again or self.judged(subject, batch, key.region))
             if _ended(replies[-1]):
                 break
         self._groups[group] = tuple(replies)
@@ -207,11 +219,19 @@ class Executor:
     def count(self, subject: Subject, key: CellKey) -> int:
         """How many batches a cell asks: `examples`; two where a layout repeats itself, and of gradients.
 
+        Of an API that is suspected it is one.
         A row has one value and a gradient of d elements; a batch without batch axes has but one value.
         """
+        if subject.api in self.suspected:
+            return 1
         if of(subject, key.region).refusable or (key.variant.rank or 0) > 1:
             return min(self.examples, 2)
         return min(self.examples, GRADIENTS) if key.variant.wrt else self.examples
+
+
+def _group(subject: Subject, key: CellKey) -> tuple[str, ...]:
+    """The name of the cells that share a cell's answers."""
+    return (subject.facts.target, subject.api, key.region, key.dtype, key.variant.slug)
 
 
 @memory.remembered(memory.of_draw)

@@ -33,6 +33,8 @@ class Failure:
     kind: str = ""
     says: str = ""
     """what is wrong, where it is not a value beyond its bound"""
+    of_value: bool = False
+    """whether it is about a value that a case states"""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         version=facts.version,
         apis=tuple(sorted({j.subject.api for j, _ in group})),
         kind=cause.kind,
-        severity=min(i.cause.severity for _, i in group),
+        severity=min(i.cause.severity for _, i in _own(group)),
         status=status,
         behaves_as=_in_words(cause.behaves_as.as_json()),
         reason=known.reason if known else evidence.fault,
@@ -85,6 +85,11 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         statements=tuple(s for s in statements if s),
         cut_short=session.stop.cut,
     )
+
+
+def _own(group: Sequence[tuple[Judgement, Explained]]) -> Sequence[tuple[Judgement, Explained]]:
+    """The cells whose rows the cause explains; all of them where it explains none."""
+    return [(j, i) for j, i in group if not i.counted] or group
 
 
 def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +121,7 @@ def _plainness(key: CellKey, item: Explained) -> tuple[Any, ...]:
     dtypes = ("float32", "float64", "float16", "bfloat16")
     region = named(key.region)
     return (
+        item.counted,
         item.cause.severity,
         not (region.plain or region is NOWHERE),
         dtypes.index(key.dtype) if key.dtype in dtypes else 9,

@@ -12,6 +12,7 @@ from typing import Any
 
 from lossproof.conformance.diagnosis.causes import explain
 from lossproof.conformance.diagnosis.effort import Budget
+from lossproof.conformance.diagnosis.leading import Leading
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.reducing import Reducing, Shown
 from lossproof.conformance.judging.outcome import Outcome
@@ -22,7 +23,9 @@ from lossproof.specs.models import KnownFinding
 
 NotAsked = Callable[[Subject, CellKey], str]
 Excused = Callable[[Subject, CellKey, Outcome], Outcome]
-Explain = Callable[[Subject, CellKey, Outcome, Sequence[KnownFinding], Budget], Sequence[Explained]]
+Lead = Callable[[], Sequence[Leading]]
+"""The leading causes of the API, found where they are asked for."""
+Explain = Callable[[Subject, CellKey, Outcome, Sequence[KnownFinding], Budget, Lead], Sequence[Explained]]
 Reduce = Callable[[Reducing], Shown]
 MoreFindings = Callable[[Sequence[Finding]], Sequence[Finding]]
 ScriptParts = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -50,7 +53,12 @@ def in_framework_words(finding: Finding) -> ScriptParts:
 
 
 def no_causes(
-    subject: Subject, key: CellKey, outcome: Outcome, ledger: Sequence[KnownFinding], budget: Budget
+    subject: Subject,
+    key: CellKey,
+    outcome: Outcome,
+    ledger: Sequence[KnownFinding],
+    budget: Budget,
+    leading: Lead,
 ) -> Sequence[Explained]:
     """Look for no cause, where the verdict is enough."""
     return ()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from lossproof.conformance.diagnosis.causes import explain, settled, unexplained
+from lossproof.conformance.diagnosis.causes import explain, known_to, settled, unexplained
 from lossproof.conformance.diagnosis.effort import Stop, to_explain
+from lossproof.conformance.diagnosis.leading import Leading, leading, suspicious
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.comparison import Judged
 from lossproof.conformance.judging.executor import Executor, Reply, twice
-from lossproof.conformance.judging.outcome import Failure, Outcome
+from lossproof.conformance.judging.outcome import Failure, Mask, Outcome
 from lossproof.conformance.model.execution import mode_called
 from lossproof.conformance.model.results import Drift, Status
 from lossproof.conformance.model.subject import CellKey, Subject, TargetInfo, Variant
@@ -51,6 +53,8 @@ class Session:
         self.mode = mode_called(facts.mode)
         self.subjects = tuple(subjects)
         self.stop, self.faults = stop or Stop(), Faults()
+        self._leading: dict[str, tuple[Leading, ...]] = {}
+        self._piloted: set[str] = set()
         self.ledger = LedgerView(facts, executor, self.subjects, ledger)
         self.evidence = EvidenceFinder(executor, self.ledger, policy.reduce, self.stop, self.faults)
 
@@ -103,6 +107,7 @@ class Session:
 
     def _judged(self, subject: Subject, key: CellKey) -> Judgement:
         try:
+            self._pilot(subject)
             self.executor.smoke(subject)
             outcome = self._outcome(subject, key)
         except (WorkerError, Unrepeated):
@@ -111,6 +116,26 @@ class Session:
             outcome = Outcome("broken", note=f"{type(error).__name__}: {error}")
         causes = self._causes(subject, key, outcome) if outcome.verdict == "diverges" else ()
         return self._told(subject, key, outcome, causes)
+
+    def _pilot(self, subject: Subject) -> None:
+        """Ask an API the fixed questions that tell whether it is wrong on ordinary input, once."""
+        if subject.api not in self._piloted:
+            if suspicious(subject, partial(self._first, subject), partial(self._known, subject)):
+                self.executor.suspected.add(subject.api)
+            self._piloted.add(subject.api)
+
+    def leading(self, subject: Subject) -> tuple[Leading, ...]:
+        """The causes of an API's wrong answers to a fixed set of questions, which are asked once."""
+        if subject.api not in self._leading:
+            found = leading(subject, partial(self._first, subject), partial(self._known, subject))
+            self._leading[subject.api] = found
+        return self._leading[subject.api]
+
+    def _first(self, subject: Subject, key: CellKey) -> Reply:
+        return twice(lambda: self.executor.first(subject, key))
+
+    def _known(self, subject: Subject, key: CellKey, failure: Failure) -> Mask:
+        return known_to(subject, key, failure, self.ledger.findings)
 
     def _outcome(self, subject: Subject, key: CellKey) -> Outcome:
         """The outcome of a cell under its property, as the policy lets it stand."""
@@ -130,7 +155,12 @@ class Session:
         try:
             with self.stop.within():
                 found = self.policy.explain(
-                    subject, key, outcome, self.ledger.findings, to_explain(self.stop)
+                    subject,
+                    key,
+                    outcome,
+                    self.ledger.findings,
+                    to_explain(self.stop),
+                    partial(self.leading, subject),
                 )
                 found = settled(subject, key, found, ask)
         except (WorkerError, Unrepeated):

@@ -54,7 +54,7 @@ def conforms(case: Case, expected: Any, observed: Any) -> Outcome:
 def diverges(
     case: Case, kind: str, answer: Answer, expected: Any, observed: Any, says: str, of_value: bool = False
 ) -> Outcome:
-    """The case gives something else; `of_value`: as many numbers, and others."""
+    """The case gives something else; for `of_value` see `Failure`."""
     judged = Judged.unmeasured(answer, answer.value.numpy() if answer.value else None)
     failure = Failure(Reply(batch_of(case), answer, judged), np.ones(1, dtype=np.bool_), kind, says, of_value)
     return Outcome("diverges", kind, (failure,), 1, expected=expected, observed=observed, case=case)

@@ -223,4 +223,5 @@ def _moved(case: Case, answer: Answer, before: float, after: float) -> Outcome:
         wanted,
         observed,
         f"the pair moves {moves}, not {case.expect.moves}",
+        of_value=True,
     )

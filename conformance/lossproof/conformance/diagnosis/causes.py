@@ -20,6 +20,7 @@ from lossproof.conformance.diagnosis.leading import Leading
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     Mask,
+    at_extremes,
     explained,
     few_rows,
     holding,
@@ -111,11 +112,12 @@ def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
 
 
 def _tempered(subject: Subject, item: Explained) -> Explained:
-    """The severity of what is wrong on no ordinary input, whatever its region, is not S1."""
+    """The severity of what is wrong on no ordinary input, whatever its region: S2, or S3 where squares leave the range."""
     cause = item.cause
-    if cause.known or cause.severity != "S1" or on_ordinary_input(subject, item.failure, item.mask):
+    if cause.known or cause.severity > "S2" or on_ordinary_input(subject, item.failure, item.mask):
         return item
-    return replace(item, cause=replace(cause, severity="S2"))
+    severest = "S3" if at_extremes(subject, item.failure, item.mask) else "S2"
+    return replace(item, cause=replace(cause, severity=severest))
 
 
 # --- the ledger ---
@@ -190,8 +192,8 @@ def known_to(subject: Subject, key: CellKey, failure: Failure, ledger: Sequence[
 def _is_value(key: CellKey, item: Left) -> bool:
     """Whether a failure is about values of the documented shape and dtype."""
     failure, judged = item.failure, item.failure.reply.judged
-    if judged.expected is None:
-        return bool(key.variant.case and failure.of_value)
+    if judged.expected is None or failure.of_value:
+        return failure.of_value
     form = kinds.named(failure.kind).of_form and (judged.shape_differs or judged.dtype_differs)
     return not (failure.says or judged.size_differs or form)
 
@@ -202,8 +204,6 @@ def _led(subject: Subject, key: CellKey, left: Sequence[Left], lead: Leading) ->
     found: list[Explained] = []
     cause = _leading_cause(subject, key, lead)
     for item in open_:
-        if item.failure.reply.judged.expected is None:
-            continue
         match = item.mask & lead.explains(subject, item.failure)
         if match.any():
             shown = lead if lead.line and not lead.parameters else None
@@ -401,19 +401,25 @@ def _unexplained(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[E
 
 
 def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Explained:
-    """Group a failure by API, property and what went wrong; where no value came, by API alone."""
+    """Group a failure by API, property and what went wrong; cases and exceptions by API and what went wrong alone."""
     failure = item.failure
     kind = failure.kind or "formula"
     little = rounded and not failure.says and kinds.named(kind).vague
     if little and missed_by_little(failure, item.mask):
         kind = "accuracy"
     name = subject.api.rsplit(".", 1)[-1]
-    valueless = failure.reply.judged.refused or failure.reply.judged.broken_off
-    place = key.variant.case or (name if valueless else f"{key.property}-{name}")
-    behaves = Behaviour.of(cases=[key.variant.case] if key.variant.case else ())
+    case = subject.case(key.variant.case) if key.variant.case else None
+    behaves = Behaviour.of(cases=[case.slug] if case else ())
     told = failure.told if isinstance(failure, Apart) else ""
     words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
-    slug = _slug(subject.facts.framework, kind, place, "" if key.variant.case else _what(failure)[:24])
+    place, what = f"{key.property}-{name}", _what(failure)
+    if failure.reply.judged.refused and not (case and case.expect.raises is not None):
+        place, what = name, ""  # in whatever way it raises, the documentation gives a value
+    elif failure.reply.judged.broken_off or (case and failure.says):
+        place = name
+    elif case:
+        place, what = case.slug, ""
+    slug = _slug(subject.facts.framework, kind, place, what[:24])
     cause = Cause(kind, severity(kind, key.region), behaves, words, slug=slug)
     return Explained(cause, int(item.mask.sum()), failure, item.mask)
 

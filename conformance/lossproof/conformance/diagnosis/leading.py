@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lossproof.conformance.diagnosis.inaccuracy import Left, missed_by_little, one_sided, signs_of
-from lossproof.conformance.diagnosis.matching import explained
+from lossproof.conformance.diagnosis.matching import case_explained, explained
 from lossproof.conformance.families.inputs import axis_of
 from lossproof.conformance.families.lines import model
 from lossproof.conformance.families.lines.model import Line, Mask, Numbers, Rows, Wide
@@ -26,6 +26,7 @@ from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import FLOATS, Failure
 from lossproof.conformance.model.dtypes import FORMATS
 from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.conformance.workers.protocol import Answer
 
 FEWEST = 3
 """Wrong rows that a cause must explain, unless it explains all there are."""
@@ -66,6 +67,8 @@ class Leading:
         nothing = np.zeros_like(failure.wrong)
         if failure.reply.judged.observed is None:
             return nothing
+        if failure.reply.judged.expected is None:
+            return failure.wrong & bool(self.parameters and case_explained(subject, failure, self.parameters))
         if self.parameters:
             return failure.wrong & explained(subject, failure, self.parameters)
         if self.line is None:
@@ -76,10 +79,25 @@ class Leading:
         return failure.wrong & model.explained(self.line, rows).reshape(failure.wrong.shape)
 
 
-Ask = Callable[[CellKey], Reply]
-"""The answer to the first batch of a cell."""
-Known = Callable[[CellKey, Failure], Mask]
-"""The wrong values of a failure that the ledger explains."""
+@dataclass(frozen=True)
+class Asking:
+    """The means by which the causes of an API are found."""
+
+    first: Callable[[CellKey], Reply]
+    """the answer to the first batch of a cell"""
+    again: Callable[[Reply], Answer]
+    """the answer to a question that is asked once more"""
+    known: Callable[[CellKey, Failure], Mask]
+    """the wrong values of a failure that the ledger explains"""
+
+    def wrong(self, reply: Reply, key: CellKey) -> Mask:
+        """The wrong values of an answer that the ledger does not explain."""
+        judged = reply.judged
+        if judged.expected is None or judged.size_differs:
+            return np.zeros(0, np.bool_)
+        if not judged.wrong.any():
+            return judged.wrong
+        return judged.wrong & ~self.known(key, Failure(reply, judged.wrong, "formula"))
 
 
 def pilot(subject: Subject) -> Iterator[CellKey]:
@@ -89,16 +107,9 @@ def pilot(subject: Subject) -> Iterator[CellKey]:
             yield CellKey("value", ORDINARY, dtype, subject.row_wise)
 
 
-def suspicious(subject: Subject, ask: Ask, known: Known) -> bool:
+def suspicious(subject: Subject, asking: Asking) -> bool:
     """Whether the pilot finds wrong values that the ledger does not know."""
-    return any(_wrong(ask(key), key, known).any() for key in pilot(subject))
-
-
-def _wrong(reply: Reply, key: CellKey, known: Known) -> Mask:
-    judged = reply.judged
-    if judged.expected is None or judged.size_differs or not judged.wrong.any():
-        return np.zeros(0, np.bool_)
-    return judged.wrong & ~known(key, Failure(reply, judged.wrong, "formula"))
+    return any(asking.wrong(asking.first(key), key).any() for key in pilot(subject))
 
 
 def questions(subject: Subject) -> Iterator[CellKey]:
@@ -121,22 +132,22 @@ def _moderate(region: Region) -> bool:
     return not (region.extreme or region.refusable or region.lengths)
 
 
-def leading(subject: Subject, ask: Ask, known: Known) -> tuple[Leading, ...]:
+def leading(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
     """The causes of an API's wrong answers, the one that explains most of them first."""
     if not subject.states_values:
         return ()
-    found = _of_values(subject, ask, known)
-    return (*found, *_of_gradients(subject, ask, known)) if not any(c.ordinary for c in found) else found
+    found = _of_values(subject, asking)
+    return (*found, *_of_gradients(subject, asking)) if not any(c.ordinary for c in found) else found
 
 
-def _of_values(subject: Subject, ask: Ask, known: Known) -> tuple[Leading, ...]:
+def _of_values(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
     asked, regions, left = [], [], []
     for key in questions(subject):
-        reply = ask(key)
+        reply = asking.first(key)
         judged = reply.judged
         if judged.expected is None or judged.observed is None or judged.size_differs:
             continue
-        wrong = _wrong(reply, key, known) if judged.wrong.any() else judged.wrong
+        wrong = asking.wrong(reply, key)
         asked.append((reply, wrong))
         left.append(Left(Failure(reply, wrong, "formula"), wrong))
         regions += [key.region] * judged.wrong.size
@@ -153,8 +164,17 @@ def _of_values(subject: Subject, ask: Ask, known: Known) -> tuple[Leading, ...]:
             found.append(Leading(line.kind, line.says, line.parameters, line, ordinary, shown))
             open_ = open_ & ~mask
     if (open_ & plain).any() and not any(c.ordinary for c in found):
-        found.append(Leading(_kind(left, open_ & plain), ordinary=True))
+        found.append(_unexplained(asking, left, open_ & plain))
     return tuple(found)
+
+
+def _unexplained(asking: Asking, left: Sequence[Left], open_: Mask) -> Leading:
+    """The cause of values on ordinary input that no line explains: chance, rounding, or another formula."""
+    for item in left[:1]:
+        first = item.failure.reply
+        if asking.again(first).value != first.answer.value:
+            return Leading("nondeterminism", "gives another answer when it is asked again", ordinary=True)
+    return Leading(_kind(left, open_), ordinary=True)
 
 
 def _kind(left: Sequence[Left], open_: Mask) -> str:
@@ -170,7 +190,7 @@ def _kind(left: Sequence[Left], open_: Mask) -> str:
     return "accuracy" if rounded else "formula"
 
 
-def _of_gradients(subject: Subject, ask: Ask, known: Known) -> tuple[Leading, ...]:
+def _of_gradients(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
     """The cause of gradients that are wrong on ordinary input: one of the catalogue if it explains them all."""
     dtype = next((d for d in FLOATS if possible(ORDINARY, subject, d)), None)
     names = [n for n, role in subject.roles.items() if role in family_of(subject).inputs.roles]
@@ -179,8 +199,8 @@ def _of_gradients(subject: Subject, ask: Ask, known: Known) -> tuple[Leading, ..
     failures = []
     for name in names:
         key = CellKey("gradient", ORDINARY, dtype, replace(subject.row_wise, wrt=name))
-        reply = ask(key)
-        wrong = _wrong(reply, key, known)
+        reply = asking.first(key)
+        wrong = asking.wrong(reply, key)
         if wrong.any():
             failures.append(Failure(reply, wrong, "gradient"))
     if not failures:
@@ -221,8 +241,11 @@ def _weighed(subject: Subject, rows: Rows) -> Iterator[tuple[Line, Mask]]:
             match = model.explained(line, rows)
             taken = match & rows.wrong
             count = int(taken.sum())
-            contradicted = int((rows.right & ~match).sum())
-            if count > most and contradicted <= CONTRADICTED * max(int(rows.right.sum()), count):
+            if count <= most:
+                continue
+            # a line without a floor says nothing of the zero vectors that a floor beside it may take care of
+            contradicted = int((rows.right & ~match & np.isfinite(line.value(rows)[0])).sum())
+            if contradicted <= CONTRADICTED * max(int(rows.right.sum()), count):
                 best, most = (line, taken), count
         if best is None or most < min(FEWEST, int(rows.wrong.sum())):
             return

@@ -47,6 +47,18 @@ def explained(subject: Subject, failure: Failure, parameters: Mapping[str, Any])
     return mask if mask.shape == failure.wrong.shape else np.full_like(failure.wrong, bool(mask.all()))
 
 
+def case_explained(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> bool:
+    """Whether the answer to a case that states its value comes out as observed under other parameters."""
+    batch, observed = failure.reply.batch, failure.reply.judged.observed
+    try:
+        other = expect(subject, batch.arrays, batch.options, parameters)
+    except (Undocumented, ValueError):
+        return False
+    if observed is None or observed.size != int(np.prod(other.shape, dtype=np.int64)):
+        return False
+    return bool(oracle.within(observed.reshape(other.shape), other.value, reach(other), other.compute).all())
+
+
 def holding(subject: Subject, failure: Failure, predicate: str) -> Mask:
     """Which values of a failure come of inputs of which a predicate holds."""
     batch, expected = failure.reply.batch, failure.reply.judged.expected
@@ -71,6 +83,20 @@ def on_ordinary_input(subject: Subject, failure: Failure, mask: Mask) -> bool:
     if ordinary.size != mask.size:
         return bool(ordinary.all())
     return bool((mask & ordinary.reshape(mask.shape)).any())
+
+
+EXTREMES = (
+    "squared_norm_overflows", "squared_norm_underflows", "squared_product_overflows", "squared_product_underflows",
+)  # fmt: skip
+"""Predicates of input whose squares leave the range of the dtype on the way."""
+
+
+def at_extremes(subject: Subject, failure: Failure, mask: Mask) -> bool:
+    """Whether all of these wrong values come of inputs whose squares leave the range of the dtype."""
+    if failure.reply.judged.expected is None or failure.says:
+        return False
+    held = np.logical_or.reduce([holding(subject, failure, name) for name in EXTREMES])
+    return bool(held[mask].all())
 
 
 def no_farther(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> bool:

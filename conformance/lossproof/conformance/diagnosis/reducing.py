@@ -17,7 +17,7 @@ from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.diagnosis.shrinker import Witness
 from lossproof.conformance.families import kinds
 from lossproof.conformance.judging.executor import Executor, Reply, question_of
-from lossproof.conformance.judging.outcome import Failure, Outcome
+from lossproof.conformance.judging.outcome import Failure, Outcome, bounds_at
 from lossproof.conformance.judging.relations import Apart, allowed, along, differs, of_sample, samples
 from lossproof.conformance.judging.serialize import documented, hexed, seen, serialized
 from lossproof.conformance.model.subject import CellKey, Subject
@@ -205,11 +205,27 @@ def shown(subject: Subject, failure: Failure) -> Shown:
     batch, judged = failure.reply.batch, failure.reply.judged
     put = serialized(question_of(subject, batch)) if _small(batch.arrays) else _label(batch)
     if not failure.says and judged.expected is not None:
-        return Shown(put, documented(judged), seen(failure.reply.answer))
+        return Shown(put, *(_one_value(failure) or (documented(judged), seen(failure.reply.answer))))
     stated = documented(judged) if subject.states_values else {}
     expected = {"says": kinds.named(failure.kind).expected, **stated}
     observed = {**seen(failure.reply.answer), "says": failure.says}
     return Shown(put, expected, observed)
+
+
+def _one_value(failure: Failure) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """The first wrong value of many, expected and observed; None where both can be shown whole."""
+    judged, answer = failure.reply.judged, failure.reply.answer
+    expected, observed = judged.expected, judged.observed
+    if expected is None or observed is None or judged.size_differs or "value" in documented(judged):
+        return None
+    at = int(np.argmax(failure.wrong.ravel())) if failure.wrong.size == observed.size else 0
+    place = [int(i) for i in np.unravel_index(at, expected.shape)]
+    lower, upper = bounds_at(expected, at)
+    value, told = float(observed.ravel()[at]), {"outcome": "value", "dtype": str(observed.dtype)}
+    return (
+        {"value": (lower + (upper - lower) / 2).hex(), "at": place},
+        {**told, "value": value.hex(), "type": answer.type, "at": place},
+    )
 
 
 def _label(batch: Batch) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Failure:
     says: str = ""
     """what is wrong, where it is not a value beyond its bound"""
     of_value: bool = False
-    """whether it is about a value that a case states"""
+    """whether it is about values that a case states, or that follow from values"""
 
 
 @dataclass(frozen=True)

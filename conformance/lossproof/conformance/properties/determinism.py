@@ -20,7 +20,11 @@ def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
         if first.outcome != again.outcome or first.value != again.value:
             failures.append(
                 Failure(
-                    reply, np.ones(1, dtype=np.bool_), "nondeterminism", "asked again, it answers otherwise"
+                    reply,
+                    np.ones(1, dtype=np.bool_),
+                    "nondeterminism",
+                    "asked again, it answers otherwise",
+                    of_value=True,
                 )
             )
     outcome = concluded(subject, key, replies, tuple(failures), "nondeterminism")

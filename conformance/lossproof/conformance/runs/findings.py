@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lossproof import oracle
-from lossproof.conformance.diagnosis.model import Explained
+from lossproof.conformance.diagnosis.model import Behaviour, Explained
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import NOWHERE, named
 from lossproof.conformance.model.results import ClaimRow, Finding, Status, Verdict
@@ -61,7 +62,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
     facts = session.facts
     return Finding(
         slug=slug,
-        title=_known_title(known, status) if known else _title(judgement, item),
+        title=_known_title(known, status) if known else _title(group, judgement, item),
         target=facts.target,
         framework=facts.framework,
         version=facts.version,
@@ -69,7 +70,7 @@ def _finding(session: Session, slug: str, group: Sequence[tuple[Judgement, Expla
         kind=cause.kind,
         severity=min(i.cause.severity for _, i in _own(group)),
         status=status,
-        behaves_as=_in_words(cause.behaves_as.as_json()),
+        behaves_as=_in_words(_of_all(cause.behaves_as, [i for _, i in group]).as_json()),
         reason=known.reason if known else evidence.fault,
         upstream=(known.upstream or "") if known else "",
         citation=judgement.citation,
@@ -92,6 +93,12 @@ def _own(group: Sequence[tuple[Judgement, Explained]]) -> Sequence[tuple[Judgeme
     return [(j, i) for j, i in group if not i.counted] or group
 
 
+def _of_all(behaves: Behaviour, items: Sequence[Explained]) -> Behaviour:
+    """The behaviour with the cases of all cells."""
+    cases = {case for item in items for case in item.cause.behaves_as.cases}
+    return replace(behaves, cases=tuple(sorted(cases))) if behaves.cases else behaves
+
+
 def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
     """The behaviour, with the words of its norm rule where an installed package brings it: reports know their own."""
     name = behaves.get("parameters", {}).get("norm_rule")
@@ -99,16 +106,24 @@ def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
     return {**behaves, "says": oracle.norm_rule(name).says} if unknown else behaves
 
 
-def _title(judgement: Judgement, item: Explained) -> str:
+def _title(group: Sequence[tuple[Judgement, Explained]], judgement: Judgement, item: Explained) -> str:
+    """What is wrong in one line; of several cases that go wrong alike, the first stands for all."""
     case = judgement.outcome.case
     name = judgement.subject.api.rsplit(".", 1)[-1]
-    if case is not None:
-        return f"{name}: {item.cause.words} ({case.says.rstrip('.')})"
+    cases = {j.outcome.case.slug for j, _ in group if j.outcome.case is not None}
+    raised = {i.failure.reply.answer.error.type for _, i in group if i.failure.reply.answer.error}
+    said = f"{name}: {item.cause.words}"
+    if kinds.named(item.cause.kind).raises and raised and item.failure.reply.judged.refused:
+        classes = " or ".join(sorted(r.rsplit(".", 1)[-1] for r in raised))
+        said = f"{name}: raises {classes} in {words.count(len(group), 'cell')} that must not"
+    if case is not None and not item.cause.weighed:
+        more = f", and {len(cases) - 1} more" if len(cases) > 1 else ""
+        return f"{said} ({case.says.rstrip('.')}{more})"
     error = judgement.outcome.error
     digits = kinds.named(item.cause.kind).of_digits
     if not digits or error is None or not math.isfinite(error):
-        return f"{name}: {item.cause.words}"
-    return f"{name}: {item.cause.words}, {error:.3g} ulp off"
+        return said
+    return f"{said}, {error:.3g} ulp off"
 
 
 def _known_title(known: KnownFinding, status: Status) -> str:

@@ -11,10 +11,10 @@ import numpy as np
 
 from lossproof.conformance.diagnosis.causes import explain, known_to, settled, unexplained
 from lossproof.conformance.diagnosis.effort import Stop, to_explain
-from lossproof.conformance.diagnosis.leading import Leading, leading, suspicious
+from lossproof.conformance.diagnosis.leading import Asking, Leading, leading, suspicious
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.comparison import Judged
-from lossproof.conformance.judging.executor import Executor, Reply, twice
+from lossproof.conformance.judging.executor import Executor, Reply, question_of, twice
 from lossproof.conformance.judging.outcome import Failure, Mask, Outcome
 from lossproof.conformance.model.execution import mode_called
 from lossproof.conformance.model.results import Drift, Status
@@ -120,22 +120,24 @@ class Session:
     def _pilot(self, subject: Subject) -> None:
         """Ask an API the fixed questions that tell whether it is wrong on ordinary input, once."""
         if subject.api not in self._piloted:
-            if suspicious(subject, partial(self._first, subject), partial(self._known, subject)):
+            if suspicious(subject, self._asking(subject)):
                 self.executor.suspected.add(subject.api)
             self._piloted.add(subject.api)
 
     def leading(self, subject: Subject) -> tuple[Leading, ...]:
         """The causes of an API's wrong answers to a fixed set of questions, which are asked once."""
         if subject.api not in self._leading:
-            found = leading(subject, partial(self._first, subject), partial(self._known, subject))
-            self._leading[subject.api] = found
+            self._leading[subject.api] = leading(subject, self._asking(subject))
         return self._leading[subject.api]
 
-    def _first(self, subject: Subject, key: CellKey) -> Reply:
-        return twice(lambda: self.executor.first(subject, key))
+    def _asking(self, subject: Subject) -> Asking:
+        def again(reply: Reply) -> Answer:
+            return twice(lambda: self.executor.put(question_of(subject, reply.batch)))
 
-    def _known(self, subject: Subject, key: CellKey, failure: Failure) -> Mask:
-        return known_to(subject, key, failure, self.ledger.findings)
+        def known(key: CellKey, failure: Failure) -> Mask:
+            return known_to(subject, key, failure, self.ledger.findings)
+
+        return Asking(lambda key: twice(lambda: self.executor.first(subject, key)), again, known)
 
     def _outcome(self, subject: Subject, key: CellKey) -> Outcome:
         """The outcome of a cell under its property, as the policy lets it stand."""

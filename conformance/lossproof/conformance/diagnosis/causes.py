@@ -112,7 +112,7 @@ def _merged(subject: Subject, found: list[Explained]) -> list[Explained]:
 
 
 def _tempered(subject: Subject, item: Explained) -> Explained:
-    """The severity of what is wrong on no ordinary input, whatever its region: S2, or S3 where squares leave the range."""
+    """The severity of what is wrong on no ordinary input: S2, or S3 where squares leave the range of the dtype."""
     cause = item.cause
     if cause.known or cause.severity > "S2" or on_ordinary_input(subject, item.failure, item.mask):
         return item
@@ -226,7 +226,7 @@ def _leading_cause(subject: Subject, key: CellKey, lead: Leading) -> Cause:
     if lead.parameters:
         return replace(_cause(subject, key, lead.kind, lead.parameters), words=lead.says, weighed=True)
     what = "gradient" if lead.gradient else "value"
-    slug = _slug(framework, lead.kind, lead.says or f"{what}-{name}")
+    slug = _slug(framework, lead.kind, lead.name.replace(" ", "-") or f"{what}-{name}")
     words = lead.says or f"{what} beyond its bound on ordinary input, for no known reason"
     behaves = Behaviour(says=lead.says)
     return Cause(lead.kind, severity(lead.kind, key.region), behaves, words, slug=slug, weighed=True)

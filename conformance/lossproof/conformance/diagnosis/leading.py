@@ -45,6 +45,8 @@ class Leading:
     kind: str
     says: str = ""
     """"": nothing explains the answers"""
+    name: str = ""
+    """a few words"""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """the semantic parameters under which answers come out as observed, if some do"""
     line: Line | None = None
@@ -161,7 +163,7 @@ def _of_values(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
         for line, mask in _weighed(subject, replace(rows, plain=plain)):
             shown = frozenset(map(str, where[mask]))
             ordinary = bool((mask & plain).any())
-            found.append(Leading(line.kind, line.says, line.parameters, line, ordinary, shown))
+            found.append(Leading(line.kind, line.says, line.name, line.parameters, line, ordinary, shown))
             open_ = open_ & ~mask
     if (open_ & plain).any() and not any(c.ordinary for c in found):
         found.append(_unexplained(asking, left, open_ & plain))
@@ -173,7 +175,9 @@ def _unexplained(asking: Asking, left: Sequence[Left], open_: Mask) -> Leading:
     for item in left[:1]:
         first = item.failure.reply
         if asking.again(first).value != first.answer.value:
-            return Leading("nondeterminism", "gives another answer when it is asked again", ordinary=True)
+            return Leading(
+                "nondeterminism", "gives another answer when it is asked again", "asked again", ordinary=True
+            )
     return Leading(_kind(left, open_), ordinary=True)
 
 
@@ -207,7 +211,7 @@ def _of_gradients(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
         return ()
     for parameters, says in _gradients(subject, failures):
         if all(explained(subject, f, parameters)[f.wrong].all() for f in failures):
-            return (Leading("gradient", says, parameters, ordinary=True, gradient=True),)
+            return (Leading("gradient", says, "", parameters, ordinary=True, gradient=True),)
     return (Leading("gradient", ordinary=True, gradient=True),)
 
 

@@ -59,7 +59,7 @@ class Reducing:
         if failure.says or failure.reply.judged.expected is None:
             told = kinds.named(failure.kind).kept
             return shown(self.subject, failure if told is None else self._smaller(told))
-        named = bool(self.item.cause.behaves_as)
+        named = bool(self.item.cause.behaves_as) or self.item.cause.weighed
         steps = self._steps(self._explained if named else self._wrong)
         return shown(self.subject, (steps[-1] if named else self._last(steps)).failure)
 

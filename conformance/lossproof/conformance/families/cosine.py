@@ -132,7 +132,7 @@ class Cosine(OfPairs):
             return
         for kind, parameters in self.other_scores(semantics):
             other = replace(found, ending=forms[parameters["score"]])
-            yield Line(kind, SCORES[parameters["score"]], other.documented, parameters)
+            yield Line(kind, parameters["score"], SCORES[parameters["score"]], other.documented, parameters)
         yield from found.lines(rows)
 
     def other_scores(self, semantics: Semantics) -> Iterator[Hypothesis]:

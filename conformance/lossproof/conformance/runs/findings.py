@@ -115,7 +115,7 @@ def _title(group: Sequence[tuple[Judgement, Explained]], judgement: Judgement, i
     said = f"{name}: {item.cause.words}"
     if kinds.named(item.cause.kind).raises and raised and item.failure.reply.judged.refused:
         classes = " or ".join(sorted(r.rsplit(".", 1)[-1] for r in raised))
-        said = f"{name}: raises {classes} in {words.count(len(group), 'cell')} that must not"
+        said = f"{name}: raises {classes} for documented input ({words.count(len(group), 'cell')})"
     if case is not None and not item.cause.weighed:
         more = f", and {len(cases) - 1} more" if len(cases) > 1 else ""
         return f"{said} ({case.says.rstrip('.')}{more})"

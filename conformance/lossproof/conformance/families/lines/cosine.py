@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,6 @@ from lossproof.oracle.norm_rules.model import NormRule
 
 Ending = Callable[[Numbers, Rows], Numbers]
 """What an API makes of the cosine of each row."""
-EPS_AT_LEAST = 8
-"""Rows that are wrong in the same way before an eps is looked for."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +65,17 @@ class OverCosine:
             kind = "eps" if rule.eps is not None or rule.norms else "formula"
             if rule.eps is None:
                 if rule != self.rule:
-                    yield Line(kind, rule.says, self._over(_under(rule, 0.0)), named)
+                    yield Line(kind, rule.name, rule.says, self._over(_under(rule, 0.0)), named)
                 continue
             if rule != self.rule and self.eps is None and rows["eps"].any():
-                yield Line(kind, _with(rule, "eps"), self._over(_under(rule)), named)
+                yield Line(kind, rule.name, _with(rule, "eps"), self._over(_under(rule)), named)
             for eps in fitted(rule, rows, shown):
                 if rule != self.rule or eps != self.eps:
-                    says = _with(rule, f"{eps:g}")
-                    yield Line(kind, says, self._over(_under(rule, eps)), {**named, "eps": eps})
+                    value, says = self._over(_under(rule, eps)), _with(rule, f"{eps:g}")
+                    yield Line(kind, f"{rule.name} {eps:g}", says, value, {**named, "eps": eps})
         for eps in fitted(_TWICE, rows, shown):
             says = f"adds {eps:g} to each squared norm and to the product of the norms"
-            yield Line("eps", says, self._over(_under(_TWICE, eps)))
+            yield Line("eps", f"add twice {eps:g}", says, self._over(_under(_TWICE, eps)))
 
     def _zeros(self) -> Iterator[Line]:
         for value in (0.0, 1.0, -1.0, float("nan")):
@@ -88,65 +86,81 @@ class OverCosine:
                     other = self.ending(np.full(rows.size, value, rows["p"].dtype), rows)
                 return np.where(zero, other, rows.documented), np.ones(rows.size)
 
-            named: Mapping[str, Any] = {"norm_rule": "plain", "zero": None if np.isnan(value) else value}
+            nothing = bool(np.isnan(value))
+            named: Mapping[str, Any] = {"norm_rule": "plain", "zero": None if nothing else value}
             says = (
-                "divides 0 by 0 for a zero vector"
-                if np.isnan(value)
-                else f"gives a zero vector the cosine {value:g}"
+                "divides 0 by 0 for a zero vector" if nothing else f"gives a zero vector the cosine {value:g}"
             )
-            yield Line("zero_vector", says, of, named)
+            yield Line("zero_vector", f"zero {value:g}", says, of, named)
 
     def _denominators(self) -> Iterator[Line]:
-        below: dict[str, Callable[[Rows], Numbers]] = {
-            "divides by |x|^2: y is divided by x's norm": lambda rows: rows["q"],
-            "divides by |y|^2: x is divided by y's norm": lambda rows: rows["r"],
-            "divides by |x| alone: y is not normalised": lambda rows: np.sqrt(rows["q"]),
-            "divides by |y| alone: x is not normalised": lambda rows: np.sqrt(rows["r"]),
-            "divides by the squared norms: the roots are missing": lambda rows: rows["q"] * rows["r"],
-            "divides by the sum of the norms": lambda rows: np.sqrt(rows["q"]) + np.sqrt(rows["r"]),
-            "divides by the sums of absolute values in place of the norms": lambda rows: rows["l1x"] * rows["l1y"],
-            "divides by the largest absolute values in place of the norms": lambda rows: rows["topx"] * rows["topy"],
-            "divides by one norm for the whole batch": lambda rows: np.sqrt(rows["allq"] * rows["allr"]),
-            "divides by the root mean squares: the mean stands for the sum": (
-                lambda rows: np.sqrt(rows["q"] * rows["r"]) / rows["length"]
-            ),
-        }  # fmt: skip
-        for says, function in below.items():
-            yield Line("formula", says, self._over(function))
+        for name, (says, function) in DENOMINATORS.items():
+            yield Line("formula", name, says, self._over(function))
+        for name, says, of in (
+            ("norm of x", "divides by |x|^2: y is divided by x's norm", ("q", "q")),
+            ("norm of y", "divides by |y|^2: x is divided by y's norm", ("r", "r")),
+            ("norms of batch", "divides by the norms of the whole batch, not of each row", ("allq", "allr")),
+        ):
+
+            def below(rows: Rows, of: tuple[str, str] = of) -> Numbers:
+                return self.below(rows, rows[of[0]], rows[of[1]])
+
+            yield Line("formula", name, says, self._over(below))
 
     def _numbers(self) -> Iterator[Line]:
-        of_cosine: dict[str, Callable[[Numbers], Numbers]] = {
-            "clips the cosine at 0": lambda c: np.maximum(c, 0),
-            "takes the absolute value of the cosine": np.abs,
-            "clips the cosine from above at 0": lambda c: np.minimum(c, 0),
-            "squares the cosine": lambda c: c * c,
-            "maps the cosine to (1 + c) / 2": lambda c: (1 + c) / 2,
-            "takes the angle in place of the cosine": lambda c: np.arccos(np.clip(c, -1, 1)),
-            "takes 1 - angle / pi in place of the cosine": lambda c: 1 - np.arccos(np.clip(c, -1, 1)) / np.pi,
-        }
-        for says, function in of_cosine.items():
+        for name, (says, function) in NUMBERS.items():
 
             def of(rows: Rows, function: Callable[[Numbers], Numbers] = function) -> Numbers:
                 return function(self.cosines(rows))
 
-            yield Line("formula", says, self._of(of))
-        yield Line(
-            "formula", "subtracts the mean of each vector first: Pearson's correlation",
-            self._of(_centred, lambda rows: 1 + rows["s"] / np.sqrt(rows["q"] * rows["r"])),
-        )  # fmt: skip
-        yield Line(
-            "reduction", "divides the dot product by its length: the mean stands for the sum",
-            self._of(lambda rows: self.cosines(rows) / rows["length"]),
-        )  # fmt: skip
+            yield Line("formula", name, says, self._of(of))
+
+        def centred(rows: Rows) -> Numbers:
+            n, a, b = rows["length"], rows["sumx"], rows["sumy"]
+            q, r = rows["q"] - a * a / n, rows["r"] - b * b / n
+            return np.asarray((rows["p"] - a * b / n) / self.below(rows, q, r))
+
+        says = "subtracts the mean of each vector first, as Pearson's correlation does"
+        size = self._of(centred, lambda rows: 1 + rows["s"] / np.sqrt(rows["q"] * rows["r"]))
+        yield Line("formula", "pearson", says, size)
+        says = "divides the dot product by its length: the mean stands for the sum"
+        mean = self._of(lambda rows: self.cosines(rows) / rows["length"])
+        yield Line("formula", "mean for sum", says, mean)
+
+    def below(self, rows: Rows, q: Numbers, r: Numbers) -> Numbers:
+        """The documented denominator of these squared norms."""
+        sums = {**rows.sums, "q": q, "r": r}
+        return denominator(self.rule, replace(rows, sums=sums), rows["eps"])
 
 
-def _centred(rows: Rows) -> Numbers:
-    n, a, b = rows["length"], rows["sumx"], rows["sumy"]
-    q, r = rows["q"] - a * a / n, rows["r"] - b * b / n
-    return np.asarray((rows["p"] - a * b / n) / np.sqrt(q * r))
+Sums = Callable[[Rows], Numbers]
+DENOMINATORS: dict[str, tuple[str, Sums]] = {
+    "x alone": ("divides by |x| alone: y is not normalised", lambda rows: np.sqrt(rows["q"])),
+    "y alone": ("divides by |y| alone: x is not normalised", lambda rows: np.sqrt(rows["r"])),
+    "no roots": ("divides by the squared norms: the roots are missing", lambda rows: rows["q"] * rows["r"]),
+    "sum of norms": ("divides by the sum of the norms", lambda rows: np.sqrt(rows["q"]) + np.sqrt(rows["r"])),
+    "l1 norms": ("divides by the sums of absolute values, not by the norms", lambda rows: rows["l1x"] * rows["l1y"]),
+    "largest": ("divides by the largest absolute values, not by the norms", lambda rows: rows["topx"] * rows["topy"]),
+    "mean squares": (
+        "divides by the roots of the mean squares: the mean stands for the sum",
+        lambda rows: np.sqrt(rows["q"] * rows["r"]) / rows["length"],
+    ),
+}  # fmt: skip
+NUMBERS: dict[str, tuple[str, Callable[[Numbers], Numbers]]] = {
+    "clips at 0": ("clips the cosine at 0", lambda c: np.maximum(c, 0)),
+    "absolute": ("takes the absolute value of the cosine", np.abs),
+    "clips above 0": ("clips the cosine from above at 0", lambda c: np.minimum(c, 0)),
+    "squared": ("squares the cosine", lambda c: c * c),
+    "halved": ("halves the cosine", lambda c: c / 2),
+    "doubled": ("doubles the cosine", lambda c: c * 2),
+    "to unit": ("maps the cosine to (1 + c) / 2", lambda c: (1 + c) / 2),
+    "one plus": ("gives 1 + c", lambda c: 1 + c),
+    "angle": ("takes the angle, not the cosine", lambda c: np.arccos(np.clip(c, -1, 1))),
+    "angular": ("takes 1 - angle / pi, not the cosine", lambda c: 1 - np.arccos(np.clip(c, -1, 1)) / np.pi),
+}
 
 
-def _under(rule: NormRule, eps: float | None = None) -> Callable[[Rows], Numbers]:
+def _under(rule: NormRule, eps: float | None = None) -> Sums:
     return lambda rows: denominator(rule, rows, rows["eps"] if eps is None else eps)
 
 
@@ -159,5 +173,5 @@ def _both_added(n: Any) -> Any:
     return root * root
 
 
-_TWICE = NormRule("added twice", "", _both_added, lambda n: n.one)
+_TWICE = NormRule("add twice", "", _both_added, lambda n: n.one)
 """sqrt(sum a^2 + eps) sqrt(sum b^2 + eps) + eps; it stands for no rule of the oracle."""

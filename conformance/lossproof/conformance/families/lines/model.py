@@ -55,6 +55,8 @@ class Line:
     """One wrong line: the kind of divergence, its words, and the value that it gives."""
 
     kind: str
+    name: str
+    """a few words"""
     says: str
     value: Value = field(compare=False)
     parameters: Mapping[str, Any] = field(default_factory=dict)

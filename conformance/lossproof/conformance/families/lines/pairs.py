@@ -27,14 +27,17 @@ def _documented(d: Numbers, m: Numbers) -> tuple[Numbers, Numbers]:
 
 def lines(similar: int, squared: bool, half: bool) -> Iterator[Line]:
     """The lines of terms whose convention of labels, squares and halves is documented."""
-    yield Line("formula", f"takes label {1 - similar} for similar", _value(_documented, 1 - similar, squared, half),
-               {"similar": 1 - similar})  # fmt: skip
+    says = f"takes label {1 - similar} for similar"
+    turned = _value(_documented, 1 - similar, squared, half)
+    yield Line("formula", "similar", says, turned, {"similar": 1 - similar})
     says = "does not square the terms" if squared else "squares the terms"
-    yield Line("formula", says, _value(_documented, similar, not squared, half), {"squared": not squared})
+    yield Line(
+        "formula", "squared", says, _value(_documented, similar, not squared, half), {"squared": not squared}
+    )
     says = "does not halve the terms" if half else "halves the terms"
-    yield Line("formula", says, _value(_documented, similar, squared, not half), {"half": not half})
+    yield Line("formula", "half", says, _value(_documented, similar, squared, not half), {"half": not half})
     for words, terms in WRONG.items():
-        yield Line("formula", words, _value(terms, similar, squared, half))
+        yield Line("formula", words[:32], words, _value(terms, similar, squared, half))
 
 
 def _value(terms: Terms, similar: int, squared: bool, half: bool) -> Value:

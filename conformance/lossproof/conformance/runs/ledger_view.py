@@ -10,7 +10,7 @@ import numpy as np
 
 from lossproof.conformance.cases.cases import judge_case
 from lossproof.conformance.cases.probes import asked
-from lossproof.conformance.diagnosis.causes import in_range
+from lossproof.conformance.diagnosis.known import in_range
 from lossproof.conformance.diagnosis.model import Cause
 from lossproof.conformance.diagnosis.reducing import Shown
 from lossproof.conformance.families.kinds import named as kind_named

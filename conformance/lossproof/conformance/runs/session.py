@@ -9,8 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from lossproof.conformance.diagnosis.causes import explain, known_to, settled, unexplained
+from lossproof.conformance.diagnosis.catalogue import settled
+from lossproof.conformance.diagnosis.causes import explain, unexplained
 from lossproof.conformance.diagnosis.effort import Stop, to_explain
+from lossproof.conformance.diagnosis.known import known_to
 from lossproof.conformance.diagnosis.leading import Asking, Leading, leading, suspicious
 from lossproof.conformance.diagnosis.model import Explained
 from lossproof.conformance.judging.comparison import Judged

@@ -1,0 +1,106 @@
+"""Names of causes: the kind, the severity, the words and the slug."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lossproof.conformance.diagnosis.inaccuracy import Left, missed_by_little, one_sided, signs_of
+from lossproof.conformance.diagnosis.matching import at_extremes, on_ordinary_input
+from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
+from lossproof.conformance.families import kinds
+from lossproof.conformance.families.kinds import severity
+from lossproof.conformance.judging.outcome import Failure
+from lossproof.conformance.judging.relations import Apart
+from lossproof.conformance.model.subject import CellKey, Subject
+
+
+def named_cause(
+    subject: Subject, key: CellKey, kind: str, parameters: Mapping[str, Any], predicate: str = ""
+) -> Cause:
+    """The cause that parameters or a predicate name, as a region shows it."""
+    behaves = Behaviour.of(parameters) if parameters else Behaviour.of(predicate=predicate)
+    words = in_words(parameters) or predicate.replace("_", " ")
+    short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
+    slug = slugged(subject.facts.framework, kind, short)
+    title = f"behaves as with {words}" if parameters else f"wrong where {words}"
+    return Cause(kind, severity(kind, key.region), behaves, title, slug=slug)
+
+
+def in_words(parameters: Mapping[str, Any]) -> str:
+    """The parameters with their values."""
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
+
+
+def as_they_are(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Explained]:
+    """Failures that nothing explains, as what they are: inaccurate, if they err by little and to both sides."""
+    open_ = [item for item in left if item.mask.any()]
+    valued = [i for i in open_ if i.failure.reply.judged.expected is not None and not i.failure.says]
+    rounded = not one_sided(signs_of(valued))
+    return [_as_it_is(subject, key, item, rounded) for item in open_]
+
+
+def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Explained:
+    """Group a failure by API, property and what went wrong; cases and exceptions by API and what went wrong alone."""
+    failure = item.failure
+    kind = failure.kind or "formula"
+    little = rounded and not failure.says and kinds.named(kind).vague
+    if little and missed_by_little(failure, item.mask):
+        kind = "accuracy"
+    name = subject.api.rsplit(".", 1)[-1]
+    case = subject.case(key.variant.case) if key.variant.case else None
+    behaves = Behaviour.of(cases=[case.slug] if case else ())
+    told = failure.told if isinstance(failure, Apart) else ""
+    words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
+    place, what = f"{key.property}-{name}", _what(failure)
+    if failure.reply.judged.refused and not (case and case.expect.raises is not None):
+        place, what = name, ""  # in whatever way it raises, the documentation gives a value
+    elif failure.reply.judged.broken_off or (case and failure.says):
+        place = name
+    elif case:
+        place, what = case.slug, ""
+    slug = slugged(subject.facts.framework, kind, place, what[:24])
+    cause = Cause(kind, severity(kind, key.region), behaves, words, slug=slug)
+    return Explained(cause, int(item.mask.sum()), failure, item.mask)
+
+
+def _what(failure: Failure) -> str:
+    """Name the fault in a word or two: the class of an exception, else the beginning of what the failure says."""
+    error = failure.reply.answer.error
+    told = (
+        error.type if kinds.named(failure.kind).raises and error is not None else failure.says.split(":")[0]
+    )
+    return told.rsplit(".", 1)[-1]
+
+
+def slugged(*words: str) -> str:
+    """Words as a slug: lower case, one hyphen between them, at most 72 characters."""
+    text = "-".join(w for w in words if w).lower().replace("_", "-")
+    kept = "".join(c if c.isalnum() or c in "-." else "-" for c in text)
+    parts = [p.strip(".") for p in kept.split("-")]
+    return "-".join(p for p in parts if p)[:72].rstrip("-.")
+
+
+def merged(subject: Subject, found: list[Explained]) -> list[Explained]:
+    """The causes of a cell, each once, with the severity that its inputs deserve."""
+    merged: dict[tuple[str, str, Behaviour], Explained] = {}
+    for item in (_tempered(subject, each) for each in found):
+        name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
+        if name in merged:
+            first = merged[name]
+            order = (first.counted, first.cause.severity), (item.counted, item.cause.severity)
+            if order[0] > order[1]:  # shown on the input that it explains, and where it matters most
+                first, item = item, first
+            item = replace(first, rows=first.rows + item.rows)
+        merged[name] = item
+    return list(merged.values())
+
+
+def _tempered(subject: Subject, item: Explained) -> Explained:
+    """The severity of what is wrong on no ordinary input: S2, or S3 where squares leave the range of the dtype."""
+    cause = item.cause
+    if cause.known or cause.severity > "S2" or on_ordinary_input(subject, item.failure, item.mask):
+        return item
+    severest = "S3" if at_extremes(subject, item.failure, item.mask) else "S2"
+    return replace(item, cause=replace(cause, severity=severest))

@@ -228,6 +228,9 @@ class Target(Stored):
     mode: Word | None = None
     device: Word | None = None
     documentation: tuple[Drift, ...] = ()
+    suspected: tuple[Dotted, ...] = Field(
+        (), description="the APIs that are wrong on ordinary input, of each cell of which one batch was asked"
+    )
 
 
 class Facts(Stored):

@@ -81,6 +81,8 @@ class TargetResult:
     numpy: str = ""
     faults: tuple[str, ...] = ()
     """exceptions of lossproof itself, each of which cost a detail of one finding"""
+    suspected: tuple[str, ...] = ()
+    """the APIs that are wrong on ordinary input, of each cell of which one batch was asked"""
     documentation: tuple[Drift, ...] = ()
     """the APIs whose documentation is not the one that their spec was written from"""
 
@@ -211,6 +213,7 @@ def judge_session(session: Session, plan: Plan, progress: Progress) -> TargetRes
         seconds=session.executor.seconds,
         declined=session.executor.declined,
         faults=(*session.faults, *found.faults),
+        suspected=tuple(sorted(session.executor.suspected)),
         documentation=tuple(drifted),
     )
 
@@ -327,6 +330,8 @@ def _target(result: TargetResult) -> dict[str, Any]:
     }
     if result.faults:
         described_["faults"] = list(result.faults)
+    if result.suspected:
+        described_["suspected"] = list(result.suspected)
     if any(f.cut_short for f in result.findings):
         described_["cut_short"] = True
     if known is not None:

@@ -33,6 +33,7 @@ def context(run: Run) -> dict[str, Any]:
         "claims": run.claims.to_dict("records"),
         "undocumented": view.undocumented(run),
         "drifted": view.drifted(run),
+        "suspected": view.suspected(run),
         "most_cells": MOST_CELLS,
         "broken": gaps.broken(run),
         "failed": gaps.failed(run),

@@ -192,6 +192,7 @@ def _closing(run: Run) -> list[RenderableType]:
     for item in view.drifted(run):
         named = f"{plain(item.api)} on {plain(item.target)}"
         lines.append(_line("page", f"{named}: {plain(item.text)}", "yellow"))
+    lines += [_line("pilot", plain(text)) for text in view.suspected(run)]
     lines += _broken(run)
     if slugs := _new_slugs(run):
         lines.append(_line("new", f"{len(slugs)}: {_few(slugs, MOST_SLUGS)}", "bold red"))

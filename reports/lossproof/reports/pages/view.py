@@ -189,6 +189,15 @@ def drifted(run: Run) -> tuple[Drifted, ...]:
     )
 
 
+def suspected(run: Run) -> tuple[str, ...]:
+    """A line for each API that is wrong on ordinary input, of whose cells one batch each was asked."""
+    return tuple(
+        f"{api} on {target['name']} is wrong on ordinary input, so one batch of each cell was asked"
+        for target in run.run.get("targets") or ()
+        for api in target.get("suspected") or ()
+    )
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """An API's behaviour where its documentation is silent: a property and region, over dtypes and variants."""

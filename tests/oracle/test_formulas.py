@@ -118,7 +118,7 @@ def test_a_reduction(dtype, grade, reduction):
 def parts_of(a, b, rule, eps):
     """1/D, kappa, |c| and k of one pair of rows, and its gradient."""
     q, r = (reference.dot(v, v) for v in map(reference.fractions, (a, b)))
-    inverse = 1 / reference.root(reference.squared_denominator(q, r, rule, eps))
+    inverse = 1 / reference.denominator(q, r, rule, eps)
     c, kappa = (reference.cosine(*rows, rule, eps) for rows in ((a, b), (np.abs(a), np.abs(b))))
     k = inverse_slope(q, r, rule, eps)
     return *(float(v) for v in (inverse, kappa, abs(c), k)), gradient(a, b, rule, eps)

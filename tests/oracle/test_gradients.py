@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import mpmath
 import numpy as np
 import pytest
@@ -14,10 +16,17 @@ from .test_values import EPS, check
 F = reference.F
 
 
-def inverse_slope(q, r, rule, eps):
-    """d(log D)/da_i = k a_i by differentiating each documented denominator."""
-    eps = F(eps)
+def inverse_slope(q, r, rule, eps, wrt="x"):
+    """d(log D)/da_i = k a_i by differentiating each documented denominator; of the second row wrt y."""
+    eps, by_x = F(eps), wrt == "x"
+    if rule in ("add_norm", "add_product"):
+        return _root_slope(q, r, rule, reference.number(eps), by_x)
     return {
+        "zero_as_one": lambda: 1 / q if q else F(0),
+        "floor_x_norm": lambda: 1 / q if not by_x or q > eps**2 else F(0),
+        "floor_y_norm": lambda: 1 / q if by_x or q > eps**2 else F(0),
+        "norm_of_x": lambda: 2 / q if by_x else F(0),
+        "norm_of_y": lambda: F(0) if by_x else 2 / q,
         "raw": lambda: F(0),
         "plain": lambda: 1 / q,
         "floor_norm": lambda: 1 / q if q > eps**2 else F(0),
@@ -29,14 +38,26 @@ def inverse_slope(q, r, rule, eps):
     }[rule]()
 
 
-def gradient(a, b, rule="plain", eps=0.0):
+def _root_slope(q, r, rule, eps, by_x):
+    """(d|a| / da_i) / (|a| + eps), and |b| (d|a| / da_i) / (|a| |b| + eps); nothing follows a norm of 0."""
+    n, m = reference.root(q), reference.root(r)
+    if n == 0 or (rule == "add_product" and m == 0):
+        return mpmath.mpf(0)
+    return 1 / n / (n + eps) if rule == "add_norm" else m / n / (n * m + eps)
+
+
+def gradient(a, b, rule="plain", eps=0.0, wrt="x"):
+    """With respect to a; wrt y the roles of the rows under the rule are exchanged."""
     a, b = reference.fractions(a), reference.fractions(b)
     p, q, r = reference.dot(a, b), reference.dot(a, a), reference.dot(b, b)
-    d2 = reference.squared_denominator(q, r, rule, eps)
-    if d2 == 0:
+    d = reference.denominator(*((q, r) if wrt == "x" else (r, q)), rule, eps)
+    if d == 0:
         return [None] * len(a)
-    k = inverse_slope(q, r, rule, eps)
-    return [reference.number(v - w * p * k) / reference.root(d2) for v, w in zip(b, a, strict=True)]
+    k = inverse_slope(q, r, rule, eps, wrt)
+    if isinstance(k, F):  # exact, since the difference may be 0
+        return [reference.number(v - w * p * k) / d for v, w in zip(b, a, strict=True)]
+    pull = reference.number(p) * k
+    return [(reference.number(v) - reference.number(w) * pull) / d for v, w in zip(b, a, strict=True)]
 
 
 @pytest.mark.parametrize("region", samples.REGIONS)
@@ -50,7 +71,7 @@ def test_cosine(region, dtype, rule):
     assert e.shape == x.shape
     check(e, [v for a, b in zip(x, y, strict=True) for v in gradient(a, b, rule, eps)])
     other = oracle.cosine_gradient(x, y, wrt="y", norm_rule=rule, eps=eps, score="distance")
-    expected = [v for a, b in zip(x, y, strict=True) for v in gradient(b, a, rule, eps)]
+    expected = [v for a, b in zip(x, y, strict=True) for v in gradient(b, a, rule, eps, "y")]
     check(other, [None if v is None else -v for v in expected])
 
 
@@ -59,16 +80,19 @@ def test_it_is_the_derivative():
     g = np.random.default_rng(2)
     x, y = g.standard_normal((3, 4)), g.standard_normal((3, 4))
     for rule in oracle.NORM_RULES:
-        eps = 0.0 if rule in ("raw", "plain") else 1.3
-        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps, weights=[1.0, 2.0, -0.5], reduction="mean")
-        for i in np.ndindex(3, 4):
+        eps = 0.0 if rule in samples.WITHOUT_EPS else 1.3
+        for wrt, i in product("xy", np.ndindex(3, 4)):
+            if i == (0, 0):
+                e = oracle.cosine_gradient(
+                    x, y, wrt=wrt, norm_rule=rule, eps=eps, weights=[1.0, 2.0, -0.5], reduction="mean"
+                )
             h = 2.0**-20
-            up, down = x.copy(), x.copy()
+            up, down = (x.copy(), x.copy()) if wrt == "x" else (y.copy(), y.copy())
             up[i] += h
             down[i] -= h
             values = [
-                oracle.reduce(oracle.cosine(v, y, norm_rule=rule, eps=eps), "mean", [1.0, 2.0, -0.5])
-                for v in (up, down)
+                oracle.reduce(oracle.cosine(*pair, norm_rule=rule, eps=eps), "mean", [1.0, 2.0, -0.5])
+                for pair in (((up, y), (down, y)) if wrt == "x" else ((x, up), (x, down)))
             ]
             slope = (values[0].lower - values[1].lower) / (2 * h)
             assert abs(slope - e.lower[i]) < 1e-8

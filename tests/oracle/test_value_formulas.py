@@ -56,7 +56,7 @@ def parts(a, b, rule, eps):
     """c, kappa and 1/D."""
     q, r = (reference.dot(v, v) for v in map(reference.fractions, (a, b)))
     c, kappa = (reference.cosine(*rows, rule, eps) for rows in ((a, b), (np.abs(a), np.abs(b))))
-    return c, kappa, 1 / reference.root(reference.squared_denominator(q, r, rule, eps))
+    return c, kappa, 1 / reference.denominator(q, r, rule, eps)
 
 
 RULES = [

@@ -142,7 +142,12 @@ def bound_of_gradient(a, b, parts, factor, dtype, grade, flush):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize(("rule", "eps"), [("plain", 0.0), ("floor_norm", 1.75), ("add_squared", 0.5)])
+@pytest.mark.parametrize(
+    ("rule", "eps"), [
+        ("plain", 0.0), ("floor_norm", 1.75), ("add_squared", 0.5), ("add_norm", 0.5), ("add_product", 0.5),
+        ("zero_as_one", 0.0), ("norm_of_x", 0.0), ("norm_of_y", 0.0), ("floor_y_norm", 1.75),
+    ],
+)  # fmt: skip
 def test_a_gradient(dtype, rule, eps):
     """Rows small, ordinary and large, so that each of the terms for what may be flushed is the largest somewhere.
 

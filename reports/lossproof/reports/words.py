@@ -75,6 +75,7 @@ _PARAMETERS: Final[dict[str, dict[Any, str]]] = {
         "expand": "broadcasts the inputs before it normalises them",
         "normalise": "normalises the inputs before it broadcasts them",
     },
+    "compute_dtype": {"narrowest": "computes in the narrower of both dtypes"},
     "gradient_of": {"other": "gives the gradient with respect to the other input"},
     "clamp": {"followed": "differentiates a norm that is held at its floor as if it were not"},
     "ignore_weights": {True: "ignores the weights"},
@@ -82,6 +83,14 @@ _PARAMETERS: Final[dict[str, dict[Any, str]]] = {
     "similar": {1: "label 1 means similar", 0: "label 0 means similar"},
     "squared": {True: "squares the terms", False: "does not square the terms"},
     "half": {True: "halves the terms", False: "does not halve the terms"},
+}
+_TEMPLATES: Final = {
+    "axis": "always works along axis {}",
+    "compute_dtype": "computes in {}",
+    "result_dtype": "returns {}",
+    "eps_dtype": "rounds eps to {}",
+    "gradient_factor": "multiplies the gradient by {}",
+    "subnormals": "takes subnormal numbers for {}",
 }
 _PREDICATES: Final = {
     "squared_norm_underflows": "wherever a squared norm underflows in the dtype",
@@ -129,7 +138,8 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
     for name, value in parameters.items():
         phrases = _PARAMETERS.get(str(name), {})
         known = isinstance(value, (str, bool, int)) and value in phrases
-        parts.append(phrases[value] if known else f"{label(str(name))} is {_scalar(value)}")
+        template = _TEMPLATES.get(str(name), f"{label(str(name))} is {{}}")
+        parts.append(phrases[value] if known else template.format(_scalar(value)))
     if predicate := behaviour.get("predicate"):
         parts.append(_PREDICATES.get(str(predicate), label(str(predicate))))
     if cases := behaviour.get("cases"):

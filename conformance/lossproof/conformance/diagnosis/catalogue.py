@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from lossproof.conformance.diagnosis.disambiguation import alternatives, separating_batch
@@ -17,8 +18,8 @@ from lossproof.conformance.diagnosis.matching import (
     holding,
     rows_of,
 )
-from lossproof.conformance.diagnosis.model import Cause, Explained
-from lossproof.conformance.diagnosis.naming import in_words, merged, named_cause, slugged
+from lossproof.conformance.diagnosis.model import Cause, Explained, in_words
+from lossproof.conformance.diagnosis.naming import merged, named_cause, slugged
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.kinds import severity
 from lossproof.conformance.families.regions.registry import of
@@ -43,8 +44,22 @@ WHOLE_CALL = {"compute_dtype", "score"}
 """The parameters that hold for a whole call or not at all: no cause where most of its wrong rows deny them."""
 
 
-def diagnosed(subject: Subject, key: CellKey, left: Sequence[Left], budget: Budget) -> list[Explained]:
+BESIDE = {
+    "reduction", "ignore_weights", "weights", "axis", "broadcasting", "keepdims", "gradient_factor", "gradient_of",
+}  # fmt: skip
+"""The parameters that are tried beside those of a cause that holds of the whole API."""
+
+
+def diagnosed(
+    subject: Subject,
+    key: CellKey,
+    left: Sequence[Left],
+    budget: Budget,
+    base: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Explained]:
     """Causes of the catalogue: the one that explains most rows of the first failure is tried on all, and so on.
+
+    Where another cause holds of the API, those that its parameters, the `base`, leave open are tried beside them.
 
     A walk through the catalogue that finds nothing is the last one of the cell.
     """
@@ -52,7 +67,7 @@ def diagnosed(subject: Subject, key: CellKey, left: Sequence[Left], budget: Budg
     open_ = [i for i in left if i.failure.reply.judged.expected is not None and not i.failure.says]
     for item in open_:
         while item.mask.any():
-            best = _best(subject, key, item, budget)
+            best = _best(subject, key, item, budget, base)
             if best is None:
                 return found
             cause, parameters, predicate = best
@@ -60,7 +75,7 @@ def diagnosed(subject: Subject, key: CellKey, left: Sequence[Left], budget: Budg
                 if not other.mask.any():
                     continue
                 match = (
-                    explained(subject, other.failure, parameters)
+                    explained(subject, other.failure, {**base, **parameters})
                     if parameters
                     else holding(subject, other.failure, predicate)
                 )
@@ -96,7 +111,7 @@ def coarser(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Explai
 
 
 def _best(
-    subject: Subject, key: CellKey, item: Left, budget: Budget
+    subject: Subject, key: CellKey, item: Left, budget: Budget, base: Mapping[str, Any]
 ) -> tuple[Cause, dict[str, Any], str] | None:
     """The hypothesis, or else the predicate, that explains most of the rows left.
 
@@ -110,11 +125,14 @@ def _best(
     few = few_rows(subject, item.failure, item.mask)
     asked = rows_of(few or item.failure)
     for kind, parameters in hypotheses(subject, key, item.failure):
+        if base and not set(parameters) <= BESIDE:
+            continue
         if not budget.spend(asked):
             break
-        if few and set(parameters) <= BY_ROW and not (few.wrong & explained(subject, few, parameters)).any():
+        tried = {**base, **parameters}
+        if few and set(parameters) <= BY_ROW and not (few.wrong & explained(subject, few, tried)).any():
             continue
-        match = explained(subject, item.failure, parameters)
+        match = explained(subject, item.failure, tried)
         rows = (int((item.mask & match).sum()), int(match.sum()))
         if WHOLE_CALL & set(parameters) and 2 * int((wrong & match).sum()) < int(wrong.sum()):
             continue  # some rows may look so by chance
@@ -122,6 +140,8 @@ def _best(
             best, most = (named_cause(subject, key, kind, parameters), parameters, ""), rows
         if most == whole:
             return best
+    if base:
+        return best if most[0] == whole[0] else None
     # At the extremes many a rule gives the 0 that underflow gives: the range is the simpler reason.
     doubtful = int(of(subject, key.region).extreme and best is not None)
     if most[0] == whole[0] and not doubtful:
@@ -167,7 +187,7 @@ def settled(
         if len(named) == 1:
             return replace(item, cause=named[0])
         words = " or ".join(map(in_words, left))
-        both = replace(named[0], words=f"behaves as with {words}", slug=named[0].slug[:60] + "-among-others")
+        both = replace(named[0], words=words, slug=named[0].slug[:60] + "-among-others")
         return replace(item, cause=both)
 
     return merged(subject, [told(item) for item in found])

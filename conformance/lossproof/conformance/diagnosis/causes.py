@@ -44,9 +44,8 @@ def explain(
     found: list[Explained] = []
     for finding in applicable(subject, key, ledger):
         found += _take(left, cause_of(subject, finding), lambda f, k=finding: matches(subject, key, f, k))
-    if any(_is_value(key, item) and item.mask.any() for item in left):
-        for lead in leading():
-            found += _led(subject, key, left, lead)
+    if any(item.mask.any() and _may_lead(item) for item in left):
+        found += _led(subject, key, left, budget, leading())
     found += diagnosed(subject, key, left, budget)
     found += coarser(subject, key, left)
     return merged(subject, [*found, *as_they_are(subject, key, left)])
@@ -80,35 +79,61 @@ def _is_value(key: CellKey, item: Left) -> bool:
     return not (failure.says or judged.size_differs or form)
 
 
-def _led(subject: Subject, key: CellKey, left: Sequence[Left], lead: Leading) -> list[Explained]:
-    """The rows of a cell that a leading cause explains; where it holds, those that nothing explains are counted too."""
-    open_ = [item for item in left if item.mask.any() and _is_value(key, item)]
+def _may_lead(item: Left) -> bool:
+    """Whether a leading cause of the API may account for a failure: its values, or that none came."""
+    judged = item.failure.reply.judged
+    return judged.refused or item.failure.of_value or (judged.expected is not None and not item.failure.says)
+
+
+def _led(
+    subject: Subject, key: CellKey, left: Sequence[Left], budget: Budget, leading: Sequence[Leading]
+) -> list[Explained]:
+    """The rows of a cell that leading causes explain; where one holds, those that nothing explains are counted too."""
     found: list[Explained] = []
+    holding = []
+    for lead in leading:
+        items = _explained_by(subject, key, left, lead)
+        found += items
+        if items or lead.gathers(subject, key):
+            holding.append(lead)
+    base = next((lead.all for lead in holding if lead.parameters), {})
+    if base:
+        found += diagnosed(subject, key, left, budget, base)
+    for lead in holding:
+        cause = _leading_cause(subject, key, lead)
+        for item in left:
+            judged = item.failure.reply.judged
+            counts = _is_value(key, item) or (judged.refused and lead.concerns(subject, key))
+            taken = item.mask & judged.wrong if judged.wrong.shape == item.mask.shape else item.mask
+            if counts and taken.any():
+                found.append(Explained(cause, int(taken.sum()), item.failure, taken, counted=True))
+                item.mask = item.mask & ~taken
+    return found
+
+
+def _explained_by(subject: Subject, key: CellKey, left: Sequence[Left], lead: Leading) -> list[Explained]:
+    found = []
+    shown = lead if lead.line and not lead.parameters else None
     cause = _leading_cause(subject, key, lead)
-    for item in open_:
-        match = item.mask & lead.explains(subject, item.failure)
-        if match.any():
-            shown = lead if lead.line and not lead.parameters else None
-            found.append(Explained(cause, int(match.sum()), item.failure, match, lead=shown))
-            item.mask = item.mask & ~match
-    if not (found or lead.gathers(key)):
-        return found
-    for item in open_:
-        judged = item.failure.reply.judged
-        taken = item.mask & judged.wrong if judged.wrong.shape == item.mask.shape else item.mask
-        if taken.any():
-            found.append(Explained(cause, int(taken.sum()), item.failure, taken, counted=True))
-            item.mask = item.mask & ~taken
+    for item in left:
+        sized = lead.parameters and item.failure.reply.judged.size_differs
+        if item.mask.any() and (_is_value(key, item) or sized):
+            match = item.mask & lead.explains(subject, item.failure)
+            if match.any():
+                found.append(Explained(cause, int(match.sum()), item.failure, match, lead=shown))
+                item.mask = item.mask & ~match
     return found
 
 
 def _leading_cause(subject: Subject, key: CellKey, lead: Leading) -> Cause:
     """A leading cause as a cell shows it."""
     framework, name = subject.facts.framework, subject.api.rsplit(".", 1)[-1]
+    grave = "S1" if lead.grave else severity(lead.kind, key.region)
     if lead.parameters:
-        return replace(named_cause(subject, key, lead.kind, lead.parameters), words=lead.says, weighed=True)
-    what = "gradient" if lead.gradient else "value"
+        cause = named_cause(subject, key, lead.kind, lead.parameters)
+        return replace(cause, words=lead.says, weighed=True, severity=grave)
+    what = lead.aspect or ("gradient" if lead.gradient else "value")
     slug = slugged(framework, lead.kind, lead.name.replace(" ", "-") or f"{what}-{name}")
     words = lead.says or f"{what} beyond its bound on ordinary input, for no known reason"
     behaves = Behaviour(says=lead.says)
-    return Cause(lead.kind, severity(lead.kind, key.region), behaves, words, slug=slug, weighed=True)
+    return Cause(lead.kind, grave, behaves, words, slug=slug, weighed=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from lossproof import oracle
 from lossproof.conformance.diagnosis.matching import holding
+from lossproof.conformance.diagnosis.weighing import rows_of
 from lossproof.conformance.families.regions.model import Region
 from lossproof.conformance.families.regions.registry import of
 from lossproof.conformance.families.registry import family_of
@@ -60,7 +61,10 @@ def hypotheses(subject: Subject, key: CellKey, failure: Failure) -> Iterator[tup
         )
     yield from family.other_terms(semantics)
     # Last, since the wide bound of a narrow dtype accepts much.
-    if len(set(key.variant.dtypes)) > 1:
+    given = [
+        str(a.dtype) for n, a in failure.reply.batch.arrays.items() if subject.roles[n] in family.inputs.roles
+    ]
+    if len(set(given)) > 1:
         yield "dtype", {"compute_dtype": "narrowest"}
     elif judged.expected.compute == "float64" and not region.extreme:
         yield "dtype", {"compute_dtype": "float32"}
@@ -90,11 +94,13 @@ def _rules(subject: Subject, region: Region, failure: Failure) -> Iterator[tuple
                 yield kind, {"norm_rule": rule}
         if not region.zero_rows:
             yield kind, {"norm_rule": PLAIN_RULE.name}
-    documented = [rule for rule in floors() if rule == subject.semantics.fixed("norm_rule")]
-    for rules in (documented, [rule for rule in floors() if rule not in documented]):
-        for eps in EPS:
-            for rule in rules:
-                yield kind, {"norm_rule": rule, "eps": eps}
+    documented = str(subject.semantics.fixed("norm_rule"))
+    for eps in EPS if documented in floors() else ():
+        yield kind, {"norm_rule": documented, "eps": eps}
+    rows = rows_of(subject, [(failure.reply, failure.wrong)])
+    for line in family_of(subject).lines(subject.semantics, rows) if rows is not None else ():
+        if "eps" in line.parameters:
+            yield kind, dict(line.parameters)
     if region.directed:
         yield "formula", {"norm_rule": RAW_RULE.name}
 

@@ -9,33 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from lossproof.conformance.diagnosis.inaccuracy import Left, missed_by_little, one_sided, signs_of
 from lossproof.conformance.diagnosis.matching import case_explained, explained
-from lossproof.conformance.families.inputs import axis_of
+from lossproof.conformance.diagnosis.model import in_words
+from lossproof.conformance.diagnosis.weighing import rows_of, weighed
 from lossproof.conformance.families.lines import model
-from lossproof.conformance.families.lines.model import Line, Mask, Numbers, Rows, Wide
+from lossproof.conformance.families.lines.model import Line, Mask
 from lossproof.conformance.families.regions.model import ORDINARY, Region
-from lossproof.conformance.families.regions.registry import of, of_inputs, possible
+from lossproof.conformance.families.regions.registry import asked as asked_regions
+from lossproof.conformance.families.regions.registry import named, of, of_inputs, possible
 from lossproof.conformance.families.registry import family_of
-from lossproof.conformance.judging.comparison import reach
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import FLOATS, Failure
-from lossproof.conformance.model.dtypes import FORMATS
-from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.conformance.model.subject import CellKey, Subject, Variant
 from lossproof.conformance.workers.protocol import Answer
 
-FEWEST = 3
-"""Wrong rows that a cause must explain, unless it explains all there are."""
-MOST = 3
-"""Causes that an API is told to have before the rest goes without one."""
-CONTRADICTED = 0.02
-"""The share of right rows that a line may contradict: a rare row lies at a decision."""
+REMAINDER = 0.1
+"""The share of the wrong rows on ordinary input that may stay unexplained beside a cause that explains the others."""
 VALUES = ("value", "zero_vector", "eps")
 """The properties of values, each of which names its regions."""
+
+
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,45 @@ class Leading:
     """a few words"""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """the semantic parameters under which answers come out as observed, if some do"""
+    base: Mapping[str, Any] = field(default_factory=dict)
+    """those of another cause that hold besides"""
     line: Line | None = None
     """the line under which they do"""
-    ordinary: bool = False
-    """whether it shows on ordinary input: then whatever else is wrong is counted under it"""
-    regions: frozenset[str] = frozenset()
-    """the regions where it shows"""
+    grave: bool = False
+    """whether it shows on ordinary input in the first dtype: then whatever else is wrong is counted under it"""
+    places: frozenset[tuple[str, str]] = frozenset()
+    """the regions where it shows, each with a dtype"""
     gradient: bool = False
     """whether it is about gradients alone"""
+    aspect: str = ""
+    """the property that it is about, where it shows in its variants alone: axis, broadcasting, reduction, weights"""
 
-    def gathers(self, key: CellKey) -> bool:
+    @property
+    def all(self) -> dict[str, Any]:
+        """The parameters with those of the cause that holds besides."""
+        return {**self.base, **self.parameters}
+
+    def gathers(self, subject: Subject, key: CellKey) -> bool:
         """Whether values of a cell that nothing explains are counted under this cause."""
         if self.gradient and not key.variant.wrt:
             return False
-        return self.ordinary or key.region in self.regions
+        return (
+            self.grave or self.concerns(subject, key) or any(self._near(key, *place) for place in self.places)
+        )
+
+    def concerns(self, subject: Subject, key: CellKey) -> bool:
+        """Whether a cell asks for what the cause is about: arrays that are reduced too early may fit no more."""
+        if not self.aspect:
+            return False
+        option = subject.option(self.aspect)
+        plain, asked = dict(subject.row_wise.options), dict(key.variant.options)
+        chosen = option is not None and asked.get(option.name) != plain.get(option.name)
+        arranged = {"broadcasting": key.variant.broadcast, "weights": key.variant.weights}.get(self.aspect)
+        return key.property == self.aspect or chosen or bool(arranged)
+
+    def _near(self, key: CellKey, region: str, dtype: str) -> bool:
+        """Whether a cell lies where the cause shows; on ordinary input a dtype says nothing of others."""
+        return region == key.region and (dtype == key.dtype or not named(region).plain)
 
     def explains(self, subject: Subject, failure: Failure) -> Mask:
         """The wrong values of a failure that come out as observed under it."""
@@ -70,9 +95,9 @@ class Leading:
         if failure.reply.judged.observed is None:
             return nothing
         if failure.reply.judged.expected is None:
-            return failure.wrong & bool(self.parameters and case_explained(subject, failure, self.parameters))
+            return failure.wrong & bool(self.parameters and case_explained(subject, failure, self.all))
         if self.parameters:
-            return failure.wrong & explained(subject, failure, self.parameters)
+            return failure.wrong & explained(subject, failure, self.all)
         if self.line is None:
             return nothing
         rows = rows_of(subject, [(failure.reply, failure.wrong)])
@@ -95,7 +120,7 @@ class Asking:
     def wrong(self, reply: Reply, key: CellKey) -> Mask:
         """The wrong values of an answer that the ledger does not explain."""
         judged = reply.judged
-        if judged.expected is None or judged.size_differs:
+        if judged.expected is None:
             return np.zeros(0, np.bool_)
         if not judged.wrong.any():
             return judged.wrong
@@ -124,10 +149,13 @@ def questions(subject: Subject) -> Iterator[CellKey]:
             ]
             if asked and _moderate(region) and (dtype == dtypes[0] or region.plainest or region.special):
                 yield CellKey(asked[0], region.name, dtype, subject.row_wise)
-    margin = subject.option("margin")
+    margin, eps = subject.option("margin"), subject.option("eps")
     if margin and dtypes:
         for value in margin.ask:
             yield CellKey("value", ORDINARY, dtypes[0], subject.row_wise.having(**{margin.name: value}))
+    if eps and dtypes:  # a number that is written in the code is told from the one that is given
+        for place, value in product(asked_regions("eps", subject, dtypes[0]), filter(None, eps.ask)):
+            yield CellKey("eps", place, dtypes[0], subject.row_wise.having(**{eps.name: value}))
 
 
 def _moderate(region: Region) -> bool:
@@ -139,46 +167,45 @@ def leading(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
     if not subject.states_values:
         return ()
     found = _of_values(subject, asking)
-    return (*found, *_of_gradients(subject, asking)) if not any(c.ordinary for c in found) else found
+    if any(c.grave and not c.parameters for c in found):
+        return found
+    bases = [{}, *(c.parameters for c in found if c.parameters)]
+    found += tuple(_of_aspects(subject, asking, bases))
+    return found if any(c.grave for c in found) else (*found, *_of_gradients(subject, asking))
 
 
 def _of_values(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
-    asked, regions, left = [], [], []
+    asked: list[Left] = []
+    places: list[tuple[str, str]] = []
     for key in questions(subject):
         reply = asking.first(key)
         judged = reply.judged
         if judged.expected is None or judged.observed is None or judged.size_differs:
             continue
         wrong = asking.wrong(reply, key)
-        asked.append((reply, wrong))
-        left.append(Left(Failure(reply, wrong, "formula"), wrong))
-        regions += [key.region] * judged.wrong.size
-    if not any(wrong.any() for _, wrong in asked):
+        asked.append(Left(Failure(reply, wrong, "formula"), wrong))
+        places += [(key.region, key.dtype)] * judged.wrong.size
+    if not any(item.mask.any() for item in asked):
         return ()
-    rows = rows_of(subject, asked)
-    where = np.asarray(regions)
-    plain = np.asarray([of(subject, name).plain for name in regions])
-    found, open_ = [], np.concatenate([wrong.ravel() for _, wrong in asked])
-    if rows is not None:
-        for line, mask in _weighed(subject, replace(rows, plain=plain)):
-            shown = frozenset(map(str, where[mask]))
-            ordinary = bool((mask & plain).any())
-            found.append(Leading(line.kind, line.says, line.name, line.parameters, line, ordinary, shown))
-            open_ = open_ & ~mask
-    if (open_ & plain).any() and not any(c.ordinary for c in found):
-        found.append(_unexplained(asking, left, open_ & plain))
+    first = next(item for item in asked if item.mask.any()).failure.reply
+    if asking.again(first).value != first.answer.value:
+        says = "gives another answer when it is asked again"
+        return (Leading("nondeterminism", says, "asked again", grave=True),)
+    common = np.asarray([of(subject, name).plain and dtype == places[0][1] for name, dtype in places])
+    open_ = np.concatenate([item.mask.ravel() for item in asked])
+    before = int((open_ & common).sum())
+    found = []
+    rows = rows_of(subject, [(item.failure.reply, item.mask) for item in asked])
+    for line, mask in weighed(subject, rows) if rows is not None else ():
+        grave, shown = bool((mask & common).any()), frozenset(places[i] for i in np.flatnonzero(mask))
+        found.append(
+            Leading(line.kind, line.says, line.name, line.parameters, line=line, grave=grave, places=shown)
+        )
+        open_ = open_ & ~mask
+    if int((open_ & common).sum()) > REMAINDER * before:
+        other = Leading(_kind(asked, open_ & common), grave=True)
+        found = [other, *(replace(cause, grave=False) for cause in found)]
     return tuple(found)
-
-
-def _unexplained(asking: Asking, left: Sequence[Left], open_: Mask) -> Leading:
-    """The cause of values on ordinary input that no line explains: chance, rounding, or another formula."""
-    for item in left[:1]:
-        first = item.failure.reply
-        if asking.again(first).value != first.answer.value:
-            return Leading(
-                "nondeterminism", "gives another answer when it is asked again", "asked again", ordinary=True
-            )
-    return Leading(_kind(left, open_), ordinary=True)
 
 
 def _kind(left: Sequence[Left], open_: Mask) -> str:
@@ -192,6 +219,69 @@ def _kind(left: Sequence[Left], open_: Mask) -> str:
             some.append(Left(item.failure, mask))
     rounded = not one_sided(signs_of(some)) and all(missed_by_little(i.failure, i.mask) for i in some)
     return "accuracy" if rounded else "formula"
+
+
+def _of_aspects(subject: Subject, asking: Asking, bases: Sequence[Parameters]) -> Iterator[Leading]:
+    """The causes that show on other axes, in reductions, under weights, and on inputs of different shapes."""
+    dtype = next((d for d in FLOATS if possible(ORDINARY, subject, d)), None)
+    if dtype is None:
+        return
+    for aspect, variants, others in _aspects(subject):
+        failures = []
+        for variant in variants:
+            key = CellKey(aspect, ORDINARY, dtype, variant)
+            reply = asking.first(key)
+            wrong = asking.wrong(reply, key)
+            if reply.judged.observed is not None and wrong.any():
+                failures.append(Failure(reply, wrong, aspect))
+        if failures:
+            yield from _explaining(subject, failures, bases, others, Leading(aspect, aspect=aspect))
+
+
+def _aspects(subject: Subject) -> Iterator[tuple[str, list[Variant], list[Parameters]]]:
+    """An aspect of the call, the variants that ask for it, and the parameters of code that has it wrong."""
+    plain, semantics = subject.row_wise, subject.semantics
+    axis, reduction = subject.option("axis"), subject.option("reduction")
+    if axis is not None:
+        asked = [plain.having(**{axis.name: value}) for value in axis.ask]
+        yield "axis", asked, [{"axis": value} for value in (-1, 0, 1, -2)]
+    if family_of(subject).broadcasts(semantics):
+        early = "normalise" if semantics.fixed("broadcasting") == "expand" else "expand"
+        asked = [replace(plain, broadcast=kind) for kind in ("axis", "left")]
+        yield "broadcasting", asked, [{"broadcasting": early}]
+    reductions: list[Parameters] = [{"reduction": name} for name in ("sum", "mean")]
+    if reduction is not None:
+        asked = [plain.having(**{reduction.name: None if v == "null" else v}) for v in reduction.means]
+        yield "reduction", asked, [*reductions, {"reduction": "none"}]
+    if subject.has("weights"):
+        other = "numpy" if semantics.weights == "per_sample" else "per_sample"
+        by_weights = [{"reduction": name} for name in ("mean_by_weight", "mean_by_nonzero")]
+        asked = [replace(v, weights="per_sample") for v in (plain, subject.base)]
+        yield "weights", asked, [{"ignore_weights": True}, {"weights": other}, *reductions, *by_weights]
+
+
+def _explaining(
+    subject: Subject,
+    failures: Sequence[Failure],
+    bases: Sequence[Parameters],
+    others: Sequence[Parameters],
+    cause: Leading,
+) -> Iterator[Leading]:
+    """The cause with the first parameters under which all wrong answers come out as observed; without, if none do.
+
+    A cause of values accounts for what comes out under it alone.
+    """
+    left = {}
+    for number, base in enumerate(bases):
+        rest = [replace(f, wrong=f.wrong & ~explained(subject, f, base)) if base else f for f in failures]
+        left[number] = [f for f in rest if f.wrong.any()]
+        if not left[number]:
+            return
+    for (number, rest), parameters in product(left.items(), others):
+        if all(explained(subject, f, {**bases[number], **parameters})[f.wrong].all() for f in rest):
+            yield replace(cause, says=in_words(parameters), parameters=parameters, base=bases[number])
+            return
+    yield cause
 
 
 def _of_gradients(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
@@ -209,19 +299,18 @@ def _of_gradients(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
             failures.append(Failure(reply, wrong, "gradient"))
     if not failures:
         return ()
-    for parameters, says in _gradients(subject, failures):
+    for parameters in _gradients(subject, failures):
         if all(explained(subject, f, parameters)[f.wrong].all() for f in failures):
-            return (Leading("gradient", says, "", parameters, ordinary=True, gradient=True),)
-    return (Leading("gradient", ordinary=True, gradient=True),)
+            return (Leading("gradient", in_words(parameters), "", parameters, grave=True, gradient=True),)
+    return (Leading("gradient", grave=True, gradient=True),)
 
 
-def _gradients(subject: Subject, failures: Sequence[Failure]) -> Iterator[tuple[dict[str, Any], str]]:
+def _gradients(subject: Subject, failures: Sequence[Failure]) -> Iterator[Parameters]:
     """Ways in which a gradient is wrong as a whole."""
-    yield {"gradient_factor": 0.0}, "gives a gradient of 0"
-    for factor in (*_factors(failures), 2.0, 0.5, -1.0):
-        yield {"gradient_factor": factor}, f"multiplies the gradient by {factor:g}"
+    for factor in (0.0, *_factors(failures), 2.0, 0.5, -1.0):
+        yield {"gradient_factor": factor}
     if family_of(subject).inputs.vectors:
-        yield {"gradient_of": "other"}, "gives the gradient with respect to the other input"
+        yield {"gradient_of": "other"}
 
 
 def _factors(failures: Sequence[Failure]) -> list[float]:
@@ -235,72 +324,3 @@ def _factors(failures: Sequence[Failure]) -> list[float]:
     kept = ratios[np.isfinite(ratios)]
     near = Fraction(float(np.median(kept))).limit_denominator(64) if kept.size else Fraction(0)
     return [float(near)] if near else []
-
-
-def _weighed(subject: Subject, rows: Rows) -> Iterator[tuple[Line, Mask]]:
-    """Each line that explains most of what is left, with the wrong rows that it explains."""
-    for _ in range(MOST):
-        best, most = None, 0
-        for line in family_of(subject).lines(subject.semantics, rows):
-            match = model.explained(line, rows)
-            taken = match & rows.wrong
-            count = int(taken.sum())
-            if count <= most:
-                continue
-            # a line without a floor says nothing of the zero vectors that a floor beside it may take care of
-            contradicted = int((rows.right & ~match & np.isfinite(line.value(rows)[0])).sum())
-            if contradicted <= CONTRADICTED * max(int(rows.right.sum()), count):
-                best, most = (line, taken), count
-        if best is None or most < min(FEWEST, int(rows.wrong.sum())):
-            return
-        yield best
-        rows = replace(rows, wrong=rows.wrong & ~best[1])
-        if not rows.wrong.any():
-            return
-
-
-def rows_of(subject: Subject, replies: Sequence[tuple[Reply, Mask]]) -> Rows | None:
-    """Answers with one value a row as rows, those in the masks being wrong; None where they are none."""
-    parts = [_rows(subject, reply, wrong) for reply, wrong in replies]
-    whole = [part for part in parts if part is not None]
-    if not whole or len(whole) < len(parts):
-        return None
-    sums = {name: np.concatenate([p.sums[name] for p in whole]) for name in whole[0].sums}
-    fields = ("documented", "observed", "bound", "unit", "wrong", "right", "plain")
-    return Rows(sums, *(np.concatenate([getattr(p, f) for p in whole]) for f in fields))
-
-
-def _rows(subject: Subject, reply: Reply, wrong: Mask) -> Rows | None:
-    batch, judged = reply.batch, reply.judged
-    expected, observed = judged.expected, judged.observed
-    if batch.wrt or expected is None or observed is None or judged.size_differs:
-        return None
-    if not subject.reduces_not(batch.options):
-        return None
-    by_role = {subject.roles[n]: a for n, a in batch.arrays.items()}
-    inputs = family_of(subject).inputs
-    if not set(inputs.roles) <= set(by_role):
-        return None
-    sums = dict(inputs.sums(by_role, axis_of(subject, batch.options)))
-    size = judged.wrong.size
-    if not sums or len(sums["length"]) != size:
-        return None
-    eps, margin = subject.eps(batch.options), subject.option("margin")
-    asked = batch.options.get(margin.name, margin.default) if margin else 0.0
-    sums["eps"] = np.full(size, eps or 0.0, Wide)
-    sums["margin"] = np.full(size, float(asked or 0.0), Wide)
-    if "labels" in by_role:
-        sums["label"] = np.broadcast_to(by_role["labels"].astype(np.float64), judged.wrong.shape).ravel()
-    value = expected.value
-    with np.errstate(all="ignore"):
-        middle: Numbers = (np.asarray(value.lower, Wide) + np.asarray(value.upper, Wide)) / 2
-    return Rows(
-        sums,
-        documented=np.where(judged.undefined, np.nan, middle).ravel(),
-        observed=observed.astype(np.float64).astype(Wide).ravel(),
-        bound=reach(expected, judged.flush).ravel(),
-        unit=np.full(size, FORMATS[expected.compute].unit),
-        wrong=wrong.ravel(),
-        right=(~judged.wrong & ~judged.undefined).ravel(),
-        plain=np.zeros(size, np.bool_),
-    )

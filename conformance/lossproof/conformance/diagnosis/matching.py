@@ -48,7 +48,11 @@ def explained(subject: Subject, failure: Failure, parameters: Mapping[str, Any])
 
 
 def case_explained(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> bool:
-    """Whether the answer to a case that states its value comes out as observed under other parameters."""
+    """Whether the answer to a case that states its value comes out as observed under other parameters alone."""
+    return _comes_out(subject, failure, parameters) and not _comes_out(subject, failure, {})
+
+
+def _comes_out(subject: Subject, failure: Failure, parameters: Mapping[str, Any]) -> bool:
     batch, observed = failure.reply.batch, failure.reply.judged.observed
     try:
         other = expect(subject, batch.arrays, batch.options, parameters)
@@ -56,7 +60,9 @@ def case_explained(subject: Subject, failure: Failure, parameters: Mapping[str, 
         return False
     if observed is None or observed.size != int(np.prod(other.shape, dtype=np.int64)):
         return False
-    return bool(oracle.within(observed.reshape(other.shape), other.value, reach(other), other.compute).all())
+    values = observed.reshape(other.shape)
+    right = oracle.within(values, other.value, reach(other), other.compute)
+    return bool(np.where(other.value.undefined, np.isnan(values.astype(np.float64)), right).all())
 
 
 def holding(subject: Subject, failure: Failure, predicate: str) -> Mask:

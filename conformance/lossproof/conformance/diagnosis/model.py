@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from lossproof import oracle
 from lossproof.conformance.judging.outcome import Failure, Mask
 from lossproof.conformance.model.subject import Subject
+from lossproof.reports import words
 from lossproof.specs.models import KnownFinding
 
 
@@ -49,6 +51,13 @@ class Behaviour:
             "says": self.says,
         }
         return {name: part for name, part in parts.items() if part}
+
+
+def in_words(parameters: Mapping[str, Any]) -> str:
+    """The behaviour of code that follows these parameters, as a predicate of the code; "" for none."""
+    rule = parameters.get("norm_rule")
+    says = {"says": oracle.norm_rule(rule).says} if rule is not None else {}
+    return words.behaves_as({"parameters": dict(parameters), **says})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lossproof.conformance.diagnosis.inaccuracy import Left, missed_by_little, one_sided, signs_of
 from lossproof.conformance.diagnosis.matching import at_extremes, on_ordinary_input
-from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained
+from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained, in_words
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.kinds import severity
 from lossproof.conformance.judging.outcome import Failure
@@ -24,13 +24,8 @@ def named_cause(
     words = in_words(parameters) or predicate.replace("_", " ")
     short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
     slug = slugged(subject.facts.framework, kind, short)
-    title = f"behaves as with {words}" if parameters else f"wrong where {words}"
+    title = words if parameters else f"wrong where {words}"
     return Cause(kind, severity(kind, key.region), behaves, title, slug=slug)
-
-
-def in_words(parameters: Mapping[str, Any]) -> str:
-    """The parameters with their values."""
-    return ", ".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def as_they_are(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Explained]:
@@ -54,8 +49,8 @@ def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Expl
     told = failure.told if isinstance(failure, Apart) else ""
     words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
     place, what = f"{key.property}-{name}", _what(failure)
-    if failure.reply.judged.refused and not (case and case.expect.raises is not None):
-        place, what = name, ""  # in whatever way it raises, the documentation gives a value
+    if failure.reply.judged.refused or kinds.named(kind).raises:
+        place, what = name, ""  # what is refused and what is not, in whatever words, is checked in one place
     elif failure.reply.judged.broken_off or (case and failure.says):
         place = name
     elif case:

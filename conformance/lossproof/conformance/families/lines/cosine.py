@@ -59,20 +59,19 @@ class OverCosine:
         return self._of(lambda rows: rows["p"] / below(rows), lambda rows: rows["s"] / below(rows))
 
     def _rules(self, rows: Rows) -> Iterator[Line]:
+        """Other rules with the eps that is given, then any rule with an eps that the answers show."""
+        for rule in oracle.norm_rules():
+            kind, given = _kind(rule), rule.eps is not None
+            if rule != self.rule and (not given or (self.eps is None and rows["eps"].any())):
+                value = self._over(_under(rule, None if given else 0.0))
+                yield Line(kind, rule.name, _with(rule, "eps"), value, {"norm_rule": rule.name})
         shown = self.undo(rows.observed, rows)
         for rule in oracle.norm_rules():
-            named: dict[str, Any] = {"norm_rule": rule.name}
-            kind = "eps" if rule.eps is not None or rule.norms else "formula"
-            if rule.eps is None:
-                if rule != self.rule:
-                    yield Line(kind, rule.name, rule.says, self._over(_under(rule, 0.0)), named)
-                continue
-            if rule != self.rule and self.eps is None and rows["eps"].any():
-                yield Line(kind, rule.name, _with(rule, "eps"), self._over(_under(rule)), named)
-            for eps in fitted(rule, rows, shown):
+            for eps in fitted(rule, rows, shown) if rule.eps is not None else ():
                 if rule != self.rule or eps != self.eps:
                     value, says = self._over(_under(rule, eps)), _with(rule, f"{eps:g}")
-                    yield Line(kind, f"{rule.name} {eps:g}", says, value, {**named, "eps": eps})
+                    named = {"norm_rule": rule.name, "eps": eps}
+                    yield Line(_kind(rule), f"{rule.name} {eps:g}", says, value, named)
         for eps in fitted(_TWICE, rows, shown):
             says = f"adds {eps:g} to each squared norm and to the product of the norms"
             yield Line("eps", f"add twice {eps:g}", says, self._over(_under(_TWICE, eps)))
@@ -160,6 +159,10 @@ NUMBERS: dict[str, tuple[str, Callable[[Numbers], Numbers]]] = {
 }
 
 
+def _kind(rule: NormRule) -> str:
+    return "eps" if rule.eps is not None or rule.norms else "formula"
+
+
 def _under(rule: NormRule, eps: float | None = None) -> Sums:
     return lambda rows: denominator(rule, rows, rows["eps"] if eps is None else eps)
 
@@ -169,9 +172,8 @@ def _with(rule: NormRule, eps: str) -> str:
 
 
 def _both_added(n: Any) -> Any:
-    root = n.arithmetic.sqrt((n.q + n.eps) * (n.r + n.eps)) + n.eps
-    return root * root
+    return (n.arithmetic.sqrt((n.q + n.eps) * (n.r + n.eps)) + n.eps,)
 
 
-_TWICE = NormRule("add twice", "", _both_added, lambda n: n.one)
+_TWICE = NormRule("add twice", "", None, lambda n: n.one, factors=_both_added)
 """sqrt(sum a^2 + eps) sqrt(sum b^2 + eps) + eps; it stands for no rule of the oracle."""

@@ -34,8 +34,6 @@ class Rows:
     wrong: Mask
     """beyond the bound, and not explained yet"""
     right: Mask
-    plain: Mask
-    """of a region of ordinary input"""
 
     def __getitem__(self, name: str) -> Numbers:
         return self.sums[name]

@@ -47,9 +47,11 @@ class Plain:
 def denominator(rule: NormRule, rows: Rows, eps: Any) -> Numbers:
     """D of each row under a rule."""
     with np.errstate(all="ignore"):
-        one = np.ones(rows.size, Wide)
+        one: Numbers = np.ones(rows.size, Wide)
         number = np.broadcast_to(np.asarray(eps, Wide), one.shape)
-        return np.asarray(np.sqrt(rule.square(Quadratic(Plain(), rows["q"], rows["r"], number, one))))
+        for factor in rule.divisors(Quadratic(Plain(), rows["q"], rows["r"], number, one)):
+            one = one * factor
+        return one
 
 
 def fitted(rule: NormRule, rows: Rows, cosines: Numbers) -> list[float]:

@@ -316,7 +316,7 @@ def test_ordinary_input_has_norms_of_ordinary_size(scale: float, plain: bool) ->
     assert ordinary(SUBJECT, arrays, {}).tolist() == [plain]
 
 
-@pytest.mark.parametrize(("wrong", "severity"), [(2.0**-67, "S2"), (1.0, "S1")])
+@pytest.mark.parametrize(("wrong", "severity"), [(2.0**-67, "S3"), (2.0**-40, "S2"), (1.0, "S1")])
 def test_what_is_wrong_on_no_ordinary_row_is_no_s1(wrong: float, severity: str) -> None:
     executor = executor_of(lambda arrays, wrt: valued(0.1 + cosine(arrays)))
     (failure,) = by_aspect(SUBJECT, KEY, executor, "formula").failures

@@ -27,7 +27,7 @@ from lossproof.conformance.families.registry import family_of
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.judging.outcome import FLOATS, Failure
 from lossproof.conformance.model.subject import CellKey, Subject, Variant
-from lossproof.conformance.workers.protocol import Answer
+from lossproof.conformance.workers.protocol import UNANSWERED, Answer
 
 REMAINDER = 0.1
 """The share of the wrong rows on ordinary input that may stay unexplained beside a cause that explains the others."""
@@ -135,8 +135,14 @@ def pilot(subject: Subject) -> Iterator[CellKey]:
 
 
 def suspicious(subject: Subject, asking: Asking) -> bool:
-    """Whether the pilot finds wrong values that the ledger does not know."""
-    return any(asking.wrong(asking.first(key), key).any() for key in pilot(subject))
+    """Whether the pilot finds wrong values that the ledger does not know; what ends the worker is asked no more."""
+    for key in pilot(subject):
+        reply = asking.first(key)
+        if reply.answer.outcome in UNANSWERED:
+            return False
+        if asking.wrong(reply, key).any():
+            return True
+    return False
 
 
 def questions(subject: Subject) -> Iterator[CellKey]:

@@ -71,6 +71,13 @@ def cosine(x, y, rule, eps, order, dtype):
         "floor_product": lambda: np.maximum((n * m).astype(dtype), e),
         "floor_squared_product": lambda: root(np.maximum((q * r).astype(dtype), e)),
         "add_squared": lambda: (root((q + e).astype(dtype)) * root((r + e).astype(dtype))).astype(dtype),
+        "zero_as_one": lambda: (np.where(n == 0, one, n) * np.where(m == 0, one, m)).astype(dtype),
+        "add_norm": lambda: ((n + e).astype(dtype) * (m + e).astype(dtype)).astype(dtype),
+        "add_product": lambda: ((n * m).astype(dtype) + e).astype(dtype),
+        "floor_x_norm": lambda: (np.maximum(n, e) * m).astype(dtype),
+        "floor_y_norm": lambda: (n * np.maximum(m, e)).astype(dtype),
+        "norm_of_x": lambda: (n * n).astype(dtype),
+        "norm_of_y": lambda: (m * m).astype(dtype),
         "threshold": lambda: (np.where(n < e, one, n) * np.where(m < e, one, m)).astype(dtype),
     }[rule]()
     finite = np.finfo(np.float32) if dtype is np.float32 else None
@@ -90,10 +97,28 @@ def cosine(x, y, rule, eps, order, dtype):
         return (p / denominator).astype(dtype), fine
 
 
+def _floored(n, e):
+    return np.maximum(n, e)
+
+
+NORMALISED = {
+    "plain": lambda n, m, e: (n, m),
+    "floor_norm": lambda n, m, e: (_floored(n, e), _floored(m, e)),
+    "floor_squared_norm": lambda n, m, e: (n, m),
+    "zero_as_one": lambda n, m, e: (n, m),
+    "add_norm": lambda n, m, e: (n + e, m + e),
+    "floor_x_norm": lambda n, m, e: (_floored(n, e), m),
+    "floor_y_norm": lambda n, m, e: (n, _floored(m, e)),
+    "norm_of_x": lambda n, m, e: (n, n),
+    "norm_of_y": lambda n, m, e: (m, m),
+}
+"""By which numbers each row is divided, from the norms, under the rules whose D is a product of two."""
+
+
 def normalised(x, y, rule, eps, order, dtype):
     """Each row over its norm first, then the dot product."""
     e = dtype(eps)
-    out, fine = [], np.ones(len(x), dtype=bool)
+    norms, fine = [], np.ones(len(x), dtype=bool)
     for v in (x, y):
         q = dot(v, v, order, dtype)
         fine &= np.isfinite(q.astype(float)) & (
@@ -103,10 +128,11 @@ def normalised(x, y, rule, eps, order, dtype):
             * float(np.ldexp(1.0, -1022 if dtype is np.float64 else (-14 if dtype is np.float16 else -126)))
         )
         n = np.sqrt(q).astype(dtype)
-        if rule == "floor_norm":
-            n = np.maximum(n, e)
-        elif rule == "floor_squared_norm":
+        if rule == "floor_squared_norm":
             n = np.sqrt(np.maximum(q, e)).astype(dtype)
-        with np.errstate(all="ignore"):
-            out.append((v / n[:, None]).astype(dtype))
+        norms.append(n)
+    with np.errstate(all="ignore"):
+        out = [
+            (v / n[:, None]).astype(dtype) for v, n in zip((x, y), NORMALISED[rule](*norms, e), strict=True)
+        ]
     return dot(*out, order, dtype), fine

@@ -37,9 +37,18 @@ def number(q):
     return mpmath.mpf(q.numerator) / mpmath.mpf(q.denominator)
 
 
-def squared_denominator(q, r, rule, eps):
-    """D^2 as the documentation of each rule gives it."""
+def denominator(q, r, rule, eps):
+    """D as the documentation of each rule gives it."""
     eps = F(eps)
+    match rule:
+        case "add_norm":
+            return (root(q) + number(eps)) * (root(r) + number(eps))
+        case "add_product":
+            return root(q * r) + number(eps)
+    return root(_squared_denominator(q, r, rule, eps))
+
+
+def _squared_denominator(q, r, rule, eps):
     match rule:
         case "raw":
             return F(1)
@@ -57,16 +66,26 @@ def squared_denominator(q, r, rule, eps):
             return (q + eps) * (r + eps)
         case "threshold":
             return (q if q >= eps**2 else F(1)) * (r if r >= eps**2 else F(1))
+        case "zero_as_one":
+            return (q or F(1)) * (r or F(1))
+        case "floor_x_norm":
+            return max(q, eps**2) * r
+        case "floor_y_norm":
+            return q * max(r, eps**2)
+        case "norm_of_x":
+            return q**2
+        case "norm_of_y":
+            return r**2
     raise AssertionError(rule)
 
 
 def cosine(a, b, rule="plain", eps=0.0):
     """c as an mpmath number, or None for 0/0."""
     a, b = fractions(a), fractions(b)
-    p, d2 = dot(a, b), squared_denominator(dot(a, a), dot(b, b), rule, eps)
-    if d2 == 0:
+    p, d = dot(a, b), denominator(dot(a, a), dot(b, b), rule, eps)
+    if d == 0:
         return None
-    return number(p) / root(d2) if p else mpmath.mpf(0)
+    return number(p) / d if p else mpmath.mpf(0)
 
 
 def score(c, name):

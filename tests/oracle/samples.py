@@ -10,6 +10,7 @@ from lossproof.oracle.norm_rules.rules import RULES
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
 RANGE = {"float16": 4, "bfloat16": 18, "float32": 18, "float64": 150}
 """Norms may be 10^+-this."""
+WITHOUT_EPS = [rule.name for rule in RULES if rule.eps is None]
 KERNELED = [rule for rule in RULES if rule.kernel is not None]
 """The norm rules that the kernels know."""
 

@@ -54,13 +54,13 @@ def test_no_order_of_summation_breaks_the_bound(dtype, region, rule):
     asked = 0
     for d in (1, 7, 24):
         x, y = rows(region, dtype, d)
-        eps = 0.0 if rule in ("raw", "plain") else float(kind(0.37))
+        eps = 0.0 if rule in samples.WITHOUT_EPS else float(kind(0.37))
         for score in ("similarity", "distance") if d == 7 else ("similarity",):
             e = oracle.cosine(x, y, norm_rule=rule, eps=eps, score=score)
             limit = oracle.bound(e, dtype, WIDEST[dtype])
             for order in ORDERS:
                 ways = [native.cosine]
-                if rule in ("plain", "floor_norm", "floor_squared_norm"):
+                if rule in native.NORMALISED:
                     ways.append(native.normalised)
                 for way in ways:
                     with np.errstate(all="ignore"):

@@ -118,7 +118,7 @@ def test_a_reduction(dtype, grade, reduction):
 def parts_of(a, b, rule, eps):
     """1/D, kappa, |c| and k of one pair of rows, and its gradient."""
     q, r = (reference.dot(v, v) for v in map(reference.fractions, (a, b)))
-    inverse = 1 / reference.root(reference.squared_denominator(q, r, rule, eps))
+    inverse = 1 / reference.denominator(q, r, rule, eps)
     c, kappa = (reference.cosine(*rows, rule, eps) for rows in ((a, b), (np.abs(a), np.abs(b))))
     k = inverse_slope(q, r, rule, eps)
     return *(float(v) for v in (inverse, kappa, abs(c), k)), gradient(a, b, rule, eps)
@@ -142,7 +142,12 @@ def bound_of_gradient(a, b, parts, factor, dtype, grade, flush):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize(("rule", "eps"), [("plain", 0.0), ("floor_norm", 1.75), ("add_squared", 0.5)])
+@pytest.mark.parametrize(
+    ("rule", "eps"), [
+        ("plain", 0.0), ("floor_norm", 1.75), ("add_squared", 0.5), ("add_norm", 0.5), ("add_product", 0.5),
+        ("zero_as_one", 0.0), ("norm_of_x", 0.0), ("norm_of_y", 0.0), ("floor_y_norm", 1.75),
+    ],
+)  # fmt: skip
 def test_a_gradient(dtype, rule, eps):
     """Rows small, ordinary and large, so that each of the terms for what may be flushed is the largest somewhere.
 

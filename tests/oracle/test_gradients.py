@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import mpmath
 import numpy as np
 import pytest
@@ -14,10 +16,17 @@ from .test_values import EPS, check
 F = reference.F
 
 
-def inverse_slope(q, r, rule, eps):
-    """d(log D)/da_i = k a_i by differentiating each documented denominator."""
-    eps = F(eps)
+def inverse_slope(q, r, rule, eps, wrt="x"):
+    """d(log D)/da_i = k a_i by differentiating each documented denominator; of the second row wrt y."""
+    eps, by_x = F(eps), wrt == "x"
+    if rule in ("add_norm", "add_product"):
+        return _root_slope(q, r, rule, reference.number(eps), by_x)
     return {
+        "zero_as_one": lambda: 1 / q if q else F(0),
+        "floor_x_norm": lambda: 1 / q if not by_x or q > eps**2 else F(0),
+        "floor_y_norm": lambda: 1 / q if by_x or q > eps**2 else F(0),
+        "norm_of_x": lambda: 2 / q if by_x else F(0),
+        "norm_of_y": lambda: F(0) if by_x else 2 / q,
         "raw": lambda: F(0),
         "plain": lambda: 1 / q,
         "floor_norm": lambda: 1 / q if q > eps**2 else F(0),
@@ -29,14 +38,26 @@ def inverse_slope(q, r, rule, eps):
     }[rule]()
 
 
-def gradient(a, b, rule="plain", eps=0.0):
+def _root_slope(q, r, rule, eps, by_x):
+    """(d|a| / da_i) / (|a| + eps), and |b| (d|a| / da_i) / (|a| |b| + eps); nothing follows a norm of 0."""
+    n, m = reference.root(q), reference.root(r)
+    if n == 0 or (rule == "add_product" and m == 0):
+        return mpmath.mpf(0)
+    return 1 / n / (n + eps) if rule == "add_norm" else m / n / (n * m + eps)
+
+
+def gradient(a, b, rule="plain", eps=0.0, wrt="x"):
+    """With respect to a; wrt y the roles of the rows under the rule are exchanged."""
     a, b = reference.fractions(a), reference.fractions(b)
     p, q, r = reference.dot(a, b), reference.dot(a, a), reference.dot(b, b)
-    d2 = reference.squared_denominator(q, r, rule, eps)
-    if d2 == 0:
+    d = reference.denominator(*((q, r) if wrt == "x" else (r, q)), rule, eps)
+    if d == 0:
         return [None] * len(a)
-    k = inverse_slope(q, r, rule, eps)
-    return [reference.number(v - w * p * k) / reference.root(d2) for v, w in zip(b, a, strict=True)]
+    k = inverse_slope(q, r, rule, eps, wrt)
+    if isinstance(k, F):  # exact, since the difference may be 0
+        return [reference.number(v - w * p * k) / d for v, w in zip(b, a, strict=True)]
+    pull = reference.number(p) * k
+    return [(reference.number(v) - reference.number(w) * pull) / d for v, w in zip(b, a, strict=True)]
 
 
 @pytest.mark.parametrize("region", samples.REGIONS)
@@ -50,7 +71,7 @@ def test_cosine(region, dtype, rule):
     assert e.shape == x.shape
     check(e, [v for a, b in zip(x, y, strict=True) for v in gradient(a, b, rule, eps)])
     other = oracle.cosine_gradient(x, y, wrt="y", norm_rule=rule, eps=eps, score="distance")
-    expected = [v for a, b in zip(x, y, strict=True) for v in gradient(b, a, rule, eps)]
+    expected = [v for a, b in zip(x, y, strict=True) for v in gradient(b, a, rule, eps, "y")]
     check(other, [None if v is None else -v for v in expected])
 
 
@@ -59,16 +80,19 @@ def test_it_is_the_derivative():
     g = np.random.default_rng(2)
     x, y = g.standard_normal((3, 4)), g.standard_normal((3, 4))
     for rule in oracle.NORM_RULES:
-        eps = 0.0 if rule in ("raw", "plain") else 1.3
-        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps, weights=[1.0, 2.0, -0.5], reduction="mean")
-        for i in np.ndindex(3, 4):
+        eps = 0.0 if rule in samples.WITHOUT_EPS else 1.3
+        for wrt, i in product("xy", np.ndindex(3, 4)):
+            if i == (0, 0):
+                e = oracle.cosine_gradient(
+                    x, y, wrt=wrt, norm_rule=rule, eps=eps, weights=[1.0, 2.0, -0.5], reduction="mean"
+                )
             h = 2.0**-20
-            up, down = x.copy(), x.copy()
+            up, down = (x.copy(), x.copy()) if wrt == "x" else (y.copy(), y.copy())
             up[i] += h
             down[i] -= h
             values = [
-                oracle.reduce(oracle.cosine(v, y, norm_rule=rule, eps=eps), "mean", [1.0, 2.0, -0.5])
-                for v in (up, down)
+                oracle.reduce(oracle.cosine(*pair, norm_rule=rule, eps=eps), "mean", [1.0, 2.0, -0.5])
+                for pair in (((up, y), (down, y)) if wrt == "x" else ((x, up), (x, down)))
             ]
             slope = (values[0].lower - values[1].lower) / (2 * h)
             assert abs(slope - e.lower[i]) < 1e-8
@@ -334,6 +358,100 @@ def test_honest_gradients_stay_within_the_bound(dtype, region, rule):
                 assert good.all(), (d, order, normalise, oracle.excess(answer, e, dtype, "G2").max())
         if region == "ordinary" and d > 1:
             assert not oracle.within(-answer, e, limit).all()
+
+
+def of_a_denominator(rule, n, m, e, dtype):
+    """D, k and dD/d|a| under a rule, every operation rounded to the dtype."""
+    one = np.ones_like(n)
+
+    def r(v):
+        return v.astype(dtype)
+
+    if rule == "add_norm":
+        left, right = r(n + e), r(m + e)
+        return r(left * right), r(one / r(n * left)), right
+    if rule == "add_product":
+        d = r(r(n * m) + e)
+        return d, r(m / r(n * d)), m
+    if rule in ("norm_of_x", "norm_of_y"):
+        d = r(n * n) if rule == "norm_of_x" else r(m * m)
+        return (
+            d,
+            r(2 * one / d) if rule == "norm_of_x" else 0 * one,
+            2 * n if rule == "norm_of_x" else 0 * one,
+        )
+    above = n > e if rule == "floor_x_norm" else np.ones_like(n, dtype=bool)
+    left = np.maximum(n, e) if rule == "floor_x_norm" else n
+    right = np.maximum(m, e) if rule == "floor_y_norm" else m
+    return r(left * right), r(above / r(n * n)), r(above * right)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("region", ["ordinary", "nearly_orthogonal", "nearly_parallel", "biased"])
+@pytest.mark.parametrize(
+    "rule",
+    ["zero_as_one", "add_norm", "add_product", "floor_x_norm", "floor_y_norm", "norm_of_x", "norm_of_y"],
+)
+def test_honest_gradients_of_more_denominators_stay_within_the_bound(dtype, region, rule):
+    """By the formula of k, and backwards through the quotient, D and the norm."""
+    kind = samples.DTYPES[dtype]
+    for d in (1, 6, 20):
+        x, y = (
+            test_bounds.biased(dtype, 12, d)
+            if region == "biased"
+            else samples.rows(region, dtype, 12, d, seed=3)
+        )
+        eps = 0.0 if rule in samples.WITHOUT_EPS else float(kind(1.7))
+        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps)
+        limit = oracle.bound(e, dtype, "G3" if dtype in ("float16", "bfloat16") else "G2")
+        for order in test_bounds.ORDERS:
+            with np.errstate(all="ignore"):
+                p, q, s = (native.dot(a, b, order, kind)[:, None] for a, b in ((x, y), (x, x), (y, y)))
+                n, m = np.sqrt(q).astype(kind), np.sqrt(s).astype(kind)
+                divisor, k, rise = of_a_denominator(rule, n, m, kind(eps), kind)
+                c = (p / divisor).astype(kind)
+                by_k = (x * (c * k).astype(kind)).astype(kind)
+                of_norm = (rise * (c / divisor).astype(kind)).astype(kind)
+                backwards = (of_norm * (x / n).astype(kind)).astype(kind)
+                for pull in (by_k, backwards):
+                    answer = ((y / divisor).astype(kind) - pull).astype(kind)
+                    good = oracle.within(answer, e, limit) | e.undefined | ~np.isfinite(answer.astype(float))
+                    assert good.all(), (d, order, oracle.excess(answer, e, dtype, "G2").max())
+        if region == "ordinary" and d > 1:
+            assert not oracle.within(-answer, e, limit).all()
+
+
+def test_where_a_row_is_zero_the_quotient_has_a_derivative():
+    """Though |a| has none, P is 0 with a; where the norm counts as 1, it is held there."""
+    x, y = np.zeros((1, 2)), np.array([[3.0, 4.0]])
+    for rule, eps, d in (
+        ("add_norm", 0.5, F(11, 4)), ("add_product", 0.5, F(1, 2)), ("zero_as_one", 0.0, F(5)),
+        ("floor_x_norm", 0.5, F(5, 2)), ("norm_of_y", 0.0, F(25)),
+    ):  # fmt: skip
+        e = oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps)
+        check(e, [reference.number(v / d) for v in (F(3), F(4))])
+        assert np.isfinite(oracle.bound(e, "float32", "G2")).all()
+        other = oracle.cosine_gradient(x, y, wrt="y", norm_rule=rule, eps=eps)
+        check(other, [mpmath.mpf(0)] * 2)
+    for rule, eps in (("norm_of_x", 0.0), ("floor_y_norm", 0.5), ("add_norm", 0.0)):
+        assert oracle.cosine_gradient(x, y, norm_rule=rule, eps=eps).undefined.all()
+
+
+def test_the_second_vector_of_a_loss_takes_the_rule_swapped():
+    g = np.random.default_rng(4)
+    x, y = g.standard_normal((2, 3, 4))
+    labels, h = np.array([1, -1, 1]), 2.0**-20
+    for rule, eps in (("norm_of_x", 0.0), ("norm_of_y", 0.0), ("floor_x_norm", 50.0), ("floor_y_norm", 50.0)):
+        given = {"margin": -9.0, "norm_rule": rule, "eps": eps}
+        for wrt, k in (("x1", 0), ("x2", 1)):
+            e = oracle.cosine_embedding_gradient(x, y, labels, wrt=wrt, **given)
+            for i in np.ndindex(3, 4):
+                ends = []
+                for sign in (1, -1):
+                    arrays = [x.copy(), y.copy()]
+                    arrays[k][i] += sign * h
+                    ends.append(oracle.cosine_embedding(*arrays, labels, **given).lower.sum())
+                assert abs((ends[0] - ends[1]) / (2 * h) - e.lower[i]) < 1e-7
 
 
 def test_bad_input():

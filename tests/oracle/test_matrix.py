@@ -14,11 +14,13 @@ from . import samples
     "region", ["ordinary", "parallel", "one_hot", "zeros", "mixed_scale", "nearly_orthogonal"]
 )
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-@pytest.mark.parametrize("rule", ["plain", "floor_norm", "threshold", "raw"])
+@pytest.mark.parametrize(
+    "rule", ["plain", "floor_norm", "threshold", "raw", "add_norm", "floor_y_norm", "norm_of_x"]
+)
 def test_matrix(region, dtype, rule):
     x, y = samples.rows(region, dtype, 9, 6)
     y = y[:7]
-    eps = 0.0 if rule in ("plain", "raw") else 0.7
+    eps = 0.0 if rule in samples.WITHOUT_EPS else 0.7
     for score in oracle.SCORES:
         e = oracle.cosine_matrix(x, y, score=score, norm_rule=rule, eps=eps)
         f = oracle.cosine(x[:, None], y[None], score=score, norm_rule=rule, eps=eps)

@@ -17,10 +17,10 @@ from flint import fmpq
 
 from lossproof import oracle
 from lossproof.oracle.arithmetic.exact import Exact
-from lossproof.oracle.arithmetic.reals import square_root
 from lossproof.oracle.kernels import fused
 from lossproof.oracle.norm_rules.model import Eps, NormRule, Quadratic
 from lossproof.oracle.norm_rules.rules import RULES
+from lossproof.oracle.scores.formula import Measure
 
 from . import reference, samples
 
@@ -29,10 +29,21 @@ LEVELS = [fmpq(n, 8) for n in (1, 3, 4, 7, 8, 9, 24, 64)]
 
 
 def exact(formula, q, r, eps, flip=False):
-    """A formula of Q, R and eps, by rational numbers, roots of squares among them."""
+    """A formula of Q, R and eps, exactly where it is rational, else to 4000 bits."""
     q, r, eps, one = (EXACT.rational([fmpq(v)]) for v in (q, r, eps, 1))
     value = formula(Quadratic(EXACT, q, r, eps, one, np.array([flip]), np.array([False])))[0]
-    return value.r + sum((factor * square_root(square) for factor, square in value.terms), fmpq(0))
+    value = value.merged()
+    return fmpq(value.enclose(4000)[0], 1 << 4000) if value.terms else value.r
+
+
+def square_of(rule):
+    """D2 as the product of the rule's factors has it."""
+
+    def square(n):
+        product = math.prod(rule.divisors(n), start=n.one)
+        return product * product
+
+    return square
 
 
 def _added_under_the_root(n):
@@ -57,19 +68,57 @@ every_rule = pytest.mark.parametrize("rule", [*RULES, OWN], ids=lambda rule: rul
 @every_rule
 def test_what_a_rule_says_of_its_denominator_is_so(rule):
     pairs = list(itertools.product(LEVELS, LEVELS))
-    eps = fmpq(1, 2) if rule.eps else fmpq(0)
-    assert rule.unit == all(exact(rule.square, q, r, eps) == 1 for q, r in pairs)
-    assert rule.norms == all(exact(rule.square, q, r, eps) == q * r for q, r in pairs)
-    assert rule.vanishes == (exact(rule.square, 0, 1, 0) == 0) == (exact(rule.square, 1, 0, 0) == 0)
-    changes = any(exact(rule.square, q, r, fmpq(3)) != exact(rule.square, q, r, eps) for q, r in pairs)
+    eps, square = fmpq(1, 2) if rule.eps else fmpq(0), square_of(rule)
+    assert rule.unit == all(exact(square, q, r, eps) == 1 for q, r in pairs)
+    with_zeros = [*pairs, *((q, fmpq(0)) for q in LEVELS), *((fmpq(0), r) for r in LEVELS)]
+    assert rule.norms == all(exact(square, q, r, eps) == q * r for q, r in with_zeros)
+    below = (exact(square, q, r, level) < q * r for level in {eps, 6 * eps} for q, r in pairs)
+    assert rule.unbounded == any(below)
+    changes = any(exact(square, q, r, fmpq(3)) != exact(square, q, r, eps) for q, r in pairs)
     assert changes == (rule.eps is not None)
     far = fmpq(1000)  # where an eps decides nothing, scaling x by 2 scales D by 2
-    assert rule.scale_free == (exact(rule.square, 4 * far, far, eps) == 4 * exact(rule.square, far, far, eps))
+    assert rule.scale_free == (exact(square, 4 * far, far, eps) == 4 * exact(square, far, far, eps))
+
+
+@every_rule
+def test_which_zero_norms_make_the_denominator_zero(rule):
+    """As the formula has it beside a norm of any size; nothing but a zero norm does."""
+    square = square_of(rule)
+    for eps in (0.0, 0.5, 5e-324) if rule.eps else (0.0,):
+        level, vanishing = fmpq(*eps.as_integer_ratio()), Measure(rule, eps, None).vanishing
+        for other in LEVELS:
+            assert vanishing == (exact(square, 0, other, level) == 0, exact(square, other, 0, level) == 0)
+            assert exact(square, other, other, level) > 0
+        q, r = np.array([0.0, 2.0, 0.0, 3.0]), np.array([2.0, 0.0, 0.0, 3.0])
+        zero = Measure(rule, eps, None).vanishes(q, r)
+        assert zero.tolist() == [*vanishing, any(vanishing), False]
+
+
+@every_rule
+def test_arrays_that_change_places(rule):
+    """The rule itself if it treats both alike; else one whose formulas are those of the other array."""
+    swapped, square = rule.swapped(), square_of(rule)
+    assert (swapped is rule) == (rule.slope_y is None)
+    eps = fmpq(1, 2) if rule.eps else fmpq(0)
+    for q, r in itertools.product(LEVELS, LEVELS):
+        assert exact(square_of(swapped), r, q, eps) == exact(square, q, r, eps)
+        for formula, other in ((rule.slope, swapped.slope_y), (rule.slope_y, swapped.slope)):
+            if formula and other:
+                assert exact(other, r, q, eps) == exact(formula, q, r, eps)
+    if rule.eps:
+        assert (swapped.eps.x, swapped.eps.y) == (rule.eps.y, rule.eps.x)
+        for met, some in ((rule.eps.x, rule), (rule.eps.y, swapped)):
+            for level in (fmpq(1, 100), fmpq(9)):  # on both sides of the norm of a alone
+                at, none = (exact(square_of(some), fmpq(1), fmpq(100), e) for e in (level, fmpq(0)))
+                assert met or at == none
+    assert swapped.swapped().name == rule.name
 
 
 @every_rule
 def test_a_clamp_or_a_jump_lies_where_the_rule_says(rule):
     """D^2 turned over differs from D^2 at a jump alone; its slope jumps at a kink."""
+    rule = rule if rule.eps is None or rule.eps.x else rule.swapped()
+    square = square_of(rule)
     if rule.eps is None:
         assert exact(rule.slope, 2, 3, 0) == exact(rule.slope, 2, 3, 5)
         return
@@ -78,7 +127,7 @@ def test_a_clamp_or_a_jump_lies_where_the_rule_says(rule):
     assert rule.eps.level(0.25) == float(level)
     tiny, r = fmpq(1, 10**9), fmpq(1) if rule.eps.product else fmpq(7)
     below, above = (level**2 * (1 + sign * tiny) / (r if rule.eps.product else 1) for sign in (-1, 1))
-    left, right = (exact(rule.square, q, r, eps) for q in (below, above))
+    left, right = (exact(square, q, r, eps) for q in (below, above))
     assert rule.eps.jump == (abs(left - right) > tiny * 100 * max(left, right))
     left, right = (exact(rule.slope, q, r, eps) for q in (below, above))
     assert (rule.eps.kink or rule.eps.jump) == (left == 0 != right)
@@ -92,9 +141,20 @@ def test_the_slope_is_the_derivative_of_the_denominator(rule):
     step = fmpq(1, 10**12)
     for q, r in itertools.product([fmpq(1, 64), fmpq(3, 8), fmpq(9)], repeat=2):
         eps = fmpq(1, 5) if rule.eps else fmpq(0)
-        up, down, at = (exact(rule.square, q + s, r, eps) for s in (step, -step, 0))
-        derivative = (up - down) / (2 * step) / at
-        assert abs(exact(rule.slope, q, r, eps) - derivative) < fmpq(1, 10**9)
+        for some in (rule, rule.swapped()):
+            up, down, at = (exact(square_of(some), q + s, r, eps) for s in (step, -step, 0))
+            derivative = (up - down) / (2 * step) / at
+            assert abs(exact(some.slope, q, r, eps) - derivative) < fmpq(1, 10**9)
+
+
+def test_a_rule_has_one_denominator_and_a_kernel_that_fits():
+    with pytest.raises(ValueError, match="norm rule mine: it has either a square or factors"):
+        NormRule("mine", "", None, _slope)
+    with pytest.raises(ValueError, match="either a square or factors"):
+        NormRule("mine", "", _slope, _slope, factors=lambda n: (n.q,))
+    for what in ({"slope_y": _slope}, {"unbounded": True}):
+        with pytest.raises(ValueError, match="kernels know no such denominator"):
+            NormRule("mine", "", _slope, _slope, kernel=lambda eps: (0.0, 0.0, eps), **what)
 
 
 @every_rule
@@ -187,8 +247,8 @@ def test_an_unknown_name_is_told_with_the_nearest():
         ValueError, match=r"^norm_rule='flor_norm' is not known; allowed: raw, plain, "
     ) as told:
         oracle.cosine([1.0], [1.0], norm_rule="flor_norm")
-    assert "threshold; did you mean floor_norm" in str(told.value)
-    with pytest.raises(ValueError, match=r"^norm_rule=7 is not known; .*threshold$"):
+    assert "norm_of_y; did you mean floor_norm" in str(told.value)
+    with pytest.raises(ValueError, match=r"^norm_rule=7 is not known; .*norm_of_y$"):
         oracle.cosine([1.0], [1.0], norm_rule=7)
 
 
@@ -235,7 +295,7 @@ def brought(tmp_path, packages):
 def test_an_installed_package_brings_a_rule(tmp_path):
     assert math.sqrt(25 * 25 + 1875) == 50
     found = brought(tmp_path, [("brings", "brings:RULE", BROUGHT.format(name="mine"))])
-    assert found == ["0.5", "mine threshold"]
+    assert found == ["0.5", "mine norm_of_y"]
 
 
 @pytest.mark.parametrize(

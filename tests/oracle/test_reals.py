@@ -96,14 +96,34 @@ def test_arithmetic_of_roots():
         for found, true in pairs:
             assert abs(exact(found) - true) <= abs(true) * mpmath.mpf(10) ** -300 + mpmath.mpf(10) ** -380
         assert not (single * single).terms
-        for part in (v, Real(s, ((s, q),))):
-            if len(part.terms) > 1 or (part.terms and part.r != 0):
-                for wrong in (lambda p=part, t=single: p * t, lambda p=part, t=single: t / p, part.sqrt):
-                    with pytest.raises(ArithmeticError, match="no part of the formulas"):
-                        wrong()
+        for wrong in (lambda v=v, t=single: t / v, v.sqrt) if len(v.terms) > 1 else (single.sqrt,):
+            with pytest.raises(ArithmeticError, match="no part of the formulas"):
+                wrong()
     assert square_root(fmpq(9, 16)) == fmpq(3, 4)
     assert square_root(fmpq(9, 15)) is None
     assert square_root(fmpq(8, 16)) is None
+
+
+def test_products_and_quotients_of_sums():
+    """Sums of several roots multiply out, and r + s sqrt(q) divides, be the root rational or not."""
+    g = np.random.default_rng(11)
+    for v, w in zip(reals(7), reals(8), strict=True):
+        r, s = fraction(g, 50) or fmpq(1), fraction(g, 50) + fmpq(1, 7)
+        two = Real(r, ((s, abs(fraction(g, 50)) + 2),))
+        rational_root = Real(r, ((abs(s), fmpq(9, 16)),)) if r > 0 else Real(r, ((-abs(s), fmpq(9, 16)),))
+        same = Real(r, ((r / 3, fmpq(9)),))  # r = s sqrt(q): no conjugate to divide by
+        pairs = [(v * w, exact(v) * exact(w)), (w * v, exact(v) * exact(w)), (v * two, exact(v) * exact(two))]
+        pairs += [
+            (part / over, exact(part) / exact(over))
+            for part in (v, w, two)
+            for over in (two, rational_root, same)
+        ]
+        for found, true in pairs:
+            assert abs(exact(found) - true) <= abs(true) * mpmath.mpf(10) ** -250 + mpmath.mpf(10) ** -300
+        assert (v / two * two - v).sign() == 0
+        assert (same / same).compare(fmpq(1)) == 0
+    with pytest.raises(ZeroDivisionError):
+        Real(fmpq(1)) / Real(fmpq(3), ((fmpq(-1), fmpq(9)),))
 
 
 def roots_below(bits):

@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 from lossproof import oracle
 from lossproof.oracle.enclosure import ROOTS
 
-RULES = ("plain", "raw", "floor_norm", "floor_product", "add_squared", "threshold")
+from . import samples
+
+RULES = (
+    "plain",
+    "raw",
+    "floor_norm",
+    "floor_product",
+    "add_squared",
+    "threshold",
+    "add_norm",
+    "norm_of_y",
+    "zero_as_one",
+)
 OFF = (0.0, 0.5, 0.99, 1.0, 1.01, 3.0)
 """Parts of the bound by which answers are off."""
 SEED = np.random.SeedSequence(20261129)
@@ -58,7 +70,7 @@ def agree(e: oracle.Enclosure, dtype: str, grade: str, flush: bool = True) -> No
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_values_are_accepted_as_within_their_bound(dtype: str, rule: str, scale: float) -> None:
     x, y = rows(dtype, scale)
-    eps = {} if rule in ("plain", "raw") else {"eps": 1e-4}
+    eps = {} if rule in samples.WITHOUT_EPS else {"eps": 1e-4}
     for score in oracle.SCORES:
         e = oracle.cosine(x, y, score=score, norm_rule=rule, **eps)
         for grade in ("G0", "G1", "G2", *(("G3",) if dtype == "float16" else ())):

@@ -17,6 +17,7 @@ from lossproof import oracle
 from lossproof.oracle.enclosure import LADDER
 from lossproof.oracle.formats import FORMATS
 from lossproof.oracle.kernels import choice
+from lossproof.oracle.norm_rules.rules import RULES
 
 from . import enclosed, samples, soaking
 from .samples import KERNELED
@@ -54,6 +55,27 @@ def test_the_fused_first_stage_agrees_with_the_formula(rule, region):
     known = np.isfinite(fast[0])
     assert known.any() or region == "extreme"
     assert ((fast[1] - fast[0])[known] < 1e-13).all()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("region", ["ordinary", "zeros", "mixed_scale", "ties", "extreme", "subnormal"])
+def test_each_stage_by_itself_holds_the_value_and_the_gradient(rule, region):
+    """Whatever a stage says, the exact one says too; most rows that are neither huge nor tiny are known to each."""
+    x, y = samples.rows(region, "float64", 24, 5)
+    given = {"norm_rule": rule, "eps": 0.75 if rule.eps else 0.0}
+    for e in (oracle.cosine(x, y, **given), *(oracle.cosine_gradient(x, y, wrt=w, **given) for w in "xy")):
+        rows = np.flatnonzero(~e.problem.undefined)
+        low, high = (ends.ravel()[rows] for ends in (e.lower, e.upper))
+        for arithmetic in LADDER:
+            numbers = e.problem.evaluate(arithmetic, rows)
+            lower, upper = arithmetic.bounds(numbers)
+            assert ((lower <= low) & (high <= upper)).all()
+            for name, fmt in FORMATS.items():
+                told, decided = arithmetic.rounded(numbers, fmt)
+                assert (told[decided] == e.rounded(name).astype(np.float64).ravel()[rows][decided]).all()
+            assert arithmetic is not LADDER[-1] or decided.all()
+            if region in ("ordinary", "zeros"):
+                assert (upper - lower <= 1e-9 * np.maximum(1, np.abs(upper))).mean() > 0.9
 
 
 SCRIPT = textwrap.dedent(

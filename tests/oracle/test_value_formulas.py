@@ -36,10 +36,10 @@ def lost(d, dtype, grade):
     return g(d + 8, u)
 
 
-def flushed(d, inverse, dtype, grade):
-    """eta (d / D + d + 2 sqrt(d) + 1) where all is computed in the dtype itself."""
+def flushed(d, inverse, dtype, grade, rho=1):
+    """eta (d / D + d + (1 + rho) sqrt(d) + 1) where all is computed in the dtype itself."""
     if grade == "G3" or (grade == "G2" and dtype in ("float32", "float64")):
-        return unit(dtype)[1] * (d * inverse + d + 2 * mpmath.sqrt(d) + 1)
+        return unit(dtype)[1] * (d * inverse + d + (1 + rho) * mpmath.sqrt(d) + 1)
     return N(0)
 
 
@@ -56,7 +56,7 @@ def parts(a, b, rule, eps):
     """c, kappa and 1/D."""
     q, r = (reference.dot(v, v) for v in map(reference.fractions, (a, b)))
     c, kappa = (reference.cosine(*rows, rule, eps) for rows in ((a, b), (np.abs(a), np.abs(b))))
-    return c, kappa, 1 / reference.root(reference.squared_denominator(q, r, rule, eps))
+    return c, kappa, 1 / reference.denominator(q, r, rule, eps)
 
 
 RULES = [
@@ -65,7 +65,17 @@ RULES = [
     ("floor_norm", 1.5),
     ("floor_squared_product", 2.0),
     ("threshold", 0.75),
+    ("threshold", 3.0),
+    ("zero_as_one", 0.0),
+    ("add_norm", 1.5),
+    ("add_product", 1.5),
+    ("floor_x_norm", 1.5),
+    ("norm_of_x", 0.0),
+    ("norm_of_y", 0.0),
 ]
+OF_A_NORM = ("floor_norm", "threshold", "add_norm", "floor_x_norm")
+STRETCHED = ("threshold", "norm_of_x", "norm_of_y")
+"""Rules under which |a| |b| may exceed D."""
 SHIFTS = {"float16": (0, -4), "bfloat16": (0, -60), "float32": (0, -60), "float64": (0, -170, -505)}
 """Powers of two that bring |a| |b| near the smallest normal number."""
 
@@ -86,18 +96,33 @@ def test_a_cosine(dtype, grade, rule, eps):
     u = unit(dtype)[0]
     for shift in SHIFTS[dtype]:
         x, y = some_rows(dtype, shift)
-        if rule == "raw" and shift:
+        if shift and (
+            rule == "raw" or (rule == "threshold" and eps > 1)
+        ):  # P itself would be a subnormal number
             continue
-        scale = 2.0 ** (shift if rule in ("floor_norm", "threshold") else 2 * max(shift, -250))
+        scale = 2.0 ** (shift if rule in OF_A_NORM else 2 * max(shift, -250))
         for score in oracle.SCORES:
             e = oracle.cosine(x, y, score=score, norm_rule=rule, eps=eps * scale)
             told, steady = (oracle.bound(e, dtype, grade, flush=f) for f in (True, False))
             for i, (a, b) in enumerate(zip(x, y, strict=True)):
                 c, kappa, inverse = parts(a, b, rule, eps * scale)
+                q, r = (reference.dot(v, v) for v in map(reference.fractions, (a, b)))
+                rho = max(N(1), reference.root(q * r) * inverse) if rule in STRETCHED else 1
                 value = reference.score(c, score)
                 main = lost(3, dtype, grade) * (kappa + abs(c)) + (u if score == "distance" else 0)
                 fits(steady[i], main, value, dtype)
-                fits(told[i], main + (flushed(3, inverse, dtype, grade) if kappa else 0), value, dtype)
+                fits(told[i], main + (flushed(3, inverse, dtype, grade, rho) if kappa else 0), value, dtype)
+
+
+def test_elements_that_are_flushed_beside_a_longer_row():
+    """x / |x| flushes 2^-130, and 2^100 / |x| would have brought it back: right, though c is known much better."""
+    x, y = np.float32([[2.0**20, 2.0**-110]]), np.float32([[0.0, 2.0**100]])
+    for rule, pair in (("norm_of_x", (x, y)), ("norm_of_y", (y, x))):
+        e = oracle.cosine(*pair, norm_rule=rule)
+        assert 0 < e.lower < 2.0**-49
+        assert oracle.within(np.float32([0.0]), e, oracle.bound(e, "float32", "G2")).all()
+        assert not oracle.within(np.float32([0.0]), e, oracle.bound(e, "float32", "G2", flush=False)).any()
+    assert not oracle.within(np.float32([0.0]), oracle.cosine(y, y), oracle.bound(e, "float32", "G2")).any()
 
 
 @pytest.mark.parametrize(("dtype", "grade"), GRADES)
@@ -226,6 +251,24 @@ def test_a_clamp_is_near_within_the_roundings_of_what_it_holds(dtype, rule, prod
     for other in ("add_squared", "plain", "raw"):
         eps = 5.0 if other == "add_squared" else 0.0
         assert not oracle.cosine_gradient(x, y, norm_rule=other, eps=eps).alternatives(dtype)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("rule", "wrt"), [("floor_x_norm", "x"), ("floor_y_norm", "y")])
+def test_a_clamp_of_one_norm_alone_is_a_kink_of_its_array(dtype, rule, wrt):
+    """The other array's gradient is that of one side, wherever the norms lie."""
+    x, y = np.zeros((2, 1, 4), dtype=TYPES[dtype])
+    x[0, :2], y[0] = (3, 4), 2.5  # both norms are 5
+    for array in ("x", "y"):
+        for other in (x, y):
+            pair = (x, other) if wrt == "x" else (other, y)
+            e = oracle.cosine_gradient(*pair, wrt=array, norm_rule=rule, eps=5.0)
+            found = e.alternatives(dtype)
+            assert len(found) == (array == wrt)
+            for side in found:
+                ends = [v.rounded("float64") for v in (e, side.enclosure)]
+                assert (np.ravel(ends[0]) != np.ravel(ends[1])).any() or (ends[0] == 0).all()
+    assert not oracle.cosine(x, y, norm_rule=rule, eps=5.0).alternatives(dtype)
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -10,7 +10,7 @@ from lossproof import oracle
 
 from . import reference, samples
 
-EPS = {"raw": 0.0, "plain": 0.0}
+EPS = dict.fromkeys(samples.WITHOUT_EPS, 0.0)
 ROWS, LENGTH = 4, 5
 
 
@@ -93,7 +93,7 @@ def test_the_zero_that_is_documented():
     assert oracle.grade([float("nan"), 0.0], e, "float32").tolist() == ["G0", "none"]
 
 
-@pytest.mark.parametrize("rule", [r for r in oracle.NORM_RULES if r not in ("raw", "plain")])
+@pytest.mark.parametrize("rule", [r for r in oracle.NORM_RULES if r not in samples.WITHOUT_EPS])
 def test_eps_zero_is_the_plain_rule(rule):
     x, y = samples.rows("zeros", "float32", 8, 3)
     plain, other = oracle.cosine(x, y), oracle.cosine(x, y, norm_rule=rule, eps=0.0)

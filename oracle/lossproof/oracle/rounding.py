@@ -6,7 +6,7 @@ number. With gamma_k = k u / (1 - k u) and any order of summation (Higham 2002, 
 
     |P' - P| <= gamma_d sum |a b| + d eta,   Q' = Q (1 + theta_d),   R' = R (1 + theta_d)
 
-so D' = D (1 + theta_{d+4}): two square roots, a product of them, an eps that is off by u, and taking a
+so D' = D (1 + theta_{d+5}): two square roots, two sums, a product, an eps that is off by u, and taking a
 maximum or adding eps >= 0 never increases a relative error. Dividing, with kappa = sum |a b| / D,
 
     |c' - c| <= gamma_{d+8} / (1 - gamma_{d+8}) (kappa + |c|) + eta (d/D + ...) + ulp/2.
@@ -14,8 +14,8 @@ maximum or adding eps >= 0 never increases a relative error. Dividing, with kapp
 gamma / (1 - gamma) = k u / (1 - 2 k u) is what `growth` computes; its first-order part is the u (d + 8) of
 DESIGN, and it is infinite where it proves nothing (2 k u >= 1). Normalising the rows first and then
 multiplying rounds each factor once more (2 of the 8), and each normalised element and each product of them
-may be flushed: eta (d + 2 sqrt(d) + 1) with the result's own underflow. The long form of every derivation
-is in docs/bounds.md.
+may be flushed: eta (d + 2 sqrt(d) + 1) with the result's own underflow, more where D may be less than
+|a| |b|. The long form of every derivation is in docs/bounds.md.
 """
 
 from __future__ import annotations

@@ -45,6 +45,13 @@ NORM_RULES: Final = {
     "floor_squared_product": "floors the product of the squared norms: max(|x|^2 |y|^2, {eps})",
     "add_squared": "adds to each squared norm: sum x^2 + {eps}",
     "threshold": "treats a norm below {eps} as 1",
+    "zero_as_one": "takes a norm of 0 as 1",
+    "add_norm": "adds to each norm: |x| + {eps}",
+    "add_product": "adds to the product of the norms: |x| |y| + {eps}",
+    "floor_x_norm": "floors the norm of the first input alone: max(|x|, {eps}) |y|",
+    "floor_y_norm": "floors the norm of the second input alone: |x| max(|y|, {eps})",
+    "norm_of_x": "divides by the norm of the first input twice: |x|^2",
+    "norm_of_y": "divides by the norm of the second input twice: |y|^2",
 }
 """The built-in norm rules in words; a finding brings those of another."""
 _PARAMETERS: Final[dict[str, dict[Any, str]]] = {

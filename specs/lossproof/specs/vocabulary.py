@@ -88,7 +88,8 @@ NORM_RULES: Final = Vocabulary(
     "lossproof.norm_rules",
     (
         "raw", "plain", "floor_norm", "floor_squared_norm", "floor_product", "floor_squared_product",
-        "add_squared", "threshold",
+        "add_squared", "threshold", "zero_as_one", "add_norm", "add_product", "floor_x_norm", "floor_y_norm",
+        "norm_of_x", "norm_of_y",
     ),
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Exact real numbers: a rational plus rational multiples of square roots of rationals.
 
-Every value of the families here is such a number: c = P / sqrt(D^2) with P and D^2 rational, 1 - c, c -
-margin, weighted sums of those, and the gradients. So nothing has to be guessed:
+Every value of the families here is such a number: c = P / sqrt(D^2) with P and D^2 rational, or P over factors
+r + s sqrt(q), by which one divides through the conjugate; 1 - c, c - margin, weighted sums of those, and the
+gradients. So nothing has to be guessed:
 
 - with one root, the sign of r + s sqrt(q) follows from comparing r^2 with s^2 q;
 - with several, roots whose product is rational are merged; what is left is linearly independent over the
@@ -83,23 +84,37 @@ class Real:
         return self + (-other)
 
     def __mul__(self, other: Real) -> Real:
-        if other.terms:
-            if not self.terms:
-                return other * self
-            if len(self.terms) == len(other.terms) == 1 and self.r == other.r == 0:
-                (s, q), (t, w) = self.terms[0], other.terms[0]
-                return Real(ZERO, ((s * t, q * w),)) if q != w else Real(s * t * q)
-            raise ArithmeticError("products of sums of roots are no part of the formulas")
-        f = other.r
-        return Real(self.r * f, tuple((s * f, q) for s, q in self.terms) if f != 0 else ())
+        if not other.terms:
+            f = other.r
+            return Real(self.r * f, tuple((s * f, q) for s, q in self.terms) if f != 0 else ())
+        if not self.terms:
+            return other * self
+        r = self.r * other.r
+        terms = [(s * w, q) for v, w in ((self, other.r), (other, self.r)) if w != 0 for s, q in v.terms]
+        for s, q in self.terms:
+            for t, w in other.terms:
+                if q == w:
+                    r = r + s * t * q
+                else:
+                    terms.append((s * t, q * w))
+        return Real(r, tuple(terms))
 
     def __truediv__(self, other: Real) -> Real:
         if not other.terms:
             return self * Real(1 / other.r)
-        if len(other.terms) == 1 and other.r == 0:
-            s, q = other.terms[0]
-            return self * Real(ZERO, ((1 / (s * q), q),))  # 1 / (s sqrt(q)) = sqrt(q) / (s q)
-        raise ArithmeticError("quotients by sums of roots are no part of the formulas")
+        if len(other.terms) == 1:
+            return self * other._inverse()
+        raise ArithmeticError("quotients by sums of several roots are no part of the formulas")
+
+    def _inverse(self) -> Real:
+        """1 / (r + s sqrt(q)) = (r - s sqrt(q)) / (r^2 - s^2 q)."""
+        (s, q), r = self.terms[0], self.r
+        if r == 0:
+            return Real(ZERO, ((1 / (s * q), q),))
+        norm = r * r - s * s * q
+        if norm == 0:  # s sqrt(q) is rational: r or -r
+            return Real(1 / (r + s * abs(r / s)))
+        return Real(r / norm, ((-s / norm, q),))
 
     def sqrt(self) -> Real:
         """The square root of a rational number >= 0."""

@@ -21,6 +21,7 @@ from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import LossOverScore, Score
 from lossproof.oracle.norm_rules.model import NormRule, Numbers
+from lossproof.oracle.norm_rules.registry import norm_rule as rule_called
 from lossproof.oracle.rounding import SLACK
 from lossproof.oracle.scores.cosine import Cosine, measured, operands
 from lossproof.oracle.scores.gradient import gradient_of
@@ -133,7 +134,8 @@ def cosine_embedding_gradient(
     if wrt == "x2":
         operands(x1, x2, axis, ("x1", "x2"))
     arrays = (x1, x2) if wrt == "x1" else (x2, x1)
-    e = cosine_embedding(*arrays, target, margin=margin, norm_rule=norm_rule, eps=eps, axis=axis)
+    rule = rule_called(norm_rule) if wrt == "x1" else rule_called(norm_rule).swapped()
+    e = cosine_embedding(*arrays, target, margin=margin, norm_rule=rule, eps=eps, axis=axis)
     return gradient_of(e, arrays, axis, weights, reduction)
 
 

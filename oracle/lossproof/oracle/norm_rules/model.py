@@ -1,13 +1,14 @@
-"""Norm rules: the square of a denominator with its slope, and the facts that formulas and kernels ask of it.
+"""Norm rules: a denominator with its slope, and the facts that formulas and kernels ask of it.
 
-With P = sum a b, Q = sum a^2, R = sum b^2 a rule divides P by D = sqrt(D2), D2 a rational function of Q, R and eps.
+With P = sum a b, Q = sum a^2, R = sum b^2 a rule divides P by D. Most have D = sqrt(D2), D2 a rational function of Q, R
+and eps; where eps stands beside a root, D is a product of factors r + s sqrt(q) with rational r, s and q.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lossproof.oracle.formats import Mask
@@ -29,8 +30,13 @@ class Quadratic:
     flip_x: Mask | None = None
     flip_y: Mask | None = None
 
+    def swapped(self) -> Quadratic:
+        """The same of arrays that have changed places."""
+        return Quadratic(self.arithmetic, self.r, self.q, self.eps, self.one, self.flip_y, self.flip_x)
+
 
 Formula = Callable[[Quadratic], Numbers]
+Factors = Callable[[Quadratic], tuple[Numbers, ...]]
 Kernel = Callable[[float], tuple[float, float, float]]
 """eps -> (floor, more, least), where D2 = max((max(Q, floor) + more) (max(R, floor) + more), least)."""
 
@@ -47,25 +53,44 @@ class Eps:
     """Whether D is held there: the value is continuous, its derivative is not."""
     jump: bool = False
     """Whether the value itself jumps there."""
+    x: bool = True
+    """Whether it meets the norm of a, the first row."""
+    y: bool = True
+    """Whether it meets the norm of b."""
 
     def level(self, eps: float) -> float:
         """The norm, or product of norms, beside which eps stands."""
         return math.sqrt(eps) if self.squared else eps
+
+    def swapped(self) -> Eps:
+        """The same for arrays that have changed places."""
+        return replace(self, x=self.y, y=self.x)
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """A formula of a rule for arrays that have changed places."""
+
+    formula: Callable[[Quadratic], Any]
+
+    def __call__(self, n: Quadratic) -> Any:
+        """The formula of the inputs with their roles exchanged."""
+        return self.formula(n.swapped())
 
 
 @dataclass(frozen=True)
 class NormRule:
     """A rule for the denominator D of a cosine.
 
-    The bounds of rounding hold for rules under which an implementation computes D with at most d + 4 roundings, as a
-    norm rule over Q and R and a few operations does, and k with the error of Q and two more.
+    The bounds of rounding hold for rules under which an implementation computes D with at most d + 5 roundings, as a
+    norm rule over Q and R and a few operations does, and k with d + 6.
     """
 
     name: str
     says: str
     """The behaviour of an implementation that follows it; `{eps}` stands for the number."""
-    square: Formula
-    """D2."""
+    square: Formula | None
+    """D2, rational in Q, R and eps; None where the rule gives its `factors`."""
     slope: Formula
     """k with d(log D)/da_i = k a_i: how D follows the row a. Where D is held it is 0; a kink lies where both meet."""
     eps: Eps | None = None
@@ -74,21 +99,48 @@ class NormRule:
     """How the fast kernels compute D2, which asks that |a| |b| <= D; None: they do not know the rule."""
     followed: Formula | None = None
     """k where the value is held at its floor and the derivative is not, if that differs from `slope`."""
+    slope_y: Formula | None = None
+    """How D follows the row b, as `slope` has it for a; None: as it follows a, with the roles exchanged."""
+    factors: Factors | None = None
+    """D as a product where D2 is not rational: each factor is r + s sqrt(q), r, s and q rational in Q, R and eps."""
     unit: bool = False
     """Whether D is 1, so that nothing is divided."""
     norms: bool = False
     """Whether D is |a| |b|, so that rows may be scaled before anything is computed."""
     scale_free: bool = True
     """Whether a scaled row leaves P / D as it is, as long as no eps decides otherwise."""
+    unbounded: bool = False
+    """Whether D may be less than |a| |b| where P is not 0, so that P / D may leave [-1, 1]."""
 
     def __post_init__(self) -> None:
         if self.eps and self.eps.jump and (self.eps.kink or self.eps.product):
             raise ValueError(f"norm rule {self.name}: a jump lies at a norm, and is no kink")
+        if (self.square is None) == (self.factors is None):
+            raise ValueError(f"norm rule {self.name}: it has either a square or factors")
+        if self.kernel and (self.square is None or self.slope_y or self.unbounded):
+            raise ValueError(f"norm rule {self.name}: kernels know no such denominator")
 
-    @property
-    def vanishes(self) -> bool:
-        """Whether D is 0 where a norm is 0 and no eps keeps it from that."""
-        return not self.unit
+    def divisors(self, n: Quadratic) -> tuple[Numbers, ...]:
+        """The factors of D; none where D is 1."""
+        if self.unit:
+            return ()
+        if self.square is None:
+            assert self.factors is not None
+            return self.factors(n)
+        return (n.arithmetic.sqrt(self.square(n)),)
+
+    def swapped(self) -> NormRule:
+        """The rule for arrays that have changed places: itself where it treats both alike."""
+        if self.slope_y is None:
+            return self
+        return replace(
+            self,
+            square=self.square and Swapped(self.square),
+            factors=self.factors and Swapped(self.factors),
+            slope=Swapped(self.slope_y),
+            slope_y=Swapped(self.slope),
+            eps=self.eps and self.eps.swapped(),
+        )
 
     def slope_of(self, n: Quadratic, followed: bool) -> Numbers:
         """k of the formula, or that of a derivative that follows the norm past its floor."""

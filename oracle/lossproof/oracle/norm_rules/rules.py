@@ -8,9 +8,18 @@ floor_product          D = max(|a| |b|, eps)
 floor_squared_product  D = sqrt(max(sum a^2 sum b^2, eps))
 add_squared            D = sqrt(sum a^2 + eps) sqrt(sum b^2 + eps)
 threshold              D = n(a) n(b), n(v) = |v|, but 1 where |v| < eps
+zero_as_one            D = n(a) n(b), n(v) = |v|, but 1 where v = 0
+add_norm               D = (|a| + eps) (|b| + eps)
+add_product            D = |a| |b| + eps
+floor_x_norm           D = max(|a|, eps) |b|
+floor_y_norm           D = |a| max(|b|, eps)
+norm_of_x              D = |a|^2
+norm_of_y              D = |b|^2
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from lossproof.oracle.formats import Mask
 from lossproof.oracle.norm_rules.model import Eps, NormRule, Numbers, Quadratic, turned
@@ -31,6 +40,7 @@ RAW = NormRule(
     slope=_constant,
     unit=True,
     scale_free=False,
+    unbounded=True,
 )
 
 
@@ -214,6 +224,124 @@ THRESHOLD = NormRule(
     square=_norms_or_one,
     slope=_over_threshold,
     eps=Eps(jump=True),
+    unbounded=True,
+)
+
+
+def _zero_or_one(n: Quadratic, squared: Numbers) -> Numbers:
+    """A squared norm, but 1 of a row of zeros, which every arithmetic tells from all others that it knows."""
+    inside, certain = n.arithmetic.less(n.one - n.one, squared)
+    return n.arithmetic.unknown(~certain, n.arithmetic.where(inside, squared, n.one))
+
+
+def _norms_without_zeros(n: Quadratic) -> Numbers:
+    return _zero_or_one(n, n.q) * _zero_or_one(n, n.r)
+
+
+def _inverse_where(n: Quadratic, quantity: Numbers, divisor: Numbers) -> Numbers:
+    """1 / divisor where the quantity is above 0, else 0, since P is 0 there and so is a."""
+    inside, certain = n.arithmetic.less(n.one - n.one, quantity)
+    inverse = n.one / n.arithmetic.where(inside, divisor, n.one)
+    return n.arithmetic.unknown(~certain, n.arithmetic.where(inside, inverse, n.one - n.one))
+
+
+def _over_norm(n: Quadratic) -> Numbers:
+    return _inverse_where(n, n.q, n.q)
+
+
+ZERO_AS_ONE = NormRule(
+    name="zero_as_one",
+    says="takes a norm of 0 as 1",
+    square=_norms_without_zeros,
+    slope=_over_norm,
+)
+
+
+def _norms_and_eps(n: Quadratic) -> tuple[Numbers, ...]:
+    return n.arithmetic.sqrt(n.q) + n.eps, n.arithmetic.sqrt(n.r) + n.eps
+
+
+def _over_norm_and_eps(n: Quadratic) -> Numbers:
+    """1 / (|a| (|a| + eps)); at a = 0 the norm has no derivative, but P / D has: b / D, whatever k."""
+    return _inverse_where(n, n.q, n.q + n.eps * n.arithmetic.sqrt(n.q))
+
+
+ADD_NORM = NormRule(
+    name="add_norm",
+    says="adds to each norm: |x| + {eps}",
+    square=None,
+    factors=_norms_and_eps,
+    slope=_over_norm_and_eps,
+    eps=Eps(),
+    scale_free=False,
+)
+
+
+def _product_and_eps(n: Quadratic) -> tuple[Numbers, ...]:
+    return (n.arithmetic.sqrt(n.q * n.r) + n.eps,)
+
+
+def _over_product_and_eps(n: Quadratic) -> Numbers:
+    """|b| / (|a| (|a| |b| + eps)) = R / (Q R + eps |a| |b|)."""
+    product = n.q * n.r
+    return n.r * _inverse_where(n, product, product + n.eps * n.arithmetic.sqrt(product))
+
+
+ADD_PRODUCT = NormRule(
+    name="add_product",
+    says="adds to the product of the norms: |x| |y| + {eps}",
+    square=None,
+    factors=_product_and_eps,
+    slope=_over_product_and_eps,
+    eps=Eps(product=True),
+    scale_free=False,
+)
+
+
+def _first_norm_floored(n: Quadratic) -> Numbers:
+    return n.arithmetic.maximum(n.q, n.eps * n.eps) * n.r
+
+
+def _inverse_of_second(n: Quadratic) -> Numbers:
+    return n.one / n.r
+
+
+FLOOR_X_NORM = NormRule(
+    name="floor_x_norm",
+    says="floors the norm of the first input alone: max(|x|, {eps}) |y|",
+    square=_first_norm_floored,
+    slope=_over_squared_eps,
+    slope_y=_inverse_of_second,
+    eps=Eps(kink=True, y=False),
+)
+FLOOR_Y_NORM = replace(
+    FLOOR_X_NORM.swapped(),
+    name="floor_y_norm",
+    says="floors the norm of the second input alone: |x| max(|y|, {eps})",
+)
+
+
+def _first_squared(n: Quadratic) -> Numbers:
+    return n.q * n.q
+
+
+def _twice_inverse(n: Quadratic) -> Numbers:
+    return (n.one + n.one) / n.q
+
+
+NORM_OF_X = NormRule(
+    name="norm_of_x",
+    says="divides by the norm of the first input twice: |x|^2",
+    square=_first_squared,
+    slope=_twice_inverse,
+    slope_y=_constant,
+    scale_free=False,
+    unbounded=True,
+)
+NORM_OF_Y = replace(
+    NORM_OF_X.swapped(),
+    name="norm_of_y",
+    says="divides by the norm of the second input twice: |y|^2",
 )
 
 RULES = (
@@ -225,5 +353,12 @@ RULES = (
     FLOOR_SQUARED_PRODUCT,
     ADD_SQUARED,
     THRESHOLD,
+    ZERO_AS_ONE,
+    ADD_NORM,
+    ADD_PRODUCT,
+    FLOOR_X_NORM,
+    FLOOR_Y_NORM,
+    NORM_OF_X,
+    NORM_OF_Y,
 )
 """The built-in rules, the simplest first: those with an eps are guessed in this order where answers are wrong."""

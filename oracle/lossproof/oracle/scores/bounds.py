@@ -8,8 +8,8 @@ import numpy as np
 
 from lossproof.oracle.enclosure import LADDER, refine
 from lossproof.oracle.formats import Float, FloatFormat, Mask
-from lossproof.oracle.rounding import NARROW, rounding
-from lossproof.oracle.scores.formula import Cosines
+from lossproof.oracle.rounding import NARROW, UP, rounding
+from lossproof.oracle.scores.formula import Cosines, divided
 
 SHARP = 2.0**-24
 """The part of kappa that may be left in doubt of kappa and of c."""
@@ -33,13 +33,13 @@ def conditioning(cosines: Cosines) -> tuple[Float, Float]:
     for arithmetic in LADDER:
         everything = left.size == cosines.size
         for rows in cosines.row_blocks(arithmetic.block_elements, slice(None) if everything else left):
-            c, denominator = cosines.cosines(arithmetic, rows, absolute=True)
+            c, divisors = cosines.cosines(arithmetic, rows, absolute=True)
             with np.errstate(all="ignore"):
                 low, high = arithmetic.bounds(c)
                 kappa[rows], sharp[rows] = high, (high < np.inf) & (high - low <= high * SHARP)
                 if not apart:
                     one = arithmetic.number(np.ones(len(kappa[rows])))
-                    inverse[rows] = arithmetic.bounds(one / arithmetic.sqrt(denominator()))[1]
+                    inverse[rows] = arithmetic.bounds(divided(one, divisors()))[1]
         left = left[~(sharp[left] & (apart | (inverse[left] < np.inf)))]
         if not left.size:
             break
@@ -85,22 +85,32 @@ def cosine_ends(cosines: Cosines, doubt: Float) -> tuple[Float, Float]:
     return low, high
 
 
-def error(spread: Spread, length: int, fmt: FloatFormat, grade: str) -> Float:
+def stretch(cosines: Cosines, inverse: Float) -> Float:
+    """Upper bounds of |a| |b| / D from those of 1/D, flat; 1 where that is at most 1 or nothing is divided."""
+    rule = cosines.measure.rule
+    if rule.unit or not rule.unbounded:
+        return np.ones(cosines.size)
+    (_, q), (_, r) = cosines.squared_norms()
+    with np.errstate(all="ignore"):
+        return np.fmax(1.0, np.sqrt(q) * np.sqrt(r) * inverse * UP)
+
+
+def error(spread: Spread, stretch: Float, length: int, fmt: FloatFormat, grade: str) -> Float:
     """E for c, without the final half ulp."""
     kappa, inverse, c = spread
     d = length
     with np.errstate(invalid="ignore", over="ignore"):
         out = rounding(kappa + np.abs(c), d, fmt, grade)
         if grade == "G3" or (grade == "G2" and fmt.name not in NARROW):
-            flushed = fmt.eta * (d * inverse + d + 2 * np.sqrt(d) + 1) if fmt.flushes else 0.0
+            flushed = fmt.eta * (d * inverse + d + (1 + stretch) * np.sqrt(d) + 1) if fmt.flushes else 0.0
             out = out + np.where(kappa == 0, 0.0, flushed)  # without a nonzero product there is none to flush
     return out
 
 
-def reach(spread: Spread, length: int, fmt: FloatFormat) -> Float:
+def reach(spread: Spread, stretch: Float, length: int, fmt: FloatFormat) -> Float:
     """How far c may be off in any computation: as if it were accumulated in the format itself."""
     kappa, inverse, c = spread
     out = rounding(kappa + np.abs(c), length, fmt, "G3")
     if fmt.flushes:  # 1/D may be infinite
-        out = out + np.where(kappa > 0, fmt.eta * length * (inverse + 4), 0.0)
+        out = out + np.where(kappa > 0, fmt.eta * length * (inverse + 3 + stretch), 0.0)
     return out

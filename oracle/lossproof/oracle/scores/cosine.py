@@ -50,14 +50,19 @@ class Cosine(Cosines):
         """The numbers from which the bounds of every format and grade are computed."""
         return bounds.spread(self)
 
+    @cached_property
+    def stretch(self) -> Float:
+        """Upper bounds of |a| |b| / D, flat, 1 at least: how far a row may exceed 1 once it is divided."""
+        return bounds.stretch(self, self.spread[1])
+
     def ends(self) -> tuple[Float, Float]:
         return bounds.cosine_ends(self, self.spread[0] * bounds.SHARP)
 
     def error(self, fmt: FloatFormat, grade: str) -> Float:
-        return bounds.error(self.spread, self.pairs.length, fmt, grade)
+        return bounds.error(self.spread, self.stretch, self.pairs.length, fmt, grade)
 
     def reach(self, fmt: FloatFormat) -> Float:
-        return bounds.reach(self.spread, self.pairs.length, fmt)
+        return bounds.reach(self.spread, self.stretch, self.pairs.length, fmt)
 
     def alternatives(self, fmt: FloatFormat) -> Iterable[tuple[Mask, Self]]:
         if self.flip is not None or self.size == 0:
@@ -72,7 +77,8 @@ class Cosine(Cosines):
             if mask.any():
                 other = copy(self)
                 other.flip = flip
-                other.__dict__.pop("spread", None)  # that of this side, if a bound was asked before
+                for known in ("spread", "stretch"):  # those of this side, if a bound was asked before
+                    other.__dict__.pop(known, None)
                 yield mask, other
 
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -36,27 +36,49 @@ class Measure:
     eps: float
     zero: float | None
 
-    def vanishes(self) -> bool:
-        """Whether a zero norm makes D zero."""
-        return self.rule.vanishes and self.eps == 0
+    @property
+    def vanishing(self) -> tuple[bool, bool]:
+        """Whether a zero norm of x, and one of y, makes D zero."""
+        return _vanishing(self.rule, self.eps)
+
+    def vanishes(self, q: Float, r: Float) -> Mask:
+        """Where D is zero, from the squared norms."""
+        of_x, of_y = self.vanishing
+        zero: Mask = ((q == 0) & of_x) | ((r == 0) & of_y)
+        return zero
 
 
-def denominator(
+@lru_cache(maxsize=256)
+def _vanishing(rule: NormRule, eps: float) -> tuple[bool, bool]:
+    """Asked of the formula itself, with a norm of 0 beside one of 1: zeros are exact in every arithmetic."""
+    q, r, one = (FIRST.number(np.array(v)) for v in ((0.0, 1.0), (1.0, 0.0), (1.0, 1.0)))
+    zero = np.zeros(2, dtype=bool)
+    with np.errstate(all="ignore"):
+        for factor in rule.divisors(Quadratic(FIRST, q, r, FIRST.number(np.full(2, eps)), one)):
+            low, high = FIRST.bounds(factor)
+            zero |= (low == 0) & (high == 0)
+    return bool(zero[0]), bool(zero[1])
+
+
+def divisors(
     a: Arithmetic[Any],
     dots: tuple[Numbers, Numbers, Numbers],
     measure: Measure,
     zero_denominator: Mask,
     flips: tuple[Mask, Mask],
-) -> Numbers:
-    """D^2 under a norm rule; 1 where D vanishes."""
+) -> tuple[Numbers, ...]:
+    """The factors of D under a norm rule; 1 where D vanishes."""
     _, Q, R = dots
     one, eps = (a.number(np.full(len(zero_denominator), v)) for v in (1.0, measure.eps))
-    return a.where(zero_denominator, one, measure.rule.square(Quadratic(a, Q, R, eps, one, *flips)))
+    factors = measure.rule.divisors(Quadratic(a, Q, R, eps, one, *flips))
+    return tuple(a.where(zero_denominator, one, factor) for factor in factors)
 
 
-def quotient(a: Arithmetic[Any], P: Numbers, D2: Numbers, measure: Measure) -> Numbers:
-    """c = P / D."""
-    return P if measure.rule.unit else P / a.sqrt(D2)
+def divided(number: Numbers, factors: tuple[Numbers, ...]) -> Numbers:
+    """number / D."""
+    for factor in factors:
+        number = number / factor
+    return number
 
 
 def filled(a: Arithmetic[Any], c: Numbers, measure: Measure, zero_denominator: Mask) -> Numbers:
@@ -96,8 +118,7 @@ class Cosines:
             found = FIRST.products(self.pairs.block(rows, space))
             if not (found.q.min(initial=1.0) > 0 and found.r.min(initial=1.0) > 0):  # a zero norm, or NaN
                 finite[rows] = ~(np.isnan(found.q) | np.isnan(found.r))
-                if self.measure.vanishes():
-                    zero_denominator[rows] = ((found.q == 0) | (found.r == 0)) & finite[rows]
+                zero_denominator[rows] = self.measure.vanishes(found.q, found.r) & finite[rows]
             if kept is not None:
                 for whole, part in zip(kept, found, strict=True):
                     whole[rows] = part
@@ -128,17 +149,18 @@ class Cosines:
     def cosines(
         self, arithmetic: Arithmetic[Any], rows: Rows | slice, absolute: bool = False
     ) -> tuple[Any, Callable[[], Any]]:
-        """c of some rows, or that of their absolute values, and a function that gives D^2."""
+        """c of some rows, or that of their absolute values, and a function that gives the factors of D."""
         zero_denominator = self.zero_denominator[rows]
         measure, d = self.measure, self.pairs.length
         with np.errstate(all="ignore"):
             if isinstance(arithmetic, Binary64):
                 products = self.products(rows, absolute)
                 dots = partial(arithmetic.balls, products, d, self.pairs.repeats)
-                if measure.rule.kernel is not None and self.pairs.repeats == 1:
-                    c = fused.cosine_ball(products, measure.rule.square, measure.eps, d)
+                square = measure.rule.square
+                if measure.rule.kernel is not None and square is not None and self.pairs.repeats == 1:
+                    c = fused.cosine_ball(products, square, measure.eps, d)
                     c = c if not zero_denominator.any() else filled(arithmetic, c, measure, zero_denominator)
-                    return c, lambda: denominator(
+                    return c, lambda: divisors(
                         arithmetic, dots(), measure, zero_denominator, self._flips(rows)
                     )
                 found = dots()
@@ -146,10 +168,8 @@ class Cosines:
                 block = self._block(rows, absolute)
                 scaled = measure.rule.norms and self.pairs.wide and not self._in_safe_range
                 found = arithmetic.dots(block.scaled() if scaled else block)
-            D2 = denominator(arithmetic, found, measure, zero_denominator, self._flips(rows))
-            return filled(
-                arithmetic, quotient(arithmetic, found[0], D2, measure), measure, zero_denominator
-            ), lambda: D2
+            D = divisors(arithmetic, found, measure, zero_denominator, self._flips(rows))
+            return filled(arithmetic, divided(found[0], D), measure, zero_denominator), lambda: D
 
     @cached_property
     def _in_safe_range(self) -> bool:

@@ -36,9 +36,10 @@ from lossproof.oracle.errors import choice
 from lossproof.oracle.formats import Float, FloatFormat, Mask
 from lossproof.oracle.loss_over_score import Loss, LossOverScore
 from lossproof.oracle.norm_rules.model import NormRule, Numbers, Quadratic
+from lossproof.oracle.norm_rules.registry import norm_rule as rule_called
 from lossproof.oracle.scores import fast, jumps
 from lossproof.oracle.scores.cosine import Cosine, cosine, operands
-from lossproof.oracle.scores.formula import FIRST, denominator
+from lossproof.oracle.scores.formula import FIRST, divided, divisors
 from lossproof.oracle.scores.gradient_bounds import gradient_bound
 from lossproof.oracle.summed_gradients import Factors, arranged, factors
 
@@ -181,15 +182,14 @@ class CosineGradient:
                 P, Q, R = a.balls(kept.take(pairs), self.length, score.pairs.repeats)
             else:
                 P, Q, R = a.dots(score.pairs.block(pairs) if block is None else block)
-            D2 = denominator(a, (P, Q, R), score.measure, zero_denominator, jump)
+            D = divisors(a, (P, Q, R), score.measure, zero_denominator, jump)
             one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, score.measure.eps))
             Q1 = a.where(zero_denominator, one, Q)
             k = self.slope_of_norm(Quadratic(a, Q1, R, eps, one, clamp ^ jump[0], still))
-            root = one if score.measure.rule.unit else a.sqrt(D2)
             turned = None if self.kink is None else self.kink.loss[pairs]
-            slope = self.loss.slope(a, lambda: P / root, pairs, turned)
+            slope = self.loss.slope(a, lambda: divided(P, D), pairs, turned)
             s = self.factors.apply(a, slope, self.factors.weights[pairs])
-            lead = s / root
+            lead = divided(s, D)
             return lead, lead * (P * k)
 
     def slope_of_norm(self, n: Quadratic) -> Numbers:
@@ -268,7 +268,8 @@ def cosine_gradient(
     if wrt == "y":  # errors name the arrays as they were given
         operands(x, y, axis, ("x", "y"))
     arrays = (x, y) if wrt == "x" else (y, x)
-    e = cosine(*arrays, axis=axis, score=score, norm_rule=norm_rule, eps=eps)
+    rule = rule_called(norm_rule) if wrt == "x" else rule_called(norm_rule).swapped()
+    e = cosine(*arrays, axis=axis, score=score, norm_rule=rule, eps=eps)
     return gradient_of(e, arrays, axis, weights, reduction, clamp == "followed")
 
 

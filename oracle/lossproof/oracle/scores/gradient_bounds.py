@@ -1,8 +1,8 @@
 """Native bounds of gradients.
 
 g_i = s (b_i / D - a_i c k), s the factor of score and reduction. With the model and the notation of
-rounding.py, b_i / D takes d + 4 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and
-k = 1/Q (or 1/(Q + eps)) is off by d + 2 roundings in itself and is, together with the d + 4 of D inside c,
+rounding.py, b_i / D takes d + 5 roundings for D and a few more; c has the error growth(d + 8)(kappa + |c|), and
+k = 1/Q (or 1/(Q + eps)) is off by d + 6 roundings in itself and is, together with the d + 5 of D inside c,
 what an implementation may compute again with other roundings. So
 
     |g'_i - g_i| <= |s| (growth(d + 12) (|b_i| / D + kappa |a_i| k) + growth(2 d + 12) |c| |a_i| k) + the eta

@@ -15,15 +15,15 @@ def near_threshold(cosines: Cosines, fmt: FloatFormat) -> tuple[Mask, Mask]:
     if use is None or not use.jump:
         return np.zeros(cosines.size, dtype=bool), np.zeros(cosines.size, dtype=bool)
     eps, out = use.level(cosines.measure.eps), []
-    for q in cosines.squared_norms():
-        out.append(_near(np.sqrt(q[0]), np.sqrt(q[1]), eps, slack) & ~cosines.undefined)
+    for q, met in zip(cosines.squared_norms(), (use.x, use.y), strict=True):
+        out.append(_near(np.sqrt(q[0]), np.sqrt(q[1]), eps, slack) & ~cosines.undefined & met)
     return out[0], out[1]
 
 
 def near_clamp(cosines: Cosines, fmt: FloatFormat) -> Mask:
-    """The pairs whose clamp rounding may turn over."""
+    """The pairs whose clamp of the first row, or of the product, rounding may turn over."""
     use, eps = cosines.measure.rule.eps, cosines.measure.eps
-    if use is None or not use.kink or eps == 0:
+    if use is None or not (use.kink and use.x) or eps == 0:
         return np.zeros(cosines.size, dtype=bool)
     d = cosines.pairs.length
     (q_low, q_high), (r_low, r_high) = cosines.squared_norms()

@@ -41,8 +41,7 @@ class MatrixCosine(Cosine):
         """From the rows of each matrix by themselves."""
         q, r = self._squared
         finite = ~np.isnan(q)[:, None] & ~np.isnan(r)[None, :]
-        zero_denominator = (q == 0)[:, None] | (r == 0)[None, :]
-        zero_denominator = zero_denominator & finite if self.measure.vanishes() else np.zeros_like(finite)
+        zero_denominator = self.measure.vanishes(q[:, None], r[None, :]) & finite
         return Survey(finite.ravel(), zero_denominator.ravel(), None)
 
     @cached_property

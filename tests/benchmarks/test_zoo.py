@@ -116,6 +116,8 @@ def test_a_mutant_without_such_words_is_refused(
         ("f: eps added to the product", ("eps", "add|plus", "norm"), False),
         ("f: eps + each norm", ("plus|+", "norm"), True),
         ("f: designed otherwise", ("sign",), False),
+        ("f: behaves as with norm_rule=floor_norm", ("floor", "norm"), False),
+        ("f: size_average is ignored", ("size_average",), True),
         ("similarity: the sign is the other one", ("similarity",), False),
         ("the sign is the other one", ("sign|negated",), True),
         ("f: the default of dim is -1", ("default", "dim", "-1"), True),

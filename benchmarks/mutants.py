@@ -3,7 +3,8 @@
     python -m benchmarks.mutants [--only GLOB] [--property NAME] [--examples N] [--jobs N] [--json FILE]
 
 Judges every right implementation, then every mutant of it, as `lossproof try` does. Prints the kill matrix, survivors,
-mutants found under another kind than they deserve, what each property alone kills, and the share killed against time.
+mutants found under another kind than they deserve, what each property alone kills, the share killed against time, how
+many findings a mutant has, and for how many the first one names the line.
 --markdown FILE writes the tables into a page, between its markers; --from FILE reads what --json wrote instead of
 judging anything, and --budget FILE what it wrote with another --examples. Exits 1 where a right implementation is
 accused, a mutant survives or is found under the wrong kind.

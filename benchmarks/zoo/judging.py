@@ -1,32 +1,24 @@
-"""Judges one file in the place of an API, as `lossproof try` does, and keeps the cost and causes of each cell."""
+"""Judges one file in the place of an API, as `lossproof try` does; keeps the cost of each cell, and the findings."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.zoo.model import Base
-from lossproof.conformance.diagnosis.causes import explain
-from lossproof.conformance.diagnosis.effort import Budget
-from lossproof.conformance.diagnosis.model import Explained
-from lossproof.conformance.judging.outcome import Outcome
-from lossproof.conformance.model.subject import CellKey, Subject
-from lossproof.conformance.questions.schedule import asking_order
+from lossproof.conformance.model.results import Finding
+from lossproof.conformance.questions.schedule import asking_order, reporting_order
+from lossproof.conformance.runs.findings import findings
+from lossproof.conformance.runs.judgement import Judgement
 from lossproof.conformance.runs.policy import no_witness
 from lossproof.conformance.runs.session import Session
 from lossproof.conformance.usercode.code import Code, place
 from lossproof.conformance.usercode.run import asked
-from lossproof.specs.models import KnownFinding
+from lossproof.reports.run import sort_findings
 
-WRONG = 8
-"""Wrong values in which causes are looked for, and the rest of their batch: what is reduced has one in a batch."""
-EXPLAINED = 1
-"""Diverging cells of a property, and of a region, whose causes are looked for."""
 Tell = Callable[[int, int, str], None]
 """Called with cells done, cells in all, and the cell that comes next."""
 
@@ -50,52 +42,51 @@ class Cell:
     note: str = ""
 
 
-class FewCauses:
-    """Explains a few cells of each property and region: of a mutant that is wrong everywhere, the first failing
-    batches of the first cells.
-    """
+@dataclass(frozen=True)
+class Found:
+    """A finding, with the title that a reader sees."""
 
-    def __init__(self) -> None:
-        self._explained: Counter[str] = Counter()
+    slug: str
+    kind: str
+    severity: str
+    title: str
 
-    def __call__(
-        self,
-        subject: Subject,
-        key: CellKey,
-        outcome: Outcome,
-        ledger: Sequence[KnownFinding],
-        budget: Budget,
-    ) -> Sequence[Explained]:
-        """The causes in the first failing batches, where they are looked for."""
-        places = (key.property, key.region)
-        enough = all(self._explained[place] >= EXPLAINED for place in places) and not key.variant.case
-        self._explained.update(places)
-        values = accumulate(int(f.wrong.sum()) for f in outcome.failures)
-        enough_of_it = 1 + sum(n < WRONG for n in values)
-        first = replace(outcome, failures=outcome.failures[:enough_of_it])
-        return () if enough else explain(subject, key, first, ledger, budget)
+
+@dataclass(frozen=True)
+class JudgedFile:
+    """The cells of a file in the order of asking, and the findings of them all, worst first."""
+
+    cells: tuple[Cell, ...] = ()
+    findings: tuple[Found, ...] = ()
 
 
 def judge_file(
     file: Path, base: Base, examples: int, properties: Sequence[str] = (), tell: Tell = lambda *_: None
-) -> tuple[Cell, ...]:
-    """Every cell of the API for the code in a file, by the edition that documents what is installed."""
+) -> JudgedFile:
+    """Every cell of the API for the code in a file, by the edition that documents what is installed.
+
+    Cells that the base says no implementation can answer rightly are not asked.
+    """
     code = Code(base.name, file, path=(str(file.parent),), folder=file.parent)
     chosen = place(code, base.api, arrays=base.arrays, edition=base.edition)
     found: list[Cell] = []
+    judgements: list[Judgement] = []
     with (
         tempfile.TemporaryDirectory(prefix="lossproof-zoo-") as folder,
         asked(chosen, Path(folder) / "log.txt", examples=examples) as running,
     ):
         subject, executor = running.subject, running.executor
-        policy = replace(running.session.policy, explain=FewCauses(), reduce=no_witness)
+        policy = replace(running.session.policy, reduce=no_witness)
         session = Session(subject.facts, executor, [subject], policy=policy)
         keys = [k for k in session.cells(subject) if not properties or k.property in properties]
-        keys = asking_order(k for k in keys if k.region not in base.flushed)
+        keys = asking_order(
+            k for k in keys if k.region not in base.flushed and k.variant.case not in base.disputed
+        )
         begun = time.process_time()
         for number, key in enumerate(keys):
             tell(number, len(keys), str(key))
             judged = session.judge_cell(subject, key)
+            judgements.append(judged)
             outcome = judged.outcome
             found.append(
                 Cell(
@@ -111,4 +102,11 @@ def judge_file(
                     note=outcome.note if outcome.verdict == "broken" else "",
                 )
             )
-    return tuple(found)
+        judgements.sort(key=lambda j: reporting_order(j.key))
+        return JudgedFile(tuple(found), _sorted(findings(session, judgements, partial=bool(properties))))
+
+
+def _sorted(found: Sequence[Finding]) -> tuple[Found, ...]:
+    """The findings in the order in which a report tells them."""
+    fields = ("slug", "kind", "severity", "title")
+    return tuple(Found(**{name: f[name] for name in fields}) for f in sort_findings(map(asdict, found)))

@@ -42,7 +42,8 @@ class Base:
 class Mutant:
     """A base with `line` replaced by `instead` (both without indentation), and the kind of finding that it deserves.
 
-    `category` is the item of the list in `categories` that it stands for.
+    `category` is the item of the list in `categories` that it stands for. `names` are the words by which a sentence
+    names the line, see `naming`.
     """
 
     slug: str
@@ -50,6 +51,7 @@ class Mutant:
     category: str
     kind: str
     says: str
+    names: tuple[str, ...]
     line: str
     instead: str
 

@@ -9,8 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.zoo.judging import Cell
+from benchmarks.zoo.judging import Cell, Found, JudgedFile
 from benchmarks.zoo.model import Base, Mutant
+from benchmarks.zoo.naming import names_line
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Record:
     says: str
     cells: tuple[Cell, ...]
     failed: str = ""
+    names: tuple[str, ...] = ()
+    """the words that name the line"""
+    findings: tuple[Found, ...] | None = None
+    """all of them, worst first; None in a file of before they were recorded"""
 
     @property
     def killers(self) -> tuple[str, ...]:
@@ -64,14 +69,18 @@ class Record:
         return self.kind in {kind for _, kind in self.causes}
 
     @property
+    def named(self) -> bool:
+        """Whether the first finding's sentence names the line."""
+        return any(names_line(f.title, self.names) for f in (self.findings or ())[:1])
+
+    @property
     def foremost(self) -> bool:
         """Whether one of the worst findings has it."""
         return self.kind in self.worst
 
 
-def record(base: Base, mutant: Mutant | None, cells: Sequence[Cell], failed: str = "") -> Record:
-    """The record of a base or a mutant; cells that are disputed are left out."""
-    left = tuple(c for c in cells if not any(c.variant == f"case={slug}" for slug in base.disputed))
+def record(base: Base, mutant: Mutant | None, judged: JudgedFile, failed: str = "") -> Record:
+    """The record of a base or a mutant."""
     return Record(
         slug=mutant.slug if mutant else base.slug,
         base=base.slug,
@@ -80,8 +89,10 @@ def record(base: Base, mutant: Mutant | None, cells: Sequence[Cell], failed: str
         category=mutant.category if mutant else "",
         kind=mutant.kind if mutant else "",
         says=mutant.says if mutant else "right",
-        cells=left,
+        cells=judged.cells,
         failed=failed,
+        names=mutant.names if mutant else (),
+        findings=judged.findings,
     )
 
 
@@ -133,10 +144,15 @@ class Run:
         """Mutants in which something was found, but not of the kind that they deserve."""
         return tuple(m for m in self.mutants if m.diverging and not m.right)
 
+    @property
+    def told(self) -> tuple[Record, ...]:
+        """Mutants whose findings are recorded."""
+        return tuple(m for m in self.mutants if m.findings is not None)
+
     def of(self, mutants: Mapping[str, Mutant]) -> Run:
-        """The run without mutants that are gone since, and with the kinds that the others deserve today."""
+        """The run without mutants that are gone since, and with the kinds and words that the others deserve today."""
         left = tuple(
-            replace(r, kind=m.kind, category=m.category, says=m.says)
+            replace(r, kind=m.kind, category=m.category, says=m.says, names=m.names)
             for r in self.mutants
             if (m := mutants.get(r.slug)) is not None
         )
@@ -169,7 +185,10 @@ def _read(path: Path) -> Run:
 
     def one(data: dict[str, Any]) -> Record:
         cells = (Cell(**{**c, "causes": tuple(map(tuple, c["causes"]))}) for c in data["cells"])
-        return Record(**{**data, "cells": tuple(cells)})
+        told = data.get("findings")
+        findings = None if told is None else tuple(Found(**f) for f in told)
+        names = tuple(data.get("names", ()))
+        return Record(**{**data, "cells": tuple(cells), "names": names, "findings": findings})
 
     return Run(
         raw["examples"], tuple(raw["properties"]), tuple(map(one, raw["bases"])), tuple(map(one, raw["mutants"])),

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.zoo.judging import judge_file
+from benchmarks.zoo.judging import JudgedFile, judge_file
 from benchmarks.zoo.model import Base, Mutant
 from benchmarks.zoo.records import Record, Run, record
 from lossproof.conformance.judging.memory import Memory
@@ -36,7 +36,7 @@ def _one(base: Base, mutant: Mutant | None, file: Path, examples: int, propertie
     try:
         return record(base, mutant, judge_file(file, base, examples, properties))
     except Exception as error:
-        return record(base, mutant, (), f"{type(error).__name__}: {error}")
+        return record(base, mutant, JudgedFile(), f"{type(error).__name__}: {error}")
 
 
 def _all(base: Base, mutants: Sequence[Mutant], examples: int, properties: Sequence[str]) -> list[Record]:

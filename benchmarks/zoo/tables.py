@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.zoo.records import Record, Run
 from lossproof.conformance.properties.registry import properties
 from lossproof.conformance.questions.schedule import asked_at, reported_at
 
+MOST = 5
+"""Mutants of which a table gives all findings."""
 BUDGETS = (1, 10, 60)
 """Seconds of a run at which the share of mutants that are killed is read."""
 
@@ -83,10 +86,69 @@ def by_property(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def of_findings(run: Run) -> pd.DataFrame:
+    """The number of findings of a mutant, and how many mutants' first finding names the line; by kind, and in all."""
+    kinds = sorted({m.kind for m in run.told})
+    groups = {kind: [m for m in run.told if m.kind == kind] for kind in kinds} | {"in all": list(run.told)}
+    rows = []
+    for kind, mutants in groups.items():
+        counts, named = [len(m.findings or ()) for m in mutants], sum(m.named for m in mutants)
+        rows.append(
+            {
+                "kind": kind, "mutants": len(mutants), "median": median(counts), "90th percentile": ninetieth(counts),
+                "most": max(counts), "first names the line": named, "share": f"{named / len(mutants):.0%}",
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def ninetieth(counts: Sequence[int]) -> int:
+    """The least number that no more than a tenth of the counts exceed."""
+    return int(np.percentile(counts, 90, method="inverted_cdf"))
+
+
+def most_findings(run: Run) -> pd.DataFrame:
+    """The mutants with the most findings, and which they are."""
+    worst = sorted(run.told, key=lambda m: -len(m.findings or ()))[:MOST]
+    return pd.DataFrame(
+        [
+            {
+                "mutant": m.slug, "findings": len(m.findings or ()),
+                "which": ", ".join(f.slug for f in m.findings or ()),
+            }
+            for m in worst
+        ]
+    )  # fmt: skip
+
+
+def unnamed(run: Run) -> pd.DataFrame:
+    """The mutants whose first finding does not name the line: what they do, and what the finding says."""
+    rows = [
+        {
+            "mutant": m.slug, "says": m.says, "words": ", ".join(m.names),
+            "first finding": m.findings[0].title if m.findings else "none",
+        }
+        for m in run.told
+        if not m.named
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["mutant", "says", "words", "first finding"])
+
+
+def told(run: Run) -> str:
+    """The findings of a mutant in one line."""
+    if not run.told:
+        return "findings: not recorded in this run"
+    counts, named = [len(m.findings or ()) for m in run.told], sum(m.named for m in run.told)
+    return (
+        f"findings of a mutant: median {median(counts):g}, 90th percentile {ninetieth(counts)}, most {max(counts)}; "
+        f"the first names the line for {named} of {len(run.told)} mutants"
+    )
+
+
 def text(run: Run) -> str:
     """The printed text."""
     parts = [matrix(run).to_string(index=False), by_property(run).to_string(index=False), _curve_words(run)]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, told(run)])
 
 
 def curves(run: Run) -> pd.DataFrame:
@@ -127,7 +189,7 @@ def _curve_words(run: Run) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table as Markdown."""
+    """A table as Markdown; what a mutant's answer says may hold a bar."""
     rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(object).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(map(_shown, row)) + " |" for row in rows)
 
@@ -135,16 +197,25 @@ def markdown(table: pd.DataFrame) -> str:
 def _shown(value: object) -> str:
     if value is None or value != value:  # NaN: no kill
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("|", r"\|").replace("\n", " ")
 
 
 def into_page(run: Run, page: Path, others: Sequence[Run] = ()) -> None:
-    """Write the tables between the markers of a page; `others` are runs with other numbers of batches."""
+    """Write the tables between the markers of a page; `others` are runs with other numbers of batches.
+
+    Those of the findings stay as they are where the run did not record them.
+    """
     parts = {
         "matrix": matrix(run).pipe(markdown),
         "properties": by_property(run).pipe(markdown),
         "curves": curves(run).pipe(markdown),
     }
+    if run.told:
+        parts |= {
+            "findings": of_findings(run).pipe(markdown),
+            "most findings": most_findings(run).pipe(markdown),
+            "unnamed": unnamed(run).pipe(markdown),
+        }
     if others:
         parts["budgets"] = budgets([run, *others]).pipe(markdown)
     text_ = page.read_text(encoding="utf-8")

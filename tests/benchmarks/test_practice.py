@@ -97,8 +97,10 @@ def test_the_command_asks_mutants_in_workers_and_writes_json_and_a_page(
 ) -> None:
     line = "value = np.sum(a * b, axis=dim)"
     mutants = {
-        "turned": Mutant("turned", NUMPY.slug, "sign", "sign", "s", line, line.replace("= ", "= -")),
-        "ended": Mutant("ended", NUMPY.slug, "error", "crash", "s", line, "value = 1 / 0"),
+        "turned": Mutant(
+            "turned", NUMPY.slug, "sign", "sign", "s", ("sign",), line, line.replace("= ", "= -")
+        ),
+        "ended": Mutant("ended", NUMPY.slug, "error", "crash", "s", ("raises",), line, "value = 1 / 0"),
     }
     monkeypatch.setattr(practice, "load", lambda: mutants)
     monkeypatch.setattr(

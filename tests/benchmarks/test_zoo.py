@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 
 from benchmarks import mutants as command
-from benchmarks.zoo import records, running, tables
+from benchmarks.zoo import catalogue, records, running, tables
 from benchmarks.zoo.bases import BASES
 from benchmarks.zoo.catalogue import load
 from benchmarks.zoo.categories import CATEGORIES
-from benchmarks.zoo.judging import Cell, judge_file
+from benchmarks.zoo.judging import Cell, Found, JudgedFile, judge_file
 from benchmarks.zoo.model import Base, Mutant
+from benchmarks.zoo.naming import names_line
 from lossproof import oracle
 from lossproof.conformance.judging.memory import Memory
 from lossproof.conformance.model.subject import CellKey, Variant
@@ -85,6 +87,48 @@ def test_kinds_are_those_of_the_vocabulary() -> None:
     assert {m.kind for m in MUTANTS.values()} <= set(vocabulary.KINDS.built_in)
 
 
+# --- the words that name a line ---
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_a_mutant_says_the_words_that_name_its_line(mutant: Mutant) -> None:
+    assert mutant.names
+    assert all(word.strip("!") for item in mutant.names for word in item.split("|"))
+    assert not names_line(f"{BASES[mutant.base].name}: ", mutant.names)  # the name of the API is not enough
+
+
+@pytest.mark.parametrize("names", ["[]", "['']", "['a|']", "['!']"])
+def test_a_mutant_without_such_words_is_refused(
+    names: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = "- {slug: a, category: sign, kind: sign, says: a, line: a, instead: b, names: %s}\n"
+    (tmp_path / "numpy.yaml").write_text(entry % names)
+    monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="a does not say the words"):
+        load.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    ("title", "words", "named"),
+    [
+        ("f: eps Added to each norm", ("eps", "add|plus", "norm", "!square"), True),
+        ("f: eps added to each squared norm", ("eps", "add|plus", "norm", "!square"), False),
+        ("f: eps added to the product", ("eps", "add|plus", "norm"), False),
+        ("f: eps + each norm", ("plus|+", "norm"), True),
+        ("f: designed otherwise", ("sign",), False),
+        ("f: behaves as with norm_rule=floor_norm", ("floor", "norm"), False),
+        ("f: size_average is ignored", ("size_average",), True),
+        ("similarity: the sign is the other one", ("similarity",), False),
+        ("the sign is the other one", ("sign|negated",), True),
+        ("f: the default of dim is -1", ("default", "dim", "-1"), True),
+    ],
+)
+def test_a_sentence_names_a_line_where_all_words_begin_one_of_its_own(
+    title: str, words: tuple[str, ...], named: bool
+) -> None:
+    assert names_line(title, words) is named
+
+
 # --- judging ---
 
 
@@ -133,11 +177,15 @@ def test_a_mutant_dies_under_the_kind_that_it_deserves(slug: str, properties: tu
     assert not right.diverging
     assert wrong.killers == properties
     assert wrong.right, wrong.causes
+    assert right.findings == ()
+    assert wrong.findings
+    assert {f.kind for f in wrong.findings} == {kind for _, kind in wrong.causes}
+    assert [f.severity for f in wrong.findings] == sorted(f.severity for f in wrong.findings)
 
 
 def test_remembering_changes_no_verdict() -> None:
     def verdicts() -> list[Any]:
-        cells = judge_file(NUMPY.file, NUMPY, 1, ("value", "batch", "zero_vector", "range"))
+        cells = judge_file(NUMPY.file, NUMPY, 1, ("value", "batch", "zero_vector", "range")).cells
         return [replace(c, seconds=0.0, cost=0.0) for c in cells]
 
     plain, memory = verdicts(), Memory()
@@ -150,7 +198,7 @@ def test_wrong_values_of_a_vector_against_a_matrix_are_explained(tmp_path: Path)
     mutant = MUTANTS["np-cosine-low-precision-sum"]
     file = tmp_path / "own.py"
     file.write_text(mutant.source(NUMPY), encoding="utf-8")
-    cells = judge_file(file, NUMPY, 1, ("broadcasting",))
+    cells = judge_file(file, NUMPY, 1, ("broadcasting",)).cells
     assert any(c.verdict == "diverges" for c in cells if c.variant == "case=broadcast-rank")
 
 
@@ -162,11 +210,11 @@ def cell(verdict: str, kind: str = "", property_: str = "value", at: float = 1.0
     return Cell(property_, "ordinary", "float32", "-", verdict, causes, 10, at, at)
 
 
-def a_run(mutant: Cell, base: Cell | None = None) -> records.Run:
+def a_run(mutant: Cell, base: Cell | None = None, found: tuple[Found, ...] = ()) -> records.Run:
     zoo = MUTANTS["np-cosine-negated"]
     own = Base("numpy_cosine_similarity", "api", "f", "numpy")
-    right = records.record(own, None, (base or cell("conforms"),))
-    return records.Run(8, (), (right,), (records.record(own, zoo, (mutant,)),))
+    right = records.record(own, None, JudgedFile((base or cell("conforms"),)))
+    return records.Run(8, (), (right,), (records.record(own, zoo, JudgedFile((mutant,), found)),))
 
 
 def test_a_run_fails_where_a_right_one_is_accused_or_a_mutant_lives() -> None:
@@ -185,12 +233,63 @@ def test_the_command_says_so_by_its_exit_code(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    run = a_run(cell("diverges", "sign"))
+    run = a_run(cell("diverges", "sign"), found=(SIGN,))
     run.write(tmp_path / "run.json")
     assert records.read([tmp_path / "run.json"]) == run
     replace(run, examples=2).write(tmp_path / "short.json")
     with pytest.raises(ValueError, match="parts of different runs"):
         records.read([tmp_path / "run.json", tmp_path / "short.json"])
+
+
+SIGN = Found("a", "sign", "S1", "f: the sign is the other one")
+EPS = Found("b", "eps", "S2", "f: eps | is\nadded")
+
+
+def test_findings_are_counted_by_kind_and_the_first_one_names_the_line_or_not() -> None:
+    named, unnamed = (
+        a_run(cell("diverges", "sign"), found=(SIGN, EPS)),
+        a_run(cell("diverges"), found=(EPS, SIGN)),
+    )
+    run = replace(named, mutants=(*named.mutants, replace(unnamed.mutants[0], slug="other", kind="eps")))
+    table = tables.of_findings(run).set_index("kind")
+    assert table.index.tolist() == ["eps", "sign", "in all"]
+    assert table["first names the line"].tolist() == [0, 1, 1]
+    assert table["share"].tolist() == ["0%", "100%", "50%"]
+    assert table["median"].tolist() == [2, 2, 2]
+    assert tables.most_findings(run)["which"].tolist() == ["a, b", "b, a"]
+    assert tables.unnamed(run)["first finding"].tolist() == [EPS.title]
+    assert "the first names the line for 1 of 2 mutants" in tables.told(run)
+
+
+@pytest.mark.parametrize(("counts", "wanted"), [([1] * 9 + [7], 1), ([1] * 8 + [3, 7], 3), ([2], 2)])
+def test_no_more_than_a_tenth_exceed_the_90th_percentile(counts: list[int], wanted: int) -> None:
+    assert tables.ninetieth(counts) == wanted
+
+
+def test_a_page_gets_the_tables_of_findings_where_a_run_has_them(tmp_path: Path) -> None:
+    page, names = (
+        tmp_path / "page.md",
+        ("matrix", "properties", "curves", "findings", "most findings", "unnamed"),
+    )
+    page.write_text("".join(f"<!-- {n} -->\n{n} of before\n<!-- end of {n} -->\n" for n in names))
+    run = a_run(cell("diverges", "sign"), cell("conforms"), found=(EPS,))
+    old = replace(run, mutants=tuple(replace(m, findings=None) for m in run.mutants))
+    tables.into_page(old, page)
+    assert "unnamed of before" in page.read_text()
+    assert "matrix of before" not in page.read_text()
+    assert tables.told(old) == "findings: not recorded in this run"
+    tables.into_page(run, page)
+    assert "of before" not in page.read_text()
+    assert r"| f: eps \| is added |" in page.read_text()
+
+
+def test_a_run_of_before_findings_were_recorded_is_read(tmp_path: Path) -> None:
+    a_run(cell("diverges", "sign")).write(tmp_path / "run.json")
+    raw = json.loads((tmp_path / "run.json").read_text())
+    for item in (*raw["bases"], *raw["mutants"]):
+        del item["findings"], item["names"]
+    (tmp_path / "run.json").write_text(json.dumps(raw))
+    assert records.read([tmp_path / "run.json"]).of(MUTANTS).told == ()
 
 
 def test_a_run_is_read_with_the_catalogue_of_today() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lossproof.conformance.diagnosis.disambiguation import alternatives, separating_batch
 from lossproof.conformance.diagnosis.effort import Budget
 from lossproof.conformance.diagnosis.hypotheses import EPS, floors, hypotheses
-from lossproof.conformance.diagnosis.inaccuracy import FEWEST, Left, one_sided, signs_of
+from lossproof.conformance.diagnosis.inaccuracy import Left, coarser_dtype
 from lossproof.conformance.diagnosis.matching import (
     BY_ROW,
     explained,
@@ -23,7 +23,7 @@ from lossproof.conformance.diagnosis.naming import merged, named_cause, slugged
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.kinds import severity
 from lossproof.conformance.families.regions.registry import of
-from lossproof.conformance.judging.comparison import LOW_PRECISION, explains
+from lossproof.conformance.judging.comparison import explains
 from lossproof.conformance.judging.executor import Reply
 from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.questions.batches import Batch
@@ -87,27 +87,19 @@ def diagnosed(
 
 
 def coarser(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Explained]:
-    """Trace what nothing else explains to arithmetic of fewer bits, if it lies on both sides of the documented values.
-
-    It must lie no farther from them than such arithmetic would leave it: a wide bound accepts much, but another formula
-    errs to one side.
-    """
+    """Trace what nothing else explains to arithmetic of fewer bits, if it may be the reason."""
     open_ = [i for i in left if i.mask.any() and i.failure.reply.judged.expected and not i.failure.says]
-    signs = signs_of(open_)
-    if signs.size < FEWEST or one_sided(signs):
+    name = coarser_dtype(subject, open_)
+    if not name:
         return []
-    for name in LOW_PRECISION:
-        parameters = {"compute_dtype": name}
-        match = [i.mask & explained(subject, i.failure, parameters) for i in open_]
-        if 2 * sum(int(m.sum()) for m in match) >= signs.size:
-            cause = replace(
-                named_cause(subject, key, "accuracy", parameters), words=f"no more accurate than {name}"
-            )
-            found = [Explained(cause, int(m.sum()), i.failure, m) for i, m in zip(open_, match, strict=True)]
-            for item, taken in zip(open_, match, strict=True):
-                item.mask = item.mask & ~taken
-            return [e for e in found if e.rows]
-    return []
+    parameters = {"compute_dtype": name}
+    cause = replace(named_cause(subject, key, "accuracy", parameters), words=f"no more accurate than {name}")
+    found = []
+    for item in open_:
+        taken = item.mask & explained(subject, item.failure, parameters)
+        item.mask = item.mask & ~taken
+        found.append(Explained(cause, int(taken.sum()), item.failure, taken))
+    return [e for e in found if e.rows]
 
 
 def _best(

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lossproof.conformance.judging.comparison import near
+from lossproof.conformance.diagnosis.matching import explained
+from lossproof.conformance.judging.comparison import LOW_PRECISION, near
 from lossproof.conformance.judging.outcome import Failure, Mask
+from lossproof.conformance.model.subject import Subject
 
 FEWEST = 4
 """Wrong values on whose two sides something can be built."""
@@ -51,3 +53,19 @@ def missed_by_little(failure: Failure, mask: Mask) -> bool:
     judged = failure.reply.judged
     close = near(judged) if judged.expected is not None and judged.ratio.size else np.zeros(0, np.bool_)
     return bool(close.shape == mask.shape and close[mask].all())
+
+
+def coarser_dtype(subject: Subject, items: Sequence[Left]) -> str:
+    """The narrow dtype that wrong values are no more accurate than, if they lie on both sides of the documented ones.
+
+    They must lie no farther from them than such arithmetic would leave them: a wide bound accepts much, but another
+    formula errs to one side. "" for none.
+    """
+    signs = signs_of(items)
+    if signs.size < FEWEST or one_sided(signs):
+        return ""
+    for name in LOW_PRECISION:
+        match = [i.mask & explained(subject, i.failure, {"compute_dtype": name}) for i in items]
+        if 2 * sum(int(m.sum()) for m in match) >= signs.size:
+            return name
+    return ""

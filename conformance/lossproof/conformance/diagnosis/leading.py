@@ -14,10 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from lossproof.conformance.diagnosis.inaccuracy import Left, missed_by_little, one_sided, signs_of
+from lossproof.conformance.diagnosis.inaccuracy import (
+    Left,
+    coarser_dtype,
+    missed_by_little,
+    one_sided,
+    signs_of,
+)
 from lossproof.conformance.diagnosis.matching import case_explained, explained
 from lossproof.conformance.diagnosis.model import in_words
 from lossproof.conformance.diagnosis.weighing import rows_of, weighed
+from lossproof.conformance.families import kinds
 from lossproof.conformance.families.lines import model
 from lossproof.conformance.families.lines.model import Line, Mask
 from lossproof.conformance.families.regions.model import ORDINARY, Region
@@ -209,22 +216,25 @@ def _of_values(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
         )
         open_ = open_ & ~mask
     if int((open_ & common).sum()) > REMAINDER * before:
-        other = Leading(_kind(asked, open_ & common), grave=True)
+        other = _unexplained(subject, asked, open_ & common)
         found = [other, *(replace(cause, grave=False) for cause in found)]
     return tuple(found)
 
 
-def _kind(left: Sequence[Left], open_: Mask) -> str:
-    """`accuracy` where rounding may have left the values where they are, else `formula`."""
-    start, some = 0, []
-    for item in left:
+def _unexplained(subject: Subject, asked: Sequence[Left], open_: Mask) -> Leading:
+    """The cause of values on ordinary input that no line explains: fewer bits, rounding, or another formula."""
+    start, left = 0, []
+    for item in asked:
         stop = start + item.mask.size
         mask = open_[start:stop].reshape(item.mask.shape)
         start = stop
         if mask.any():
-            some.append(Left(item.failure, mask))
-    rounded = not one_sided(signs_of(some)) and all(missed_by_little(i.failure, i.mask) for i in some)
-    return "accuracy" if rounded else "formula"
+            left.append(Left(item.failure, mask))
+    if name := coarser_dtype(subject, left):
+        says = f"no more accurate than {name}"
+        return Leading("accuracy", says, "", {"compute_dtype": name}, grave=True)
+    rounded = not one_sided(signs_of(left)) and all(missed_by_little(i.failure, i.mask) for i in left)
+    return Leading("accuracy" if rounded else "formula", grave=True)
 
 
 def _of_aspects(subject: Subject, asking: Asking, bases: Sequence[Parameters]) -> Iterator[Leading]:
@@ -285,7 +295,9 @@ def _explaining(
             return
     for (number, rest), parameters in product(left.items(), others):
         if all(explained(subject, f, {**bases[number], **parameters})[f.wrong].all() for f in rest):
-            yield replace(cause, says=in_words(parameters), parameters=parameters, base=bases[number])
+            kind = next((name for name in parameters if name in kinds.kinds()), cause.kind)
+            says = in_words(parameters)
+            yield replace(cause, kind=kind, says=says, parameters=parameters, base=bases[number])
             return
     yield cause
 

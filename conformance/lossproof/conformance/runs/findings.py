@@ -113,17 +113,19 @@ def _title(group: Sequence[tuple[Judgement, Explained]], judgement: Judgement, i
     cases = {j.outcome.case.slug for j, _ in group if j.outcome.case is not None}
     raised = {i.failure.reply.answer.error.type for _, i in group if i.failure.reply.answer.error}
     said = f"{name}: {item.cause.words}"
-    if kinds.named(item.cause.kind).raises and raised and item.failure.reply.judged.refused:
+    error = item.failure.reply.answer.error
+    if kinds.named(item.cause.kind).raises and error is not None:
         classes = " or ".join(sorted(r.rsplit(".", 1)[-1] for r in raised))
-        said = f"{name}: raises {classes} for documented input ({words.count(len(group), 'cell')})"
+        message = f": {' '.join(error.message.split())[:48]}" if len(raised) == 1 and error.message else ""
+        said = f"{name}: raises {classes}{message} ({words.count(len(group), 'cell')})"
     if case is not None and not item.cause.weighed:
         more = f", and {len(cases) - 1} more" if len(cases) > 1 else ""
         return f"{said} ({case.says.rstrip('.')}{more})"
-    error = judgement.outcome.error
+    ulps = judgement.outcome.error
     digits = kinds.named(item.cause.kind).of_digits
-    if not digits or error is None or not math.isfinite(error):
+    if not digits or ulps is None or not math.isfinite(ulps):
         return said
-    return f"{said}, {error:.3g} ulp off"
+    return f"{said}, {ulps:.3g} ulp off"
 
 
 def _known_title(known: KnownFinding, status: Status) -> str:

@@ -19,7 +19,7 @@ from lossproof import oracle
 from lossproof.oracle.arithmetic.exact import Exact
 from lossproof.oracle.kernels import fused
 from lossproof.oracle.norm_rules.model import Eps, NormRule, Quadratic, Squared
-from lossproof.oracle.norm_rules.rules import RULES
+from lossproof.oracle.norm_rules.rules import ADD_NORM, ADD_PRODUCT, RULES, ZERO_AS_ONE
 from lossproof.oracle.scores.formula import Measure
 
 from . import reference, samples
@@ -147,6 +147,14 @@ def test_a_kernel_is_for_a_denominator_that_it_knows():
     for what in ({"slope_y": _slope}, {"unbounded": True}, {"factors": lambda n: (n.q,)}):
         with pytest.raises(ValueError, match="kernels know no such denominator"):
             NormRule("mine", "", _slope, _slope, kernel=lambda eps: (0.0, 0.0, eps), **what)
+
+
+@pytest.mark.parametrize("rule", [ZERO_AS_ONE, ADD_NORM, ADD_PRODUCT], ids=lambda rule: rule.name)
+def test_nothing_follows_a_norm_of_zero(rule):
+    """The norm has no derivative there, or counts as 1; P is 0, so the slope is taken as 0."""
+    eps = 1 if rule.eps else 0
+    assert exact(rule.slope, 0, 3, eps) == 0
+    assert exact(rule.slope, 4, 0, eps) == (0 if rule is ADD_PRODUCT else fmpq(1, 6) if rule.eps else fmpq(1, 4))
 
 
 @every_rule

@@ -154,7 +154,9 @@ def test_nothing_follows_a_norm_of_zero(rule):
     """The norm has no derivative there, or counts as 1; P is 0, so the slope is taken as 0."""
     eps = 1 if rule.eps else 0
     assert exact(rule.slope, 0, 3, eps) == 0
-    assert exact(rule.slope, 4, 0, eps) == (0 if rule is ADD_PRODUCT else fmpq(1, 6) if rule.eps else fmpq(1, 4))
+    assert exact(rule.slope, 4, 0, eps) == (
+        0 if rule is ADD_PRODUCT else fmpq(1, 6) if rule.eps else fmpq(1, 4)
+    )
 
 
 @every_rule

@@ -45,7 +45,8 @@ class Rule:
         """The rule with one eps for all rows."""
         documented = oracle.norm_rule(name)
         use = documented.eps
-        if not (documented.unit or documented.norms or (use and use.kink and not use.squared)):
+        known = documented.unit or documented.norms or (use and use.kink and not use.squared)
+        if not (known and documented.symmetric):
             raise ValueError(f"no implementation of the norm rule {name!r}; write one beside the others")
         return cls(documented, eps, eps, eps)
 

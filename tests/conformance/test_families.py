@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lossproof.conformance.families.formula import Undocumented
 from lossproof.conformance.families.registry import families, family_of
 from lossproof.conformance.judging.expectation import expect
 from lossproof.conformance.model.subject import Subject, TargetInfo
+from lossproof.conformance.properties.symmetry import PROPERTY
 from lossproof.conformance.questions.batches import batches
 from lossproof.reports import read_run
 from lossproof.specs import SpecError, load_specs
@@ -72,6 +74,20 @@ def test_the_range_and_the_scale_of_a_formula(
     family = family_of(subject)
     assert family.interval(subject.semantics) == interval
     assert family.scale_free(subject.semantics) == scale_free
+
+
+@pytest.mark.parametrize(
+    ("rule", "symmetric"),
+    [("floor_norm", True), ("add_norm", True), (None, True), ("norm_of_x", False), ("floor_y_norm", False)],
+)
+def test_a_cosine_is_symmetric_unless_its_norm_rule_is_not(rule: str | None, symmetric: bool) -> None:
+    for api in ("torch.nn.functional.cosine_similarity", "torch.nn.CosineEmbeddingLoss"):
+        (subject,) = (s for s in SUBJECTS if s.api == api)
+        semantics = subject.semantics.model_copy(update={"norm_rule": rule})
+        assert family_of(subject).symmetric(semantics) == symmetric
+        edition = subject.edition.model_copy(update={"semantics": semantics})
+        assert any(PROPERTY.cells(replace(subject, edition=edition))) == symmetric
+    assert not any(family_of(s).symmetric(s.semantics) for s in SUBJECTS if "contrastive" in s.api)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from flint import fmpq
 from lossproof import oracle
 from lossproof.oracle.arithmetic.exact import Exact
 from lossproof.oracle.kernels import fused
-from lossproof.oracle.norm_rules.model import Eps, NormRule, Quadratic
-from lossproof.oracle.norm_rules.rules import RULES
+from lossproof.oracle.norm_rules.model import Eps, NormRule, Quadratic, Squared
+from lossproof.oracle.norm_rules.rules import ADD_NORM, ADD_PRODUCT, RULES, ZERO_AS_ONE
 from lossproof.oracle.scores.formula import Measure
 
 from . import reference, samples
@@ -37,13 +37,8 @@ def exact(formula, q, r, eps, flip=False):
 
 
 def square_of(rule):
-    """D2 as the product of the rule's factors has it."""
-
-    def square(n):
-        product = math.prod(rule.divisors(n), start=n.one)
-        return product * product
-
-    return square
+    """D2 as the product of all that is divided by has it."""
+    return Squared(rule.divisors)
 
 
 def _added_under_the_root(n):
@@ -69,6 +64,7 @@ every_rule = pytest.mark.parametrize("rule", [*RULES, OWN], ids=lambda rule: rul
 def test_what_a_rule_says_of_its_denominator_is_so(rule):
     pairs = list(itertools.product(LEVELS, LEVELS))
     eps, square = fmpq(1, 2) if rule.eps else fmpq(0), square_of(rule)
+    assert all(exact(rule.square, q, r, eps) == exact(square, q, r, eps) for q, r in pairs)
     assert rule.unit == all(exact(square, q, r, eps) == 1 for q, r in pairs)
     with_zeros = [*pairs, *((q, fmpq(0)) for q in LEVELS), *((fmpq(0), r) for r in LEVELS)]
     assert rule.norms == all(exact(square, q, r, eps) == q * r for q, r in with_zeros)
@@ -147,14 +143,20 @@ def test_the_slope_is_the_derivative_of_the_denominator(rule):
             assert abs(exact(some.slope, q, r, eps) - derivative) < fmpq(1, 10**9)
 
 
-def test_a_rule_has_one_denominator_and_a_kernel_that_fits():
-    with pytest.raises(ValueError, match="norm rule mine: it has either a square or factors"):
-        NormRule("mine", "", None, _slope)
-    with pytest.raises(ValueError, match="either a square or factors"):
-        NormRule("mine", "", _slope, _slope, factors=lambda n: (n.q,))
-    for what in ({"slope_y": _slope}, {"unbounded": True}):
+def test_a_kernel_is_for_a_denominator_that_it_knows():
+    for what in ({"slope_y": _slope}, {"unbounded": True}, {"factors": lambda n: (n.q,)}):
         with pytest.raises(ValueError, match="kernels know no such denominator"):
             NormRule("mine", "", _slope, _slope, kernel=lambda eps: (0.0, 0.0, eps), **what)
+
+
+@pytest.mark.parametrize("rule", [ZERO_AS_ONE, ADD_NORM, ADD_PRODUCT], ids=lambda rule: rule.name)
+def test_nothing_follows_a_norm_of_zero(rule):
+    """The norm has no derivative there, or counts as 1; P is 0, so the slope is taken as 0."""
+    eps = 1 if rule.eps else 0
+    assert exact(rule.slope, 0, 3, eps) == 0
+    assert exact(rule.slope, 4, 0, eps) == (
+        0 if rule is ADD_PRODUCT else fmpq(1, 6) if rule.eps else fmpq(1, 4)
+    )
 
 
 @every_rule

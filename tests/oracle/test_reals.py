@@ -113,6 +113,7 @@ def test_products_and_quotients_of_sums():
         rational_root = Real(r, ((abs(s), fmpq(9, 16)),)) if r > 0 else Real(r, ((-abs(s), fmpq(9, 16)),))
         same = Real(r, ((r / 3, fmpq(9)),))  # r = s sqrt(q): no conjugate to divide by
         pairs = [(v * w, exact(v) * exact(w)), (w * v, exact(v) * exact(w)), (v * two, exact(v) * exact(two))]
+        pairs += [(v * Real(fmpq(1)), exact(v))]
         pairs += [
             (part / over, exact(part) / exact(over))
             for part in (v, w, two)

@@ -52,9 +52,10 @@ class OfPairs(Family):
             return None
         return OverCosineLines(ending, undo, oracle.norm_rule(semantics.norm_rule), semantics.eps)
 
-    def symmetric(self) -> bool:
-        """Every cosine is."""
-        return True
+    def symmetric(self, semantics: Semantics) -> bool:
+        """Every cosine is, but under a rule that treats one vector otherwise than the other."""
+        assert isinstance(semantics, OverCosine)
+        return semantics.norm_rule is None or oracle.norm_rule(semantics.norm_rule).symmetric
 
     def scale_free(self, semantics: Semantics) -> bool:
         """Under a rule that divides by the norms, of vectors of any norm."""

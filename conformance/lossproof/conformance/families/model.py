@@ -65,7 +65,7 @@ class Family(ABC):
         """Whether the page fixes a sign that a value may have wrong."""
         return False
 
-    def symmetric(self) -> bool:
+    def symmetric(self, semantics: Semantics) -> bool:
         """Whether two inputs can change places."""
         return False
 

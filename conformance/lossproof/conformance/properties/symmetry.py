@@ -14,7 +14,7 @@ from lossproof.conformance.model.subject import CellKey, Subject
 
 def cells(subject: Subject) -> Iterator[CellKey]:
     """Rows with a documented value, in every dtype."""
-    if not family_of(subject).symmetric():
+    if not family_of(subject).symmetric(subject.semantics):
         return
     for dtype in FLOATS:
         for region in asked("symmetry", subject, dtype):

@@ -109,8 +109,6 @@ class Real:
     def _inverse(self) -> Real:
         """1 / (r + s sqrt(q)) = (r - s sqrt(q)) / (r^2 - s^2 q)."""
         (s, q), r = self.terms[0], self.r
-        if r == 0:
-            return Real(ZERO, ((1 / (s * q), q),))
         norm = r * r - s * s * q
         if norm == 0:  # s sqrt(q) is rational: r or -r
             return Real(1 / (r + s * abs(r / s)))

@@ -68,6 +68,18 @@ class Eps:
 
 
 @dataclass(frozen=True)
+class Squared:
+    """D2 as the square of a product of factors."""
+
+    factors: Factors
+
+    def __call__(self, n: Quadratic) -> Numbers:
+        """(f g ...)^2."""
+        product = math.prod(self.factors(n), start=n.one)
+        return product * product
+
+
+@dataclass(frozen=True)
 class Swapped:
     """A formula of a rule for arrays that have changed places."""
 
@@ -89,8 +101,8 @@ class NormRule:
     name: str
     says: str
     """The behaviour of an implementation that follows it; `{eps}` stands for the number."""
-    square: Formula | None
-    """D2, rational in Q, R and eps; None where the rule gives its `factors`."""
+    square: Formula
+    """D2, rational in Q, R and eps unless the rule gives its `factors`; `Squared` makes it of those."""
     slope: Formula
     """k with d(log D)/da_i = k a_i: how D follows the row a. Where D is held it is 0; a kink lies where both meet."""
     eps: Eps | None = None
@@ -115,19 +127,17 @@ class NormRule:
     def __post_init__(self) -> None:
         if self.eps and self.eps.jump and (self.eps.kink or self.eps.product):
             raise ValueError(f"norm rule {self.name}: a jump lies at a norm, and is no kink")
-        if (self.square is None) == (self.factors is None):
-            raise ValueError(f"norm rule {self.name}: it has either a square or factors")
-        if self.kernel and (self.square is None or self.slope_y or self.unbounded):
+        if self.kernel and (self.factors or self.slope_y or self.unbounded):
             raise ValueError(f"norm rule {self.name}: kernels know no such denominator")
 
     def divisors(self, n: Quadratic) -> tuple[Numbers, ...]:
-        """The factors of D; none where D is 1."""
-        if self.unit:
-            return ()
-        if self.square is None:
-            assert self.factors is not None
-            return self.factors(n)
-        return (n.arithmetic.sqrt(self.square(n)),)
+        """The factors of D."""
+        return self.factors(n) if self.factors else (n.arithmetic.sqrt(self.square(n)),)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both arrays are treated alike."""
+        return self.slope_y is None
 
     def swapped(self) -> NormRule:
         """The rule for arrays that have changed places: itself where it treats both alike."""
@@ -135,7 +145,7 @@ class NormRule:
             return self
         return replace(
             self,
-            square=self.square and Swapped(self.square),
+            square=Swapped(self.square),
             factors=self.factors and Swapped(self.factors),
             slope=Swapped(self.slope_y),
             slope_y=Swapped(self.slope),

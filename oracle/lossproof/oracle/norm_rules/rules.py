@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lossproof.oracle.formats import Mask
-from lossproof.oracle.norm_rules.model import Eps, NormRule, Numbers, Quadratic, turned
+from lossproof.oracle.norm_rules.model import Eps, NormRule, Numbers, Quadratic, Squared, turned
 
 
 def _one(n: Quadratic) -> Numbers:
@@ -269,7 +269,7 @@ def _over_norm_and_eps(n: Quadratic) -> Numbers:
 ADD_NORM = NormRule(
     name="add_norm",
     says="adds to each norm: |x| + {eps}",
-    square=None,
+    square=Squared(_norms_and_eps),
     factors=_norms_and_eps,
     slope=_over_norm_and_eps,
     eps=Eps(),
@@ -290,7 +290,7 @@ def _over_product_and_eps(n: Quadratic) -> Numbers:
 ADD_PRODUCT = NormRule(
     name="add_product",
     says="adds to the product of the norms: |x| |y| + {eps}",
-    square=None,
+    square=Squared(_product_and_eps),
     factors=_product_and_eps,
     slope=_over_product_and_eps,
     eps=Eps(product=True),

@@ -25,8 +25,8 @@ def round_cosines(cosines: Cosines, form: str, fmt: FloatFormat) -> Rounded | No
     None where the kernels do not apply; then, and where they are uncertain, the ladder answers.
     """
     measure, length = cosines.measure, cosines.pairs.length
-    rule, kernel, square = measure.rule, measure.rule.kernel, measure.rule.square
-    if kernel is None or square is None or length == 0:
+    rule, kernel = measure.rule, measure.rule.kernel
+    if kernel is None or length == 0:
         return None
     sides, double = cosines.pairs.plain_sides(), fmt.name == "float64"
     if sides is None or (double and not rule.norms):
@@ -43,7 +43,7 @@ def round_cosines(cosines: Cosines, form: str, fmt: FloatFormat) -> Rounded | No
         # numba takes a second to load, and may not be installed
         from lossproof.oracle.kernels import compiled, compiled_float64
     elif not double:
-        rounder = fused.Rounder(square, measure.eps, form, length, min(step, cosines.size), fmt)
+        rounder = fused.Rounder(rule.square, measure.eps, form, length, min(step, cosines.size), fmt)
     values, left = np.empty(cosines.size, dtype=fmt.dtype), []
     for i in range(0, cosines.size, step):
         (x, y), out = (v[i : i + step] for v in sides), values[i : i + step]

@@ -156,9 +156,8 @@ class Cosines:
             if isinstance(arithmetic, Binary64):
                 products = self.products(rows, absolute)
                 dots = partial(arithmetic.balls, products, d, self.pairs.repeats)
-                square = measure.rule.square
-                if measure.rule.kernel is not None and square is not None and self.pairs.repeats == 1:
-                    c = fused.cosine_ball(products, square, measure.eps, d)
+                if measure.rule.kernel is not None and self.pairs.repeats == 1:
+                    c = fused.cosine_ball(products, measure.rule.square, measure.eps, d)
                     c = c if not zero_denominator.any() else filled(arithmetic, c, measure, zero_denominator)
                     return c, lambda: divisors(
                         arithmetic, dots(), measure, zero_denominator, self._flips(rows)
@@ -169,7 +168,8 @@ class Cosines:
                 scaled = measure.rule.norms and self.pairs.wide and not self._in_safe_range
                 found = arithmetic.dots(block.scaled() if scaled else block)
             D = divisors(arithmetic, found, measure, zero_denominator, self._flips(rows))
-            return filled(arithmetic, divided(found[0], D), measure, zero_denominator), lambda: D
+            c = found[0] if measure.rule.unit else divided(found[0], D)
+            return filled(arithmetic, c, measure, zero_denominator), lambda: D
 
     @cached_property
     def _in_safe_range(self) -> bool:

@@ -182,8 +182,10 @@ class CosineGradient:
                 P, Q, R = a.balls(kept.take(pairs), self.length, score.pairs.repeats)
             else:
                 P, Q, R = a.dots(score.pairs.block(pairs) if block is None else block)
-            D = divisors(a, (P, Q, R), score.measure, zero_denominator, jump)
             one, eps = (a.number(np.full(len(pairs), v)) for v in (1.0, score.measure.eps))
+            D = (one,)
+            if not score.measure.rule.unit:
+                D = divisors(a, (P, Q, R), score.measure, zero_denominator, jump)
             Q1 = a.where(zero_denominator, one, Q)
             k = self.slope_of_norm(Quadratic(a, Q1, R, eps, one, clamp ^ jump[0], still))
             turned = None if self.kink is None else self.kink.loss[pairs]

@@ -98,6 +98,21 @@ class Quick(Protocol):
         ...
 
 
+class Screened(Protocol):
+    """A problem that judges most answers in one pass."""
+
+    def subset(self, rows: Rows) -> Problem:
+        """The problem of some values (flat) alone."""
+        ...
+
+    def screen(self, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        """Which answers (flat) lie within the bound of a grade for sure, and which are left open; the rest do not.
+
+        Only where there are no alternatives; None where no pass is known.
+        """
+        ...
+
+
 @runtime_checkable
 class Divisible(Protocol):
     """A problem whose values can be asked for some at a time."""

@@ -51,6 +51,13 @@ class Score(Rowwise, Protocol):
         """A form of the values, rounded by kernels, and which of them are uncertain; None where no kernel applies."""
         ...
 
+    def screen(self, form: str, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        """Which answers to a form of the values one pass proves right, and which it leaves open, flat.
+
+        None where no such pass is known.
+        """
+        ...
+
 
 class Loss(Protocol):
     """The cost of a score, or the form in which the score is given."""
@@ -129,6 +136,11 @@ class LossOverScore:
     def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by kernels, and which of them are uncertain; None where no kernel applies."""
         return None if self.loss.form is None else self.score.round_fast(self.loss.form, fmt)
+
+    def screen(self, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        """Which answers one pass proves right, and which it leaves open; None where no such pass is known."""
+        form = self.loss.form
+        return None if form is None else self.score.screen(form, answers, fmt, grade)
 
     def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some rows from the ladder."""

@@ -173,6 +173,10 @@ class Pairs:
         """Some of the pairs, as one row of each array."""
         return Pairs(self._x.picked(rows), self._y.picked(rows), -1, expand=False)
 
+    def own(self, rows: NDArray[np.intp] | slice) -> tuple[Array, Array]:
+        """Both rows of these pairs, in their own dtypes."""
+        return self._x.picked(rows), self._y.picked(rows)
+
     def block(self, rows: NDArray[np.intp] | slice, space: Space | None = None) -> Block:
         """The pairs with these flat indices; in `space`, if given, which the next block then overwrites."""
         places = (None, None) if space is None else space.places

@@ -31,6 +31,7 @@ from lossproof.oracle.norm_rules.model import NormRule, Numbers
 from lossproof.oracle.norm_rules.registry import norm_rule as rule_called
 from lossproof.oracle.scores import bounds, fast, jumps
 from lossproof.oracle.scores.formula import Cosines, Measure
+from lossproof.oracle.scores.screen import screen_cosines
 
 SCORES = ("similarity", "negated", "distance")
 """The scores of a cosine: c, -c and 1 - c."""
@@ -77,6 +78,9 @@ class Cosine(Cosines):
 
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         return fast.round_cosines(self, form, fmt)
+
+    def screen(self, form: str, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        return screen_cosines(self, form, answers, fmt, grade)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,9 @@ class MatrixCosine(Cosine):
     def round_fast(self, form: str, fmt: FloatFormat) -> None:
         """The matrix product is the kernel here."""
 
+    def screen(self, form: str, answers: Float, fmt: FloatFormat, grade: str) -> None:
+        """Nor does a pass over pairs of rows pay."""
+
     def products(self, rows: Rows | slice, absolute: bool) -> Products:
         """A matrix product for whole rows of the matrix, else pair by pair."""
         if not isinstance(rows, slice) or rows.start % self.columns or rows.stop % self.columns:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.arithmetic.rows import checked, plain
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
-from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, ulp
+from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, name_of, ulp
 from lossproof.oracle.rounding import GRADES, NARROW, bound
 
 SEGMENT_SLACK = 2.0**-40
@@ -254,9 +254,9 @@ def judged_in(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[Float, Fl
     if array.shape != e.shape:
         raise ValueError(f"answer has shape {array.shape}; the exact values have shape {e.shape}")
     if dtype is None:
-        dtype = str(np.asarray(answer).dtype)
+        dtype = name_of(np.asarray(answer).dtype)
         dtype = dtype if dtype in FORMATS else "float64"
-    return array.astype(np.float64).ravel(), format_of(dtype)
+    return array.astype(np.float64, copy=False).ravel(), format_of(dtype)
 
 
 def _tolerance(tolerance: ArrayLike, e: Enclosure) -> Float:

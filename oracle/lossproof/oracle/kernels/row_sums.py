@@ -31,34 +31,37 @@ class RowSums:
         self.room: list[NDArray[Any] | None] = [None, None, None]
         self.ones = np.ones(length, self.working)
 
-    def __call__(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[Float, Float, Float, Float]:
-        """P, Q, R and K as float64."""
+    def __call__(self, x: NDArray[Any], y: NDArray[Any]) -> Float:
+        """P, Q, R and K as the rows of a float64 matrix, P as a sum of two: P, Q, R, K, rest of P."""
         n, near = len(x), self.near
+        found = np.empty((5, n), self.working)
         if n <= near:
-            p, rest, q, r, k = self._summed(x, y)
+            self._sum(x, y, found)
         else:
-            parts = [self._summed(x[i : i + near], y[i : i + near]) for i in range(0, n, near)]
-            p, rest, q, r, k = (np.concatenate(v) for v in zip(*parts, strict=True))
-        if self.working.itemsize == 8:
-            return (p if rest is p else p + rest), q, r, k
-        wide = np.float64
-        total = p.astype(wide)
-        if rest is not p:
-            total += rest
-        return total, q.astype(wide), r.astype(wide), k.astype(wide)
+            for i in range(0, n, near):
+                self._sum(x[i : i + near], y[i : i + near], found[:, i : i + near])
+        wide = found.astype(np.float64, copy=False)
+        wide[0] += wide[4]
+        return wide
 
-    def _summed(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Both halves of P (twice the whole, if it is not divided), Q, R and K."""
+    def _sum(self, x: NDArray[Any], y: NDArray[Any], found: NDArray[Any]) -> None:
         half, ones = self.half, self.ones
         if x.dtype != self.working:
             x = self._widened(x, 1)
         if y.dtype != self.working:
             y = self._widened(y, 2)
+        p, q, r, k, rest = found
         z = np.multiply(x, y, out=self._space(0, x.shape))
-        p = z[:, :half] @ ones[:half]
-        rest = z[:, half:] @ ones[half:] if half < len(ones) else p
+        if half < len(ones):
+            np.matmul(z[:, :half], ones[:half], out=p)
+            np.matmul(z[:, half:], ones[half:], out=rest)
+        else:
+            np.matmul(z, ones, out=p)
+            rest[:] = 0
         np.abs(z, out=z)
-        return p, rest, _squares(x), _squares(y), z @ ones
+        np.matmul(z, ones, out=k)
+        _dot(x, x, out=q)
+        _dot(y, y, out=r)
 
     def _widened(self, v: NDArray[Any], place: int) -> NDArray[Any]:
         room = self._space(place, v.shape)
@@ -72,12 +75,8 @@ class RowSums:
         return found[: shape[0]]
 
 
-def _squares(v: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(_dot(v, v))
-
-
-def _einsum(v: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(np.einsum("ij,ij->i", v, w))
+def _einsum(v: NDArray[Any], w: NDArray[Any], out: NDArray[Any]) -> None:
+    np.einsum("ij,ij->i", v, w, out=out)
 
 
 _dot: Any = getattr(np, "vecdot", _einsum)

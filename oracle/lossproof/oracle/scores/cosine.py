@@ -163,6 +163,8 @@ def operands(x: ArrayLike, y: ArrayLike, axis: int, names: tuple[str, str]) -> t
         raise ValueError(f"axis={shown(axis)} for arrays of {rank} axes; allowed: {-rank} to {rank - 1}")
     position = int(axis) - rank if axis >= 0 else int(axis)
     shapes = (a.shape, b.shape)
+    if a.shape == b.shape:
+        return a, b, position
     a, b = (v.reshape((1,) * (rank - v.ndim) + v.shape) for v in (a, b))
     try:
         np.broadcast_shapes(a.shape, b.shape)

@@ -45,11 +45,17 @@ class Working:
     """A squared norm from here on, up to its inverse, is off by less than u for what underflows in it."""
     lost: float
     """What a product may lose by underflow, twice."""
+    negligible: float
+    """What a product may always lose in relation to D, so that few lines are drawn."""
     longest: int
 
+    def share_lost(self, least: float) -> float:
+        """What a product may lose in relation to D, of which `least` is a lower bound: a power of two."""
+        return max(self.negligible, math.ldexp(1.0, math.frexp(self.lost / least)[1]))
 
-SINGLE = Working(np.float32, 2.0**-24, 2.0**-100, 2.0**-148, 1 << 13)
-DOUBLE = Working(np.float64, V, 1 / SAFE, 2.0**-1073, 1 << 31)
+
+SINGLE = Working(np.float32, 2.0**-24, 2.0**-100, 2.0**-148, 2.0**-100, 1 << 13)
+DOUBLE = Working(np.float64, V, 1 / SAFE, 2.0**-1073, 2.0**-500, 1 << 31)
 
 
 class Line(NamedTuple):
@@ -78,32 +84,21 @@ class Lines:
     radius: Line
 
 
+@lru_cache(maxsize=1 << 10)
 def lines(
     d: int, depth: int, form: str, fmt: FloatFormat, grade: str, work: Working, lost: float
 ) -> Lines | None:
-    """The lines of a batch whose products lose at most `lost` of D; None where no answer would be found right."""
-    drawn = _unlost(d, depth, form, fmt, grade, work)
-    if drawn is None or not lost:
-        return drawn
-    right, wrong, radius = drawn.right, drawn.wrong, drawn.radius
-    omega = 4 * d * lost
-    return Lines(
-        right._replace(constant=right.constant - 2 * omega),
-        wrong._replace(constant=wrong.constant + 3 * omega),
-        radius._replace(constant=radius.constant + omega),
-    )
+    """The lines of a batch whose products lose at most `lost` of D; None where they tell nothing.
 
-
-@lru_cache(maxsize=1 << 10)
-def _unlost(d: int, depth: int, form: str, fmt: FloatFormat, grade: str, work: Working) -> Lines | None:
-    """The lines where nothing underflows; see docs/bounds.md, "The screen", for the derivation."""
+    See docs/bounds.md, "The screen", for the derivation.
+    """
     growth = 0.0 if grade == "G0" else float(rounding(np.ones(1), d, fmt, grade)[0])
     if not growth < 0.25:
         return None
     gamma = _gamma(d, work.u)
     g = _gamma(d + 1, work.u) + 4 * V
     alpha = _gamma(depth, work.u) * (1 + g) / (1 - gamma) * (1 + SLACK)
-    offset = SCORE_TERMS[form][1]
+    offset, omega = SCORE_TERMS[form][1], 4 * d * lost
     beta = (g + 2 * V + offset * V) * (1 + SLACK)
     s = (gamma + g + 2 * V) * (1 + SLACK)
     slack = SLACK * (growth + alpha + beta)
@@ -111,7 +106,7 @@ def _unlost(d: int, depth: int, form: str, fmt: FloatFormat, grade: str, work: W
     right = Line(
         growth * (1 - s) - (1 + growth) * alpha - slack,
         growth - (1 + growth) * beta - slack,
-        shift * (1 - SLACK) - 2 * offset * V,
+        shift * (1 - SLACK) - 2 * (offset * V + omega),
         0.0,
     )
     half = math.ldexp(0.5, fmt.quantum)
@@ -120,10 +115,10 @@ def _unlost(d: int, depth: int, form: str, fmt: FloatFormat, grade: str, work: W
     wrong = Line(
         (growth * (1 + 2 * s) + (2 + growth) * alpha) * LOOSE,
         (growth + (2 + growth) * beta + fmt.u) * LOOSE,
-        (shift + offset * (fmt.u + 3 * V) + half + eta * (d + 2 * math.sqrt(d) + 1)) * LOOSE,
+        (shift + offset * (fmt.u + 3 * V) + half + 3 * omega + eta * (d + 2 * math.sqrt(d) + 1)) * LOOSE,
         eta * d * (1 + 2.0**-9),
     )
-    return Lines(right, wrong, Line(alpha, beta, offset * V, 0.0))
+    return Lines(right, wrong, Line(alpha, beta, offset * V + omega, 0.0))
 
 
 def _gamma(count: int, u: float) -> float:
@@ -140,9 +135,11 @@ def screen_cosines(
         return None
     if pairs.repeats != 1 or not 0 < pairs.length <= DOUBLE.longest or not usable(measure.eps):
         return None
-    right, open_ = np.empty(cosines.size, dtype=bool), np.empty(cosines.size, dtype=bool)
     screen = Screen(cosines, form, fmt, grade)
     with np.errstate(all="ignore"):
+        if cosines.size <= ROWS_AT_ONCE:
+            return screen.judged(*pairs.own(slice(0, cosines.size)), answers)
+        right, open_ = np.empty(cosines.size, dtype=bool), np.empty(cosines.size, dtype=bool)
         for start in range(0, cosines.size, ROWS_AT_ONCE):
             rows = slice(start, min(start + ROWS_AT_ONCE, cosines.size))
             right[rows], open_[rows] = screen.judged(*pairs.own(rows), answers[rows])
@@ -182,16 +179,15 @@ class Screen:
         sums = self.sums.get(work)
         if sums is None:
             sums = self.sums[work] = RowSums(self.length, self.rows, work.dtype)
-        p, q, r, k = sums(x, y)
-        d2 = self.square(Quadratic(Floats(), q, r, self.eps, np.float64(1)))
-        lowest = float(d2.min(initial=1.0))
+        p, q, r, k, _ = found = sums(x, y)
         exact = work is DOUBLE and not self.wide  # no product of narrow numbers underflows in float64
-        sure = _in_range(work, exact, q, r, d2)
-        least = work.least if not lowest >= work.least * work.least else math.sqrt(lowest)
-        drawn = lines(
-            self.length, sums.depth, self.form, self.fmt, self.grade, work,
-            0.0 if exact else work.lost / least,
-        )  # fmt: skip
+        sure, least = _in_range(work, exact, found[1:3])
+        d2 = self.square(Quadratic(Floats(), q, r, self.eps, np.float64(1)))
+        if self.eps > 1:  # else D lies in range where the norms do
+            fine = d2 <= RANGE
+            sure = fine if sure is None else sure & fine
+        lost = 0.0 if exact else work.share_lost(least)
+        drawn = lines(self.length, sums.depth, self.form, self.fmt, self.grade, work, lost)
         if drawn is None or (work is SINGLE and drawn.right.k <= 0):
             return None
         return self._compared(drawn, work, sure, p, np.sqrt(d2), k, answers)
@@ -244,23 +240,19 @@ class Screen:
         return np.where(k > 0, inverse * (1 - 2.0**-8) / denominator, 0.0)
 
 
-def _in_range(work: Working, exact: bool, q: Float, r: Float, d2: Float) -> Mask | None:
-    """Where the lines hold; None for everywhere. NaN and infinities are nowhere in range.
+def _in_range(work: Working, exact: bool, squared: Float) -> tuple[Mask | None, float]:
+    """Where the squared norms, two rows of them, are such that the lines hold (None: everywhere), and the least of those.
 
-    `exact`: a zero is the norm of a row of zeros, and not one that underflowed.
+    `exact`: a zero is the norm of a row of zeros, and not one that underflowed. NaN and infinities are never in range.
     """
     least, most = work.least, 1 / work.least
-    sure: Mask | None = None
-    for squared in (q, r):
-        if not (squared.min(initial=1.0) >= least and squared.max(initial=1.0) <= most):
-            fine = (squared >= least) & (squared <= most)
-            if exact:
-                fine |= squared == 0
-            sure = fine if sure is None else sure & fine
-    if not (d2.min(initial=1.0) >= 1 / RANGE and d2.max(initial=1.0) <= RANGE):
-        fine = (d2 >= 1 / RANGE) & (d2 <= RANGE)
-        sure = fine if sure is None else sure & fine
-    return sure
+    lowest = float(squared.min(initial=most))
+    if lowest >= least and squared.max(initial=0.0) <= most:
+        return None, lowest
+    fine = (squared >= least) & (squared <= most)
+    if exact:
+        fine |= squared == 0
+    return fine[0] & fine[1], least
 
 
 def _half_ulps(low: Float, fmt: FloatFormat) -> Float:

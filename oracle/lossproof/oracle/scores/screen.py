@@ -51,7 +51,7 @@ class Working:
 
     def share_lost(self, least: float) -> float:
         """What a product may lose in relation to D, of which `least` is a lower bound: a power of two."""
-        return max(self.negligible, math.ldexp(1.0, math.frexp(self.lost / least)[1]))
+        return math.ldexp(1.0, math.frexp(max(self.negligible, self.lost / least))[1])
 
 
 SINGLE = Working(np.float32, 2.0**-24, 2.0**-100, 2.0**-148, 2.0**-100, 1 << 13)

@@ -101,15 +101,15 @@ class Quick(Protocol):
 class Screened(Protocol):
     """A problem that judges most answers in one pass."""
 
-    def subset(self, rows: Rows) -> Problem:
-        """The problem of some values (flat) alone."""
-        ...
-
-    def screen(self, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+    def screen(self, answers: NDArray[Any], fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
         """Which answers (flat) lie within the bound of a grade for sure, and which are left open; the rest do not.
 
-        Only where there are no alternatives; None where no pass is known.
+        Of values with alternatives none is decided. None where no pass is known.
         """
+        ...
+
+    def remainder(self, open_: Mask) -> tuple[Rows, Problem]:
+        """The places (flat) of open values, with those that count beside them, and the problem of these."""
         ...
 
 

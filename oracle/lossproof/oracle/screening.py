@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from lossproof.oracle.enclosure import FLOATING, Divisible, Enclosure, Rows, Screened
 from lossproof.oracle.errors import flag
 from lossproof.oracle.formats import Float, FloatFormat, Mask, ulp
-from lossproof.oracle.grading import judged_in, within_limits
+from lossproof.oracle.grading import answers_in, within_limits
 from lossproof.oracle.rounding import UP, flat_bound, graded
 
 
@@ -33,19 +33,20 @@ def accepts(
     Raises:
         ValueError: the answer has another shape, or the dtype has no such grade.
     """
-    values, fmt = judged_in(answer, e, dtype)
+    answers, fmt = answers_in(answer, e, dtype)
     fmt = graded(fmt if flag("flush", flush) else replace(fmt, flushes=False), grade)
     # to ask whether it is `Screened` takes longer than to judge a few rows
     problem = cast(Screened, e.problem) if hasattr(e.problem, "screen") else None
-    found = None if problem is None else problem.screen(values, fmt, grade)
+    found = None if problem is None else problem.screen(answers, fmt, grade)
     if problem is None or found is None:
+        values = answers.astype(np.float64, copy=False)
         parts = [_accepted(values[some], part, fmt, grade) for some, part in e.parts()]
         return np.concatenate(parts).reshape(e.shape)
     right, open_ = found
     if open_.any():
-        rows = np.flatnonzero(open_)
-        for some, part in Enclosure(problem.subset(rows)).parts():
-            right[rows[some]] = _accepted(values[rows[some]], part, fmt, grade)
+        rows, rest = problem.remainder(open_)
+        for some, part in Enclosure(rest).parts():
+            right[rows[some]] = _accepted(answers[rows[some]].astype(np.float64), part, fmt, grade)
     return right.reshape(e.shape)
 
 

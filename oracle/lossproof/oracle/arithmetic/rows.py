@@ -53,9 +53,17 @@ def checked(name: str, values: ArrayLike) -> Array:
     """A private copy of `values` in its own dtype; UnsupportedInput if that is no float format and no
     integer.
     """
+    array = readable(name, values)
+    return np.ascontiguousarray(array).reshape(array.shape) if _frozen(array) else array.copy(order="C")
+
+
+def readable(name: str, values: ArrayLike) -> Array:
+    """`values` as an array of a float format, which may be the very array that was given; UnsupportedInput as for
+    `checked`.
+    """
     array = plain(name, values)
     if name_of(array.dtype) in FORMATS:
-        return np.ascontiguousarray(array).reshape(array.shape) if _frozen(array) else array.copy(order="C")
+        return array
     if array.dtype.kind in "iu":
         if array.size and (int(array.max()) > LARGEST_INTEGER or int(array.min()) < -LARGEST_INTEGER):
             raise UnsupportedInput(f"{name} holds integers beyond 2^53; the oracle takes integers up to 2^53")
@@ -142,7 +150,9 @@ class Pairs:
     def __init__(self, x: Array, y: Array, axis: int, expand: bool) -> None:
         if axis != -1:
             x, y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
-        same = x.shape == y.shape  # NumPy's functions cost more than a few rows, so they are asked where they matter
+        same = (
+            x.shape == y.shape
+        )  # NumPy's functions cost more than a few rows, so they are asked where they matter
         self.shape = x.shape[:-1] if same else np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
         self.size = math.prod(self.shape)
         dx, dy = x.shape[-1], y.shape[-1]

@@ -1,8 +1,8 @@
 """P, Q, R and K = sum |a b| of rows in one precision, float32 or float64, in a handful of passes of NumPy.
 
 P is summed in two halves, so that no product goes through more than `depth` roundings, its own and the last addition
-included. The other sums are of one sign, so any order gives them to a relative gamma_d. NumPy hands them to a BLAS,
-whose order is not known and need not be.
+included. The other sums are of one sign, so any order gives them to a relative gamma_d; Q and R may be `halved`
+as well, and then go through `norm_depth`. NumPy hands all to a BLAS, whose order is not known and need not be.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ UNDIVIDED = 16
 class RowSums:
     """Sums rows of one length, some at a time, in room that is used again and again."""
 
-    def __init__(self, length: int, rows: int, working: Any) -> None:
+    def __init__(self, length: int, rows: int, working: Any, halved: bool = False) -> None:
         self.half = (length + 1) // 2 if length >= UNDIVIDED else length
         self.depth = min(self.half + 1, length)
+        self.halved = halved and self.half < length
+        self.norm_depth = self.depth if self.halved else length
         self.near = max(1, min(rows, AT_ONCE // length))
         self.working = np.dtype(working)
         self.room: list[NDArray[Any] | None] = [None, None, None]
@@ -60,8 +62,12 @@ class RowSums:
             rest[:] = 0
         np.abs(z, out=z)
         np.matmul(z, ones, out=k)
-        _dot(x, x, out=q)
-        _dot(y, y, out=r)
+        for v, squared in ((x, q), (y, r)):
+            if self.halved:
+                _dot(v[:, :half], v[:, :half], out=squared)
+                squared += _dot(v[:, half:], v[:, half:])
+            else:
+                _dot(v, v, out=squared)
 
     def _widened(self, v: NDArray[Any], place: int) -> NDArray[Any]:
         room = self._space(place, v.shape)
@@ -75,8 +81,8 @@ class RowSums:
         return found[: shape[0]]
 
 
-def _einsum(v: NDArray[Any], w: NDArray[Any], out: NDArray[Any]) -> None:
-    np.einsum("ij,ij->i", v, w, out=out)
+def _einsum(v: NDArray[Any], w: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    return np.asarray(np.einsum("ij,ij->i", v, w, out=out))
 
 
 _dot: Any = getattr(np, "vecdot", _einsum)

@@ -79,7 +79,9 @@ class Cosine(Cosines):
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         return fast.round_cosines(self, form, fmt)
 
-    def screen(self, form: str, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+    def screen(
+        self, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str
+    ) -> tuple[Mask, Mask] | None:
         return screen_cosines(self, form, answers, fmt, grade)
 
 

@@ -62,7 +62,9 @@ class Given:
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         return None
 
-    def screen(self, form: str, answers: Float, fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+    def screen(
+        self, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str
+    ) -> tuple[Mask, Mask] | None:
         return None
 
 

@@ -11,8 +11,9 @@ be off are straight lines in k' and |c'|, whose slopes are worked out once for a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from lossproof.oracle.arithmetic.binary64 import SAFE
 from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.kernels import choice
 from lossproof.oracle.kernels.fused import RANGE, SCORE_TERMS, Floats, usable
 from lossproof.oracle.kernels.row_sums import RowSums
 from lossproof.oracle.norm_rules.model import Quadratic
@@ -32,6 +34,9 @@ SLACK = 2.0**-36
 LOOSE = 1 + 2.0**-16
 """`bound` knows kappa and c to 2^-24 of kappa, and an ulp that is not known to 2^-20 of the rest."""
 ROWS_AT_ONCE = 1 << 14
+Found = tuple[Mask, Mask]
+"""Which answers are right, and which are left open."""
+Ask = Callable[[NDArray[Any], NDArray[Any], Float], Found | None]
 EXPONENT = np.int64(0x7FF0000000000000)
 
 
@@ -48,14 +53,16 @@ class Working:
     negligible: float
     """What a product may always lose in relation to D, so that few lines are drawn."""
     longest: int
+    largest: float
+    """The slopes of a gradient, times the norms, stay below."""
 
     def share_lost(self, least: float) -> float:
         """What a product may lose in relation to D, of which `least` is a lower bound: a power of two."""
         return math.ldexp(1.0, math.frexp(max(self.negligible, self.lost / least))[1])
 
 
-SINGLE = Working(np.float32, 2.0**-24, 2.0**-100, 2.0**-148, 2.0**-100, 1 << 13)
-DOUBLE = Working(np.float64, V, 1 / SAFE, 2.0**-1073, 2.0**-500, 1 << 31)
+SINGLE = Working(np.float32, 2.0**-24, 2.0**-100, 2.0**-148, 2.0**-100, 1 << 13, 2.0**120)
+DOUBLE = Working(np.float64, V, 1 / SAFE, 2.0**-1073, 2.0**-500, 1 << 31, 2.0**900)
 
 
 class Line(NamedTuple):
@@ -95,12 +102,9 @@ def lines(
     growth = 0.0 if grade == "G0" else float(rounding(np.ones(1), d, fmt, grade)[0])
     if not growth < 0.25:
         return None
-    gamma = _gamma(d, work.u)
-    g = _gamma(d + 1, work.u) + 4 * V
-    alpha = _gamma(depth, work.u) * (1 + g) / (1 - gamma) * (1 + SLACK)
     offset, omega = SCORE_TERMS[form][1], 4 * d * lost
-    beta = (g + 2 * V + offset * V) * (1 + SLACK)
-    s = (gamma + g + 2 * V) * (1 + SLACK)
+    alpha, beta, s, _ = slopes(d, depth, d, work)
+    beta += offset * V
     slack = SLACK * (growth + alpha + beta)
     shift = 0.0 if grade == "G0" else fmt.u * offset  # the subtraction of a distance rounds once
     right = Line(
@@ -121,12 +125,23 @@ def lines(
     return Lines(right, wrong, Line(alpha, beta, offset * V + omega, 0.0))
 
 
+def slopes(d: int, depth: int, norm_depth: int, work: Working) -> tuple[float, float, float, float]:
+    """alpha, beta and s as above, and g: how far D may be off relatively.
+
+    A product of P goes through `depth` roundings, one of Q and R through `norm_depth`, and one of K through d.
+    """
+    gamma = _gamma(d, work.u)
+    g = _gamma(norm_depth + 1, work.u) + 4 * V
+    alpha = _gamma(depth, work.u) * (1 + g) / (1 - gamma) * (1 + SLACK)
+    return alpha, (g + 3 * V) * (1 + SLACK), (gamma + g + 2 * V) * (1 + SLACK), g
+
+
 def _gamma(count: int, u: float) -> float:
     return count * u / (1 - count * u)
 
 
 def screen_cosines(
-    cosines: Cosines, form: str, answers: Float, fmt: FloatFormat, grade: str
+    cosines: Cosines, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str
 ) -> tuple[Mask, Mask] | None:
     """Which answers are right, and which are left open, flat; None for a measure that the screen does not know."""
     measure, pairs = cosines.measure, cosines.pairs
@@ -150,6 +165,9 @@ class Screen:
     """Judges rows of one batch, first in float32 where that is fine enough, then in float64 those that it leaves."""
 
     def __init__(self, cosines: Cosines, form: str, fmt: FloatFormat, grade: str) -> None:
+        measure = cosines.measure
+        self.elements = cosines.size * cosines.pairs.length
+        self.kernel = None if measure.rule.kernel is None else measure.rule.kernel(measure.eps)
         self.square, self.eps = cosines.measure.rule.square, np.float64(cosines.measure.eps)
         self.form, self.fmt, self.grade = form, fmt, grade
         self.sign, self.offset = SCORE_TERMS[form]
@@ -157,31 +175,50 @@ class Screen:
         self.rows = min(cosines.size, ROWS_AT_ONCE)
         self.sums: dict[Working, RowSums] = {}
 
-    def judged(self, x: NDArray[Any], y: NDArray[Any], answers: Float) -> tuple[Mask, Mask]:
+    def judged(self, x: NDArray[Any], y: NDArray[Any], answers: NDArray[Any]) -> tuple[Mask, Mask]:
         """Which answers are right, and which are left open."""
-        coarse = self.fmt.name != "float64" and self.grade != "G0" and not self.wide
-        if coarse and self.length <= SINGLE.longest:
-            found = self._asked(SINGLE, x, y, answers)
-            if found is not None:
+        answers = answers.astype(np.float64, copy=False)
+        fine = self.fmt.name == "float64" or self.grade == "G0" or self.wide or self.length > SINGLE.longest
+        ways: list[Ask] = [] if fine else [partial(self._asked, SINGLE)]
+        if (
+            choice.compiled_wanted(self.elements) and self.eps <= 1
+        ):  # so that D lies in range where the norms do
+            ways = [partial(self._compiled, DOUBLE if fine else SINGLE)]
+        ways.append(partial(self._asked, DOUBLE))
+        found: Found | None = None
+        for ask in ways:
+            if found is None:
+                found = ask(x, y, answers)
+            elif found[1].any():
                 right, open_ = found
-                rows = np.flatnonzero(open_) if open_.any() else ()
-                if len(rows):
-                    fine = self._asked(DOUBLE, x[rows], y[rows], answers[rows])
-                    if fine is not None:
-                        right[rows], open_[rows] = fine
-                return right, open_
-        fine = self._asked(DOUBLE, x, y, answers)
-        return (np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)) if fine is None else fine
+                rows = np.flatnonzero(open_)
+                more = ask(x[rows], y[rows], answers[rows])
+                if more is not None:
+                    right[rows], open_[rows] = more
+        return (np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)) if found is None else found
 
-    def _asked(
-        self, work: Working, x: NDArray[Any], y: NDArray[Any], answers: Float
-    ) -> tuple[Mask, Mask] | None:
+    def _compiled(self, work: Working, x: NDArray[Any], y: NDArray[Any], answers: Float) -> Found | None:
+        # numba takes a second to load, and may not be installed
+        from lossproof.oracle.kernels import compiled_screen
+        from lossproof.oracle.kernels.lanes import depth
+
+        lost = 0.0 if work is DOUBLE and not self.wide else work.share_lost(work.least)
+        drawn = lines(self.length, depth(self.length), self.form, self.fmt, self.grade, work, lost)
+        if drawn is None or drawn.right.k <= 0 or self.kernel is None:
+            return None
+        x, y = (np.ascontiguousarray(v, work.dtype) for v in (x, y))
+        reach = (work.least, 1 / work.least)
+        return compiled_screen.judge(
+            x, y, answers, self.kernel, (self.sign, self.offset), reach, (*drawn.right[:3], *drawn.wrong)
+        )
+
+    def _asked(self, work: Working, x: NDArray[Any], y: NDArray[Any], answers: Float) -> Found | None:
         sums = self.sums.get(work)
         if sums is None:
             sums = self.sums[work] = RowSums(self.length, self.rows, work.dtype)
         p, q, r, k, _ = found = sums(x, y)
         exact = work is DOUBLE and not self.wide  # no product of narrow numbers underflows in float64
-        sure, least = _in_range(work, exact, found[1:3])
+        sure, least = in_range(work, exact, found[1:3])
         d2 = self.square(Quadratic(Floats(), q, r, self.eps, np.float64(1)))
         if self.eps > 1:  # else D lies in range where the norms do
             fine = d2 <= RANGE
@@ -240,8 +277,8 @@ class Screen:
         return np.where(k > 0, inverse * (1 - 2.0**-8) / denominator, 0.0)
 
 
-def _in_range(work: Working, exact: bool, squared: Float) -> tuple[Mask | None, float]:
-    """Where the squared norms, two rows of them, are such that the lines hold (None: everywhere), and the least of those.
+def in_range(work: Working, exact: bool, squared: Float) -> tuple[Mask | None, float]:
+    """Where the squared norms, two rows of them, are such that the lines hold (None: everywhere), and the least.
 
     `exact`: a zero is the norm of a row of zeros, and not one that underflowed. NaN and infinities are never in range.
     """

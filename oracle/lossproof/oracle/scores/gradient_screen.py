@@ -26,6 +26,10 @@ AT_ONCE = 1 << 15
 ROWS_AT_ONCE = 1 << 14
 
 
+Asked = tuple[NDArray[Any], NDArray[Any], NDArray[Any], Float]
+"""Rows of both arrays, answers, and what multiplies the gradients."""
+
+
 class Lines(NamedTuple):
     """Of each row: g = b lead - a pull, right within |b| ahead + |a| across, and wrong from another such line on."""
 
@@ -77,30 +81,29 @@ class GradientScreen:
         return right.ravel(), open_.ravel()
 
     def _judge(self, rows: slice, answers: NDArray[Any], right: Mask, open_: Mask) -> None:
-        x, y = self.cosines.pairs.own(rows)
-        factors = self.factors[rows]
-        left: Rows | slice = slice(0, len(x))
-        coarse = self.fmt.name != "float64" and not self.cosines.pairs.wide and answers.dtype.itemsize <= 4
-        if coarse and self.length <= SINGLE.longest:
-            lines = self._lines(SINGLE, x, y, factors)
-            if lines is not None:
-                _compare(SINGLE, x, y, answers, lines, right)
-                left = np.flatnonzero(~right.all(axis=1))
-                if not len(left):
-                    return
-        x, y, answers = x[left], y[left], answers[left]
-        lines = self._lines(DOUBLE, x, y, factors[left])
-        if lines is None:
-            open_[left] = ~right[left]
-            return
-        fine = np.empty(answers.shape, dtype=bool)
-        _compare(DOUBLE, x, y, answers, lines, fine)
-        right[left] |= fine
-        some = np.flatnonzero(~right[left].all(axis=1))
-        if len(some):
-            wrong = _far(x[some], y[some], answers[some], lines.take(some))
-            places = np.arange(len(right))[left][some]
-            open_[places] = ~(right[places] | wrong)
+        asked = (*self.cosines.pairs.own(rows), answers, self.factors[rows])
+        narrow = self.fmt.name != "float64" and not self.cosines.pairs.wide and answers.dtype.itemsize <= 4
+        places, unsure = np.arange(len(answers)), np.ones(answers.shape, dtype=bool)
+        for work in (SINGLE, DOUBLE) if narrow and self.length <= SINGLE.longest else (DOUBLE,):
+            lines = self._lines(work, asked[0], asked[1], asked[3])
+            if lines is None:
+                continue
+            fits = np.empty(asked[2].shape, dtype=bool)
+            _compare(work, *asked[:3], lines, fits)
+            right[places] |= fits
+            left = np.flatnonzero(~fits.all(axis=1))
+            if 0 < len(left) < len(fits):
+                asked, lines, fits = _taken(asked, left), lines.take(left), fits[left]
+            if len(left):
+                unsure = ~fits
+                _rule_out(*asked[:3], lines, unsure)
+                some = np.flatnonzero(unsure.any(axis=1))
+                left = left[some]
+                asked, unsure = _taken(asked, some), unsure[some]
+            places = places[left]
+            if not len(places):
+                return
+        open_[places] = unsure & ~right[places]
 
     def _lines(self, work: Working, x: NDArray[Any], y: NDArray[Any], factors: Float) -> Lines | None:
         """See docs/bounds.md, "The screen", for the derivation."""
@@ -221,12 +224,27 @@ def _compare(
             fits |= (nothing | lines.still[rows, None]) & (answers[rows] == 0)
 
 
-def _far(x: NDArray[Any], y: NDArray[Any], answers: NDArray[Any], lines: Lines) -> Mask:
-    """Which answers are wrong, in float64."""
-    a, b, found = (v.astype(np.float64) for v in (x, y, answers))
-    lead, pull, _, _, ahead, across, far, _ = (v[:, None] for v in lines)
-    found -= b * lead - a * pull
-    limit = np.abs(b) * ahead
-    limit += np.abs(a) * across
-    limit += far
-    return np.asarray(np.abs(found) > limit)
+def _taken(arrays: Asked, rows: Rows) -> Asked:
+    x, y, answers, factors = arrays
+    return x[rows], y[rows], answers[rows], factors[rows]
+
+
+def _rule_out(x: NDArray[Any], y: NDArray[Any], answers: NDArray[Any], lines: Lines, unsure: Mask) -> None:
+    """Take from `unsure` the answers that are wrong; in float64, whatever the precision of the lines."""
+    n, d = x.shape
+    step = max(1, min(AT_ONCE // d, n))
+    for i in range(0, n, step):
+        rows = slice(i, min(i + step, n))
+        a, b = x[rows].astype(np.float64), y[rows].astype(np.float64)
+        lead, pull, _, _, ahead, across, far, _ = (v[rows, None] for v in lines)
+        error = b * lead
+        error -= a * pull
+        error -= answers[rows]
+        np.abs(error, out=error)
+        b *= ahead
+        np.abs(b, out=b)
+        a *= across
+        np.abs(a, out=a)
+        b += a
+        b += far
+        unsure[rows] &= ~(error > b)

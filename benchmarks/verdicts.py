@@ -92,7 +92,7 @@ def pairs(dtype: str, count: int, length: int, sort: str) -> tuple[Rows, Rows, R
 
 
 def questions() -> Iterator[tuple[str, Check, Check, tuple[Rows, Rows, Rows]]]:
-    """What is measured, each with what it is compared with: right and wrong answers of PyTorch."""
+    """The figures, each with the check or call beside it: right and wrong answers of PyTorch."""
     for dtype, count, length in SHAPES:
         for sort in SORTS:
             x, y, scale = pairs(dtype, count, length, sort)

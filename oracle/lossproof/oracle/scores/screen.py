@@ -49,15 +49,15 @@ class Working:
     least: float
     """A squared norm from here on, up to its inverse, is off by less than u for what underflows in it."""
     lost: float
-    """What a product may lose by underflow, twice."""
+    """Twice the most that a product loses by underflow."""
     negligible: float
-    """What a product may always lose in relation to D, so that few lines are drawn."""
+    """So much of D a product may always lose, so that few lines are drawn."""
     longest: int
     largest: float
     """The slopes of a gradient, times the norms, stay below."""
 
     def share_lost(self, least: float) -> float:
-        """What a product may lose in relation to D, of which `least` is a lower bound: a power of two."""
+        """The part of D that a product may lose, a power of two; `least` is a lower bound of D."""
         return math.ldexp(1.0, math.frexp(max(self.negligible, self.lost / least))[1])
 
 
@@ -270,7 +270,7 @@ class Screen:
         return right, np.logical_not(wrong, out=wrong)
 
     def _flushed(self, drawn: Lines, k: Float, denominator: Float) -> Float | float:
-        """What flushed products may lose, from below; 0 where it is less than anybody sees."""
+        """The allowance for flushed products, from below; 0 where nobody would see it."""
         inverse = drawn.wrong.inverse
         if not inverse or inverse < self.fmt.u * 2.0**-10 * float(denominator.min(initial=1.0)):
             return 0.0

@@ -10,7 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lossproof import oracle
+from lossproof.oracle import screening
 from lossproof.oracle.enclosure import ROOTS
+from lossproof.oracle.formats import FORMATS
+from lossproof.oracle.kernels import choice
 
 from . import samples
 
@@ -76,6 +79,139 @@ def test_values_are_accepted_as_within_their_bound(dtype: str, rule: str, scale:
         for grade in ("G0", "G1", "G2", *(("G3",) if dtype == "float16" else ())):
             agree(e, dtype, grade)
         agree(e, dtype, "G2", flush=False)
+
+
+def hostile(dtype: str, length: int, count: int = 48) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows whose norms lie all over the range of a dtype: parallel, orthogonal, subnormal, of one element."""
+    rng = np.random.default_rng(SEED)
+    x, y = rng.standard_normal((2, count, length))
+    y[::6] = x[::6] * rng.choice([-1, 1, 1 + 2.0**-9], (len(x[::6]), 1))
+    half = length // 2
+    y[1::6, :half], y[1::6, half : 2 * half] = -x[1::6, half : 2 * half], x[1::6, :half]  # c is nearly 0
+    x[2::6, 1:], y[2::12, 0] = 0, 0  # one product, or none
+    reach = {"float16": 7, "bfloat16": 62, "float32": 62, "float64": 480}[dtype]
+    for v in (x, y):
+        v[::2] *= np.exp2(rng.integers(-reach, reach, (len(v[::2]), 1)))
+    x[5::24] *= 2.0 ** {"float16": -16, "float64": -1040}.get(dtype, -136)  # subnormal elements
+    with np.errstate(over="ignore", under="ignore"):
+        return x.astype(dtype), y.astype(dtype)
+
+
+def edges(e: oracle.Enclosure, dtype: str, bound: NDArray[np.float64]) -> Iterator[NDArray[Any]]:
+    """Answers at the ends of what is right, and the numbers of the dtype on either side of them."""
+    near = np.nan_to_num(e.lower)
+    integer = {2: np.int16, 4: np.int32, 8: np.int64}[np.zeros(0, FORMATS[dtype].dtype).itemsize]
+    for sign in (-1, 1):
+        with np.errstate(over="ignore"):
+            end = (near + sign * np.nan_to_num(bound)).astype(FORMATS[dtype].dtype)
+        for step in (-1, 0, 1):
+            yield (
+                end.view(integer) + np.where((end == 0) | ~np.isfinite(end), 0, step).astype(integer)
+            ).view(end.dtype)
+    yield np.zeros_like(end)
+
+
+@pytest.mark.parametrize("length", [1, 13, 64])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("rule", oracle.NORM_RULES)
+def test_answers_at_the_ends_of_the_tolerance(dtype: str, rule: str, length: int) -> None:
+    x, y = hostile(dtype, length)
+    eps = {} if oracle.norm_rule(rule).eps is None else {"eps": 1e-3}
+    for score in ("similarity", "distance"):
+        e = oracle.cosine(x, y, score=score, norm_rule=rule, **eps)
+        for grade, flush in (("G0", True), ("G1", True), ("G2", True), ("G2", False)):
+            bound = oracle.bound(e, dtype, grade, flush)
+            for answer in edges(e, dtype, bound):
+                wanted = oracle.within(answer, e, bound, dtype)
+                assert (oracle.accepts(answer, e, dtype, grade, flush) == wanted).all()
+
+
+@pytest.mark.parametrize("length", [1, 16, 77])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("rule", ["plain", "floor_norm", "floor_product", "add_squared"])
+def test_the_compiled_screen_gives_the_same_verdicts(
+    dtype: str, rule: str, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba", reason="the extra `fast` is not installed")
+    x, y = hostile(dtype, length)
+    eps = {} if rule == "plain" else {"eps": 1e-3}
+    for score in ("similarity", "distance"):
+        e = oracle.cosine(x, y, score=score, norm_rule=rule, **eps)
+        bound = oracle.bound(e, dtype, "G2")
+        for answer in edges(e, dtype, bound):
+            wanted = oracle.within(answer, e, bound, dtype)
+            with monkeypatch.context() as patched:
+                patched.setattr(choice, "compiled_wanted", lambda _: True)
+                found = oracle.accepts(answer, e, dtype)
+            assert (found == wanted).all()
+
+
+@pytest.mark.parametrize("length", [1, 20])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("rule", oracle.NORM_RULES)
+def test_gradients_at_the_ends_of_the_tolerance(dtype: str, rule: str, length: int) -> None:
+    x, y = hostile(dtype, length, 24)
+    x[3::9] = (x[3::9] / np.linalg.norm(x[3::9].astype(np.float64), axis=1, keepdims=True) * 1e-3).astype(
+        x.dtype
+    )
+    eps: dict[str, Any] = {} if oracle.norm_rule(rule).eps is None else {"eps": 1e-3}  # norms at the floor
+    weights = np.where(np.arange(24) % 5, np.random.default_rng(SEED).standard_normal(24), 0.0)
+    clamps = ("held", "followed") if rule == "floor_norm" else ("held",)
+    for wrt, score, options in (
+        ("x", "similarity", {}),
+        ("y", "distance", {"weights": weights, "reduction": "mean"}),
+        ("x", "negated", {"weights": weights * 1e-30}),
+    ):
+        for clamp in clamps:
+            e = oracle.cosine_gradient(
+                x, y, wrt=wrt, score=score, norm_rule=rule, clamp=clamp, **eps, **options
+            )
+            for grade, flush in (("G1", True), ("G2", True), ("G2", False)):
+                bound = oracle.bound(e, dtype, grade, flush)
+                for answer in edges(e, dtype, bound):
+                    wanted = oracle.within(answer, e, bound, dtype)
+                    assert (oracle.accepts(answer, e, dtype, grade, flush) == wanted).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rule", ["plain", "floor_norm", "floor_product", "add_squared"])
+def test_ordinary_batches_are_screened_without_a_bound(
+    dtype: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(SEED)
+    x, y = rng.standard_normal((2, 500, 40)).astype(dtype)
+    y[::3], y[1::3] = x[::3], np.concatenate([-x[1::3, 20:], x[1::3, :20]], axis=1)
+    x[:, 7], y[:, 7] = 0, 0
+    eps = {} if rule == "plain" else {"eps": 1e-6}
+    value = oracle.cosine(x, y, norm_rule=rule, **eps)
+    gradient = oracle.cosine_gradient(x, y, norm_rule=rule, **eps)
+    right = value.rounded(dtype), gradient.rounded(dtype)
+
+    def bounded(*_: Any) -> Any:
+        raise AssertionError("a bound was worked out")
+
+    monkeypatch.setattr(screening, "flat_bound", bounded)
+    monkeypatch.setattr(screening, "_screened", bounded)
+    for e, answer in zip((value, gradient), right, strict=True):
+        assert oracle.accepts(answer, e, dtype).all()
+        assert not oracle.accepts(answer + 1, e, dtype).any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_views_mixed_dtypes_and_broadcast_rows(dtype: str) -> None:
+    x, y = hostile("float32", 24)
+    for a, b, axis in (
+        (x.T, y.T, 0),
+        (x[::2], y[1::2], 1),
+        (x[:, None], y[:3], -1),
+        (x[:, :1], y, -1),
+        (x.astype(np.float64), y, -1),
+        (np.arange(48).reshape(2, 24) - 20, y[:2], -1),
+    ):
+        e = oracle.cosine(a, b, axis=axis, norm_rule="floor_norm", eps=1e-3, zero=0.0)
+        bound = oracle.bound(e, dtype, "G2")
+        for answer in edges(e, dtype, bound):
+            assert (oracle.accepts(answer, e, dtype) == oracle.within(answer, e, bound, dtype)).all()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -98,6 +98,21 @@ class Quick(Protocol):
         ...
 
 
+class Screened(Protocol):
+    """A problem that judges most answers in one pass."""
+
+    def screen(self, answers: NDArray[Any], fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        """Which answers (flat) lie within the bound of a grade for sure, and which are left open; the rest do not.
+
+        Of values with alternatives none is decided. None where no pass is known.
+        """
+        ...
+
+    def remainder(self, open_: Mask) -> tuple[Rows, Problem]:
+        """The places (flat) of open values, with those that count beside them, and the problem of these."""
+        ...
+
+
 @runtime_checkable
 class Divisible(Protocol):
     """A problem whose values can be asked for some at a time."""

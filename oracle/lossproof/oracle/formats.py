@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import ml_dtypes
@@ -65,10 +66,16 @@ FLOAT_DTYPES = tuple(FORMATS)
 """The names of the dtypes that values can be rounded to and judged in."""
 
 
+@lru_cache(maxsize=256)
+def name_of(dtype: np.dtype[Any]) -> str:
+    """The name of a NumPy dtype, which NumPy makes anew, slowly, each time it is asked."""
+    return str(dtype)
+
+
 def format_of(dtype: object) -> FloatFormat:
     """The format named by a string or a NumPy dtype; ValueError says which there are."""
     try:
-        name = dtype if isinstance(dtype, str) or dtype is None else str(np.dtype(dtype))  # type: ignore[call-overload]
+        name = dtype if isinstance(dtype, str) or dtype is None else name_of(np.dtype(dtype))  # type: ignore[call-overload]
     except TypeError:
         name = None
     if name not in FORMATS:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossproof.oracle.arithmetic.rows import checked, plain
+from lossproof.oracle.arithmetic.rows import plain, readable
 from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
-from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, ulp
+from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, name_of, ulp
 from lossproof.oracle.rounding import GRADES, NARROW, bound
 
 SEGMENT_SLACK = 2.0**-40
@@ -249,14 +249,20 @@ def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
 
 def judged_in(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[Float, FloatFormat]:
     """The answers as flat float64 and the format they are judged in; ValueError where the shape differs."""
+    array, fmt = answers_in(answer, e, dtype)
+    return array.astype(np.float64, copy=False), fmt
+
+
+def answers_in(answer: ArrayLike, e: Enclosure, dtype: object) -> tuple[NDArray[Any], FloatFormat]:
+    """As `judged_in`, but in their own dtype, if that is a float; they may be the caller's memory."""
     required("an answer is judged by", e)
-    array = checked("answer", answer)
+    array = readable("answer", answer)
     if array.shape != e.shape:
         raise ValueError(f"answer has shape {array.shape}; the exact values have shape {e.shape}")
     if dtype is None:
-        dtype = str(np.asarray(answer).dtype)
+        dtype = name_of(np.asarray(answer).dtype)
         dtype = dtype if dtype in FORMATS else "float64"
-    return array.astype(np.float64).ravel(), format_of(dtype)
+    return array.ravel(), format_of(dtype)
 
 
 def _tolerance(tolerance: ArrayLike, e: Enclosure) -> Float:

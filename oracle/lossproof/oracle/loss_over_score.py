@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.oracle.arithmetic.protocol import Arithmetic
@@ -49,6 +50,15 @@ class Score(Rowwise, Protocol):
 
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """A form of the values, rounded by kernels, and which of them are uncertain; None where no kernel applies."""
+        ...
+
+    def screen(
+        self, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str
+    ) -> tuple[Mask, Mask] | None:
+        """Which answers to a form of the values one pass proves right, and which it leaves open, flat.
+
+        None where no such pass is known.
+        """
         ...
 
 
@@ -129,6 +139,16 @@ class LossOverScore:
     def round_fast(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         """Values rounded by kernels, and which of them are uncertain; None where no kernel applies."""
         return None if self.loss.form is None else self.score.round_fast(self.loss.form, fmt)
+
+    def screen(self, answers: NDArray[Any], fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        """Which answers one pass proves right, and which it leaves open; None where no such pass is known."""
+        form = self.loss.form
+        return None if form is None else self.score.screen(form, answers, fmt, grade)
+
+    def remainder(self, open_: Mask) -> tuple[Rows, LossOverScore]:
+        """The places of open values, and the problem of these."""
+        rows = np.flatnonzero(open_)
+        return rows, self.subset(rows)
 
     def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some rows from the ladder."""

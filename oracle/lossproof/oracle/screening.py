@@ -1,23 +1,23 @@
 """Screening answers: most are right, and to know that needs neither the exact value nor the exact bound.
 
-One pass of the cheapest arithmetic that is finer than the dtype gives each value with a radius, and its ulp from below
-and from above. So the tolerance of a row lies between two numbers. An answer within the smaller is right, one beyond
-the larger is wrong, and only the rows between climb the ladder. The verdict is that of `within` with `bound`, whatever
-stands beside a row.
+One pass of the cheapest arithmetic that is fine enough gives each value with a radius, and its tolerance from below and
+from above (scores/screen.py). An answer within the smaller is right, one beyond the larger is wrong. The rows between,
+and values that no pass is known for, get their bound, an ulp from below and from above, and climb the ladder where that
+leaves them open. The verdict is that of `within` with `bound`, whatever stands beside a row.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossproof.oracle.enclosure import FLOATING, Divisible, Enclosure, Rows
+from lossproof.oracle.enclosure import FLOATING, Divisible, Enclosure, Rows, Screened
 from lossproof.oracle.errors import flag
 from lossproof.oracle.formats import Float, FloatFormat, Mask, ulp
-from lossproof.oracle.grading import judged_in, within_limits
+from lossproof.oracle.grading import answers_in, within_limits
 from lossproof.oracle.rounding import UP, flat_bound, graded
 
 
@@ -33,10 +33,21 @@ def accepts(
     Raises:
         ValueError: the answer has another shape, or the dtype has no such grade.
     """
-    values, fmt = judged_in(answer, e, dtype)
-    fmt = graded(replace(fmt, flushes=flag("flush", flush)), grade)
-    found = [_accepted(values[some], part, fmt, grade) for some, part in e.parts()]
-    return np.concatenate(found).reshape(e.shape)
+    answers, fmt = answers_in(answer, e, dtype)
+    fmt = graded(fmt if flag("flush", flush) else replace(fmt, flushes=False), grade)
+    # to ask whether it is `Screened` takes longer than to judge a few rows
+    problem = cast(Screened, e.problem) if hasattr(e.problem, "screen") else None
+    found = None if problem is None else problem.screen(answers, fmt, grade)
+    if problem is None or found is None:
+        values = answers.astype(np.float64, copy=False)
+        parts = [_accepted(values[some], part, fmt, grade) for some, part in e.parts()]
+        return np.concatenate(parts).reshape(e.shape)
+    right, open_ = found
+    if open_.any():
+        rows, rest = problem.remainder(open_)
+        for some, part in Enclosure(rest).parts():
+            right[rows[some]] = _accepted(answers[rows[some]].astype(np.float64), part, fmt, grade)
+    return right.reshape(e.shape)
 
 
 def _accepted(values: Float, e: Enclosure, fmt: FloatFormat, grade: str) -> Mask:

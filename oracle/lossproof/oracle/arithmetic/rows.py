@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossproof.oracle.arithmetic.halves import widen_half
 from lossproof.oracle.arithmetic.slices import SHORT_ROW, dot, exponents
 from lossproof.oracle.errors import UnsupportedInput, shown
-from lossproof.oracle.formats import FORMATS, Float
+from lossproof.oracle.formats import FORMATS, Float, name_of
 
 LARGEST_INTEGER = 1 << 53
 SAFE_SQUARED_NORM = 2.0**300
@@ -53,9 +53,17 @@ def checked(name: str, values: ArrayLike) -> Array:
     """A private copy of `values` in its own dtype; UnsupportedInput if that is no float format and no
     integer.
     """
+    array = readable(name, values)
+    return np.ascontiguousarray(array).reshape(array.shape) if _frozen(array) else array.copy(order="C")
+
+
+def readable(name: str, values: ArrayLike) -> Array:
+    """`values` as an array of a float format, which may be the very array that was given; UnsupportedInput as for
+    `checked`.
+    """
     array = plain(name, values)
-    if str(array.dtype) in FORMATS:
-        return np.ascontiguousarray(array).reshape(array.shape) if _frozen(array) else array.copy(order="C")
+    if name_of(array.dtype) in FORMATS:
+        return array
     if array.dtype.kind in "iu":
         if array.size and (int(array.max()) > LARGEST_INTEGER or int(array.min()) < -LARGEST_INTEGER):
             raise UnsupportedInput(f"{name} holds integers beyond 2^53; the oracle takes integers up to 2^53")
@@ -140,11 +148,15 @@ class Pairs:
     """All pairs of rows of two arrays, flattened in C order over the broadcast leading axes."""
 
     def __init__(self, x: Array, y: Array, axis: int, expand: bool) -> None:
-        x, y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
-        self.shape = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        if axis != -1:
+            x, y = np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)
+        same = (
+            x.shape == y.shape
+        )  # NumPy's functions cost more than a few rows, so they are asked where they matter
+        self.shape = x.shape[:-1] if same else np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
         self.size = math.prod(self.shape)
         dx, dy = x.shape[-1], y.shape[-1]
-        self.length = int(np.broadcast_shapes((dx,), (dy,))[0])
+        self.length = dx if same else int(np.broadcast_shapes((dx,), (dy,))[0])
         if expand:
             dx = dy = self.length
         self.repeats = self.length // max(min(dx, dy), 1)
@@ -153,7 +165,7 @@ class Pairs:
         """
         self.bytes_per_pair = dx * x.itemsize + dy * y.itemsize
         # Wide numbers can leave the range of float64 when squared; narrow ones cannot.
-        self.wide = "float64" in (str(x.dtype), str(y.dtype))
+        self.wide = "float64" in (name_of(x.dtype), name_of(y.dtype))
         self._x = _Side(x, self.shape, dx)
         self._y = _Side(y, self.shape, dy)
 
@@ -173,6 +185,10 @@ class Pairs:
         """Some of the pairs, as one row of each array."""
         return Pairs(self._x.picked(rows), self._y.picked(rows), -1, expand=False)
 
+    def own(self, rows: NDArray[np.intp] | slice) -> tuple[Array, Array]:
+        """Both rows of these pairs, in their own dtypes."""
+        return self._x.picked(rows), self._y.picked(rows)
+
     def block(self, rows: NDArray[np.intp] | slice, space: Space | None = None) -> Block:
         """The pairs with these flat indices; in `space`, if given, which the next block then overwrites."""
         places = (None, None) if space is None else space.places
@@ -191,7 +207,8 @@ class _Side:
 
     def __init__(self, array: Array, shape: tuple[int, ...], length: int) -> None:
         self._shape = shape
-        self._view = np.broadcast_to(array, (*shape, length))
+        whole = (*shape, length)
+        self._view = array if array.shape == whole else np.broadcast_to(array, whole)
         plain = self._view.flags.c_contiguous or array.shape == self._view.shape
         self.flat = self._view.reshape(math.prod(shape), length) if plain else None
 

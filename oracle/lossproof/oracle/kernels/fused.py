@@ -37,12 +37,23 @@ SCORE_TERMS = {"similarity": (1.0, 0.0), "negated": (-1.0, 0.0), "distance": (-1
 
 
 class Floats:
-    """Bare float64 numbers: what the formula of a norm rule needs to be evaluated without bounds."""
+    """Bare float64 numbers: what the formulas of a norm rule need to be evaluated without bounds.
+
+    What a formula decides by `less` holds where its caller knows that the two are far enough apart.
+    """
+
+    maximum, where, sqrt = np.maximum, staticmethod(np.where), np.sqrt
 
     @staticmethod
-    def maximum(a: Float, b: Float) -> Float:
-        """The larger one."""
-        return np.maximum(a, b)
+    def less(a: Float, b: Float) -> tuple[Mask, Mask]:
+        """Where a < b, and that this is certain."""
+        below = np.less(a, b)
+        return below, np.ones_like(below)
+
+    @staticmethod
+    def unknown(mask: Mask, a: Float) -> Float:
+        """a, for nothing is unknown."""
+        return a
 
 
 def cosine_ball(products: Products, square: Formula, eps: float, length: int) -> Ball:

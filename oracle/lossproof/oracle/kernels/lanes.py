@@ -75,15 +75,16 @@ def _from_bfloat(builder: Any, bits: Any, lanes: int) -> Any:
     return builder.bitcast(wide, ir.VectorType(SINGLE, lanes))
 
 
-def _loaded(builder: Any, dtype: Any, pointer: Any, index: Any, lanes: int) -> Any:
-    """Some elements from `index` on, as float64; contiguous, aligned as single elements are."""
+def _loaded(builder: Any, dtype: Any, pointer: Any, index: Any, lanes: int, working: Any = DOUBLE) -> Any:
+    """Some elements from `index` on, as float64 or as they are; contiguous, aligned as single elements are."""
     place = builder.bitcast(builder.gep(pointer, [index]), ir.VectorType(NATIVE[dtype], lanes).as_pointer())
     values = builder.load(place, align=dtype.bitwidth // 8)
     if dtype == types.int16:
         values = _from_half(builder, values, lanes)
     elif dtype == types.uint16:
         values = _from_bfloat(builder, values, lanes)
-    return values if dtype == types.float64 else builder.fpext(values, ir.VectorType(DOUBLE, lanes))
+    wide = dtype == types.float64 or working is SINGLE
+    return values if wide else builder.fpext(values, ir.VectorType(DOUBLE, lanes))
 
 
 def _pairwise(builder: Any, terms: list[Any]) -> Any:
@@ -93,12 +94,26 @@ def _pairwise(builder: Any, terms: list[Any]) -> Any:
     return terms[0]
 
 
+def _folded(builder: Any, vector: Any, lanes: int) -> Any:
+    """The sum of all lanes, half of them added to the other half again and again."""
+    while lanes > 1:
+        lanes //= 2
+        halves = [
+            ir.Constant(ir.VectorType(INT, lanes), list(range(first, first + lanes))) for first in (0, lanes)
+        ]
+        low, high = (builder.shuffle_vector(vector, vector, places) for places in halves)
+        vector = builder.fadd(low, high)
+    return builder.extract_element(vector, ir.Constant(INT, 0))
+
+
 def _added(builder: Any, total: Any, a: Any, b: Any, exact: bool) -> Any:
     """total + a b. Rounded twice, or once where the product is exact and the processor can."""
     if not exact:
         return builder.fadd(total, builder.fmul(a, b))
-    lanes = f"v{total.type.count}" if isinstance(total.type, ir.VectorType) else ""
-    return _intrinsic(builder, f"llvm.fmuladd.{lanes}f64", total.type, [a, b, total])
+    vector = isinstance(total.type, ir.VectorType)
+    lanes, element = (f"v{total.type.count}", total.type.element) if vector else ("", total.type)
+    bits = 32 if element is SINGLE else 64
+    return _intrinsic(builder, f"llvm.fmuladd.{lanes}f{bits}", total.type, [a, b, total])
 
 
 def _fetched(builder: Any, dtype: Any, pointer: Any, index: Any, elements: int) -> None:
@@ -119,6 +134,16 @@ def _product_terms(b: Any, v: Any, w: Any, totals: list[Any], steps: list[Any], 
     return [
         _added(b, total, a, c, narrow) for total, (a, c) in zip(totals, ((v, w), (v, v), (w, w)), strict=True)
     ]
+
+
+def _screen_terms(b: Any, v: Any, w: Any, totals: list[Any], steps: list[Any], narrow: bool) -> list[Any]:
+    """P, Q, R and the sum of |v w|. The bound of the screen holds with and without fused operations."""
+    p, q, r, k = totals
+    term = b.fmul(v, w)
+    size = _intrinsic(
+        b, f"llvm.fabs.v{term.type.count}f{32 if term.type.element is SINGLE else 64}", term.type, [term]
+    )
+    return [b.fadd(p, term), _added(b, q, v, v, True), _added(b, r, w, w, True), b.fadd(k, size)]
 
 
 def _cut(b: Any, v: Any, step: Any) -> tuple[Any, Any]:
@@ -162,9 +187,12 @@ def _fine_terms(b: Any, v: Any, w: Any, totals: list[Any], steps: list[Any], nar
     ]
 
 
-def _summing(terms: Terms, count: int, lanes: int, vectors: int, ahead: bool = False) -> Callable[..., Any]:
+def _summing(
+    terms: Terms, count: int, lanes: int, vectors: int, ahead: bool = False, working: Any = DOUBLE
+) -> Callable[..., Any]:
     """A function (x, y, start, stop, steps) -> `count` sums over those elements of two contiguous arrays, counted flat;
-    stop - start is a multiple of lanes * vectors, and `steps` a tuple of numbers.
+    stop - start is a multiple of lanes * vectors, and `steps` a tuple of numbers. With `working` SINGLE both arrays
+    hold float32, and are summed in it.
     """
 
     @intrinsic
@@ -175,7 +203,7 @@ def _summing(terms: Terms, count: int, lanes: int, vectors: int, ahead: bool = F
                 for t, v in zip(signature.args[:2], args[:2], strict=True)
             ]
             narrow = all(dtype != types.float64 for dtype, _ in rows)
-            zero = _filled(DOUBLE, 0.0, lanes)
+            zero = _filled(working, 0.0, lanes)
             totals = [
                 [cgutils.alloca_once_value(builder, zero) for _ in range(count)] for _ in range(vectors)
             ]
@@ -186,16 +214,16 @@ def _summing(terms: Terms, count: int, lanes: int, vectors: int, ahead: bool = F
                     _fetched(builder, dtype, pointer, index, lanes * vectors)
                 for k, places in enumerate(totals):
                     at = builder.add(index, ir.Constant(LONG, k * lanes))
-                    v, w = (_loaded(builder, dtype, pointer, at, lanes) for dtype, pointer in rows)
+                    v, w = (_loaded(builder, dtype, pointer, at, lanes, working) for dtype, pointer in rows)
                     old = [builder.load(place) for place in places]
                     for place, new in zip(places, terms(builder, v, w, old, given, narrow), strict=True):
                         builder.store(new, place)
             found = [
-                _pairwise(
-                    builder, _elements(builder, _pairwise(builder, [builder.load(p) for p in places]), lanes)
-                )
+                _folded(builder, _pairwise(builder, [builder.load(p) for p in places]), lanes)
                 for places in zip(*totals, strict=True)
             ]
+            if working is SINGLE:
+                found = [builder.fpext(v, DOUBLE) for v in found]
             if count == len("PQR"):
                 found = _rescaled(builder, found, tuple(dtype for dtype, _ in rows))
             return context.make_tuple(builder, signature.return_type, found)
@@ -269,6 +297,13 @@ def _spread(builder: Any, value: Any, lanes: int) -> Any:
 
 whole_sums = _summing(_product_terms, 3, LANES, VECTORS, ahead=True)
 single_sums = _summing(_product_terms, 3, 1, 1)
+whole_screen, single_screen = (
+    _summing(_screen_terms, 4, *shape, ahead=shape[0] > 1) for shape in ((LANES, VECTORS), (1, 1))
+)
+whole_screen_single, single_screen_single = (
+    _summing(_screen_terms, 4, *shape, ahead=shape[0] > 1, working=SINGLE)
+    for shape in ((LANES, VECTORS), (1, 1))
+)
 whole_slices, single_slices = (_summing(_slice_terms, 6, *shape) for shape in ((LANES, VECTORS), (1, 1)))
 whole_fine, single_fine = (_summing(_fine_terms, 12, *shape) for shape in ((LANES, VECTORS), (1, 1)))
 whole_gradients, single_gradients = _gradients(LANES, VECTORS), _gradients(1, 1)

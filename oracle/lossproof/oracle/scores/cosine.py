@@ -31,6 +31,7 @@ from lossproof.oracle.norm_rules.model import NormRule, Numbers
 from lossproof.oracle.norm_rules.registry import norm_rule as rule_called
 from lossproof.oracle.scores import bounds, fast, jumps
 from lossproof.oracle.scores.formula import Cosines, Measure
+from lossproof.oracle.scores.screen import screen_cosines
 
 SCORES = ("similarity", "negated", "distance")
 """The scores of a cosine: c, -c and 1 - c."""
@@ -83,6 +84,11 @@ class Cosine(Cosines):
 
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         return fast.round_cosines(self, form, fmt)
+
+    def screen(
+        self, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str
+    ) -> tuple[Mask, Mask] | None:
+        return screen_cosines(self, form, answers, fmt, grade)
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,8 @@ def operands(x: ArrayLike, y: ArrayLike, axis: int, names: tuple[str, str]) -> t
         raise ValueError(f"axis={shown(axis)} for arrays of {rank} axes; allowed: {-rank} to {rank - 1}")
     position = int(axis) - rank if axis >= 0 else int(axis)
     shapes = (a.shape, b.shape)
+    if a.shape == b.shape:
+        return a, b, position
     a, b = (v.reshape((1,) * (rank - v.ndim) + v.shape) for v in (a, b))
     try:
         np.broadcast_shapes(a.shape, b.shape)

@@ -62,6 +62,11 @@ class Given:
     def round_fast(self, form: str, fmt: FloatFormat) -> tuple[NDArray[Any], Rows] | None:
         return None
 
+    def screen(
+        self, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str
+    ) -> tuple[Mask, Mask] | None:
+        return None
+
 
 class SlopedLoss(Loss, Protocol):
     """A loss whose gradient with respect to a given score has a bound."""

@@ -41,6 +41,7 @@ from lossproof.oracle.scores import fast, jumps
 from lossproof.oracle.scores.cosine import Cosine, cosine, operands
 from lossproof.oracle.scores.formula import FIRST, divided, divisors
 from lossproof.oracle.scores.gradient_bounds import gradient_bound
+from lossproof.oracle.scores.gradient_screen import GradientScreen
 from lossproof.oracle.summed_gradients import Factors, arranged, factors
 
 CLAMPS = ("held", "followed")
@@ -209,13 +210,34 @@ class CosineGradient:
     def round_rest(self, rows: Rows, fmt: FloatFormat) -> tuple[NDArray[Any], Mask]:
         """Values of some elements from the ladder, through the problem of their pairs alone."""
         pairs, place = np.unique(rows // self.stride, return_inverse=True)
-        score, loss = self.score.subset(pairs), self.loss.subset(pairs)
-        factors = Factors(self.factors.weights[pairs], self.factors.divisor)
         some = place * self.stride + rows % self.stride
-        few = Enclosure(
-            replace(self, score=score, loss=loss, factors=factors, shape=(len(pairs), self.length))
+        return Enclosure(self._picked(pairs)).rounded_by_ladder(fmt, some, tried=True)
+
+    def screen(self, answers: NDArray[Any], fmt: FloatFormat, grade: str) -> tuple[Mask, Mask] | None:
+        """Which answers one pass proves right, and which it leaves open; None where no such pass is known."""
+        if self.loss.form is None or self.kink is not None or self.size == 0:
+            return None
+        sign = 1.0 if self.loss.form == "similarity" else -1.0
+        divisor = float(int(self.factors.divisor.p)) / float(int(self.factors.divisor.q))
+        passes = GradientScreen(
+            self.score, self.slope_of_norm, self.factors.weights * (sign / divisor), fmt, grade
         )
-        return few.rounded_by_ladder(fmt, some, tried=True)
+        return passes.judged(answers) if passes.known() else None
+
+    def remainder(self, open_: Mask) -> tuple[Rows, CosineGradient]:
+        """The places of the gradients that hold open elements, and the problem of these."""
+        pairs = np.flatnonzero(open_.reshape(self.score.size, self.length).any(axis=1))
+        places = pairs[:, None] * self.length + np.arange(self.length)
+        return places.ravel(), self._picked(pairs)
+
+    def _picked(self, pairs: Rows) -> CosineGradient:
+        return replace(
+            self,
+            score=self.score.subset(pairs),
+            loss=self.loss.subset(pairs),
+            factors=Factors(self.factors.weights[pairs], self.factors.divisor),
+            shape=(len(pairs), self.length),
+        )
 
     def bound(self, fmt: FloatFormat, grade: str) -> Float:
         turned = np.zeros(self.score.size, dtype=bool) if self.kink is None else self.kink.clamp

@@ -8,9 +8,10 @@ undecided climb the same ladder as any other.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.arithmetic.binary64 import DENORMAL, Products
 from lossproof.oracle.arithmetic.rows import Array, Block, Pairs, checked
@@ -65,6 +66,9 @@ class MatrixCosine(Cosine):
 
     def round_fast(self, form: str, fmt: FloatFormat) -> None:
         """The matrix product is the kernel here."""
+
+    def screen(self, form: str, answers: NDArray[Any], fmt: FloatFormat, grade: str) -> None:
+        """Nor does a pass over pairs of rows pay."""
 
     def products(self, rows: Rows | slice, absolute: bool) -> Products:
         """A matrix product for whole rows of the matrix, else pair by pair."""

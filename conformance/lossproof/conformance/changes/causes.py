@@ -49,6 +49,14 @@ class Known:
     kind: str = ""
 
 
+@dataclass(frozen=True)
+class Fit:
+    """Parameters that account for a side's answers to a cell, and for how many values of these."""
+
+    known: Known
+    values: int
+
+
 DOCUMENTED = Known({})
 Behind = tuple[Known | None, Known | None]
 """The parameters behind the answers of the old and of the new side; None where none are known."""
@@ -122,24 +130,39 @@ def _behind(
 ) -> dict[Question, Known]:
     """The parameters behind a side's answers to the changed cells of an API, where some are known."""
     known = [DOCUMENTED]
-    findings = (f for f in side.findings.values() if api in f.get("apis", ()))
+    findings = [f for f in side.findings.values() if api in f.get("apis", ())]
+    findings.sort(key=lambda f: -int(f.get("cells") or 0))  # of those that fit as well, the one seen most
     known += [found for finding in findings if (found := _of_finding(finding))]
-    fits = {q: [k for k in known if _accounts(asked, which, k)] for q, asked in puts.items()}
-    for name in [q for q, fitting in fits.items() if not fitting]:
+    fits = {q: _fitting(asked, which, known) for q, asked in puts.items()}
+    for name in puts:
         if not fits[name] and (found := _of_catalogue(puts[name], which, budget)):
-            known.append(found)
-            for q in (q for q, fitting in fits.items() if not fitting and _accounts(puts[q], which, found)):
-                fits[q].append(found)
-    count = {id(k): sum(k in fitting for fitting in fits.values()) for k in known}
-    return {q: max(fitting, key=lambda k: count[id(k)]) for q, fitting in fits.items() if fitting}
+            fits = {q: [*fitting, *_fitting(puts[q], which, [found])] for q, fitting in fits.items()}
+    every = [fit for fitting in fits.values() for fit in fitting]
+
+    def most(fit: Fit) -> tuple[int, int]:
+        """The cells, and the values that were kept, for which parameters account in the whole API."""
+        alike = [other.values for other in every if other.known == fit.known]
+        return len(alike), sum(alike)
+
+    return {q: max(fitting, key=most).known for q, fitting in fits.items() if fitting}
 
 
-def _accounts(puts: Puts, which: int, known: Known) -> bool:
-    """Whether parameters give what a side answered where both differ, and not what the other one did."""
-    own = [(pair[which], pair[which].answer, pair[1 - which].answer) for pair in puts]
-    if not all(put.comes_out(known.parameters, mine)[put.differs].all() for put, mine, _ in own):
-        return False
-    return not all(put.comes_out(known.parameters, other)[put.differs].all() for put, _, other in own)
+def _fitting(puts: Puts, which: int, known: Sequence[Known]) -> list[Fit]:
+    """Those that give what a side answered where both differ, and not what the other one did."""
+    return [Fit(k, values) for k in known if (values := _accounted(puts, which, k))]
+
+
+def _accounted(puts: Puts, which: int, known: Known) -> int:
+    """The values of a side for which parameters account; 0 where they do not tell it from the other side."""
+    values, other = 0, True
+    for pair in puts:
+        put = pair[which]
+        mine = put.comes_out(known.parameters, put.answer)
+        if not mine[put.differs].all():
+            return 0
+        values += int(mine.sum())
+        other = other and bool(put.comes_out(known.parameters, pair[1 - which].answer)[put.differs].all())
+    return 0 if other else values
 
 
 def _of_catalogue(puts: Puts, which: int, budget: Budget) -> Known | None:
@@ -151,7 +174,7 @@ def _of_catalogue(puts: Puts, which: int, budget: Budget) -> Known | None:
     for kind, parameters in hypotheses(put.subject, put.key, failure):
         if not budget.spend(failure.wrong.size):
             return None
-        if _accounts(puts, which, found := Known(parameters, kind)):
+        if _accounted(puts, which, found := Known(parameters, kind)):
             return found
     return None
 
@@ -175,7 +198,7 @@ def _named(one: Seen, puts: Puts, behind: Behind, finding: Finding) -> Seen:
     if sides is None:
         return _half_named(milder, puts, behind)
     if DOCUMENTED in behind and finding.get("status", NEW) != NEW:
-        return replace(one, behaves=sides)  # a person named it, in the ledger
+        return replace(one, behaves=_kept(sides))  # a person named it, in the ledger
     words = in_words(*sides)
     kind = next((k.kind for k in reversed(behind) if k and k.kind), one.kind)
     severity = one.severity
@@ -183,7 +206,7 @@ def _named(one: Seen, puts: Puts, behind: Behind, finding: Finding) -> Seen:
         severity = max(kinds.severity(kind, one.key[2]), gravest)
     if not words:
         return milder
-    return replace(one, severity=severity, cause=(words,), kind=kind, title=words, behaves=sides)
+    return replace(one, severity=severity, cause=(words,), kind=kind, title=words, behaves=_kept(sides))
 
 
 def _half_named(one: Seen, puts: Puts, behind: Behind) -> Seen:
@@ -198,6 +221,11 @@ def _half_named(one: Seen, puts: Puts, behind: Behind) -> Seen:
         return replace(one, cause=(words, one.key[0]), title=words, behaves=sides)
     where = next((name for name in WHERE if all(put.holds(name) for put, _ in puts)), "")
     return replace(one, title=f"{one.title} {on_inputs(where)}", cause=(*one.cause, where)) if where else one
+
+
+def _kept(sides: Sequence[Parameters]) -> tuple[Parameters, ...]:
+    """Parameters as findings have them: without an eps that is given, or that a rule does not have."""
+    return tuple({n: v for n, v in side.items() if n != EPS or isinstance(v, int | float)} for side in sides)
 
 
 def _parameters(pair: tuple[Put, Put], behind: Behind) -> tuple[Parameters, Parameters] | None:

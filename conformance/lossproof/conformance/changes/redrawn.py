@@ -72,7 +72,7 @@ class Put:
         return np.asarray(rows.ravel()[: self.differs.size])
 
     def comes_out(self, parameters: Parameters, answer: Told) -> Mask:
-        """Which of the values of an answer that differ come out under these semantic parameters."""
+        """Which of the first values of an answer come out under these semantic parameters."""
         batch, shape = self.batch, tuple(answer["shape"])
         try:
             other = expected_of(
@@ -86,7 +86,7 @@ class Put:
         wrong, _ = measured(observed, other, self.flush)
         nan = np.isnan(observed.astype(np.float64))
         right = np.where(np.asarray(other.value.undefined), nan, ~wrong)
-        return np.asarray(right.ravel()[: self.differs.size] & self.differs)
+        return np.asarray(right.ravel()[: self.differs.size])
 
 
 def whole(answer: Told) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lossproof.conformance.changes import causes
@@ -16,7 +17,11 @@ from lossproof.conformance.changes.bisect import side
 from lossproof.conformance.changes.compare import Change, compare
 from lossproof.conformance.changes.model import Side
 from lossproof.conformance.changes.naming import in_words
+from lossproof.conformance.changes.redrawn import Put
+from lossproof.conformance.changes.replay import replayed
 from lossproof.conformance.judging.executor import Executor
+from lossproof.conformance.judging.expectation import expect
+from lossproof.conformance.model.dtypes import cast
 from lossproof.conformance.runs.policy import Policy, no_witness
 from lossproof.conformance.runs.run import Plan, judge_session, target_info
 from lossproof.conformance.runs.session import Session, documented_here
@@ -25,6 +30,7 @@ from lossproof.conformance.workers.client import Worker
 
 from .fake_sessions import DATA, DOCUMENTED, FAKES, documented
 
+API = DOCUMENTED["function"]
 PLAN = Plan(examples=1, specs=DATA, properties=("value", "sign", "eps", "zero_vector"))
 Release = Callable[[str], Side]
 
@@ -161,6 +167,26 @@ def test_answers_that_no_such_batch_has_are_left_alone(release: Release) -> None
             for side in (old, new)
         ]
         assert "answers have other values" in {c.title for c in relied_on(*sides)}
+
+
+@pytest.mark.parametrize(("dtype", "held"), [("float16", True), ("float32", True), ("float64", False)])
+def test_an_eps_held_in_the_dtype_of_the_inputs_is_the_same_eps(
+    release: Release, dtype: str, held: bool
+) -> None:
+    """Rounded to float16, 1e-7 is 1.2e-7; rounded to float32 it is another number to float64 answers alone."""
+    asking = release("careful").asking
+    assert asking is not None
+    replay = replayed(asking, (API, "value", "ordinary", dtype, "-"), 1)
+    assert replay is not None
+    arrays = {"x1": cast(np.array([[2.0**-12, 0.0]]), dtype), "x2": cast(np.ones((1, 2)), dtype)}
+    batch = replace(replay.batches[0], arrays=arrays)
+    rule = {"norm_rule": "floor_squared_norm", "eps": 1e-7}
+    rounded_to = "float32" if dtype == "float64" else dtype
+    value = expect(replay.subject, arrays, batch.options, {**rule, "eps_dtype": rounded_to}).value
+    answer = {"dtype": dtype, "shape": [1], "values": [float(value.rounded(dtype)[0]).hex()]}
+    put = Put(replay.subject, replay.key, batch, answer, np.ones(1, dtype=bool))
+    assert put.comes_out(rule, answer).all() == held
+    assert not put.comes_out({**rule, "eps": 2e-7}, answer).any()
 
 
 # --- words ---

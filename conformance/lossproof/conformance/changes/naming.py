@@ -40,10 +40,9 @@ def on_inputs(predicate: str) -> str:
 
 def _behaves_as(parameters: Parameters) -> str:
     """Parameters in the words of a finding."""
-    told = {**parameters, EPS: parameters[EPS] if isinstance(parameters.get(EPS), float) else None}
-    if RULE not in parameters:
-        return words.behaves_as({"parameters": dict(parameters)})
-    says = oracle.norm_rule(parameters[RULE]).says
+    given = parameters.get(EPS)
+    told = {**parameters, EPS: None if given is None else number(given)}
+    says = oracle.norm_rule(parameters[RULE]).says if RULE in parameters else ""
     return words.behaves_as({"parameters": told, "says": says})
 
 

@@ -176,9 +176,9 @@ def test_an_eps_held_in_the_dtype_of_the_inputs_is_the_same_eps(
     """Rounded to float16, 1e-7 is 1.2e-7; rounded to float32 it is another number to float64 answers alone."""
     asking = release("careful").asking
     assert asking is not None
-    replay = replayed(asking, (API, "value", "ordinary", dtype, "-"), 1)
+    replay = replayed(asking, (API, "value", "underflow", dtype, "-"), 1)
     assert replay is not None
-    arrays = {"x1": cast(np.array([[2.0**-12, 0.0]]), dtype), "x2": cast(np.ones((1, 2)), dtype)}
+    arrays = {"x1": cast(np.full((1, 16), 2.0**-14), dtype), "x2": cast(np.ones((1, 16)), dtype)}
     batch = replace(replay.batches[0], arrays=arrays)
     rule = {"norm_rule": "floor_squared_norm", "eps": 1e-7}
     rounded_to = "float32" if dtype == "float64" else dtype

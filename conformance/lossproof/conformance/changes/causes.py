@@ -121,7 +121,7 @@ def _vague(one: Seen, old: Side, new: Side) -> bool:
 
 
 def question(key: RowKey) -> Question:
-    """What a cell asks, of whichever property."""
+    """The question of a cell, of whichever property."""
     return (key[0], *key[2:])
 
 

@@ -94,7 +94,7 @@ def _told(rule: NormRule) -> bool:
 
 
 def _noun(eps: Eps | None) -> str:
-    """What an eps is to a rule that has one."""
+    """The word for the use that a rule makes of its eps."""
     assert eps is not None
     return "threshold" if eps.jump else "floor" if eps.kink else "eps"
 

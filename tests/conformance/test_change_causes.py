@@ -81,6 +81,13 @@ def test_a_change_is_told_by_the_rules_behind_both_sides(
     assert [(c.kind_of_change, c.severity, c.title) for c in changes] == [(class_, severity, title)]
 
 
+def test_the_graver_of_two_mistakes_makes_the_kind_and_the_severity(release: Release) -> None:
+    """A dot product that is normalised under another rule than documented changes on every input."""
+    change = relied_on(release("unnormalised"), release("floor_product"))[0]
+    assert (change.kind_of_change, change.kind, change.severity) == ("changed", "formula", "S1")
+    assert "ordinary" in change.regions
+
+
 def test_json_has_the_parameters_that_differ(release: Release) -> None:
     [change] = relied_on(release("eps_ignored"), release("floor_product"))
     assert change.old_behaves_as == {"parameters": {"norm_rule": "floor_norm", "eps": 1e-6}}
@@ -205,6 +212,8 @@ def test_an_eps_held_in_the_dtype_of_the_inputs_is_the_same_eps(
         ({"norm_rule": "plain"}, {"norm_rule": "raw"},
          "now: does not normalise: the plain dot product; before: divides by |x| |y| without any floor"),
         ({"norm_rule": "plain"}, {}, "before: divides by |x| |y| without any floor; now: unexplained"),
+        ({}, {"norm_rule": "floor_norm", "eps": 1e-7, "score": "distance"},
+         "now: floors each norm: max(|x|, 1e-7); before: unexplained; now returns the distance 1 - c"),
         ({"zero": 0.0}, {"zero": None}, "a zero vector gives NaN where it gave 0"),
         ({"eps_dtype": "float32"}, {}, "no longer rounds eps to float32"),
         ({}, {"axis": 1}, "now: axis is 1"),

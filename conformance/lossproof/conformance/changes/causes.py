@@ -6,6 +6,7 @@ accounts for the answers of many cells of an API goes before others that account
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -94,7 +95,7 @@ def _adopted(one: Seen, named: Sequence[Seen], behind: Mapping[Question, Behind]
     The rows that diverge may be none of those whose values were kept.
     """
     known, wrong = _of_finding(finding), int(one.kind_of_change != FIXED)
-    for other in named if known else ():
+    for other in named if known and not one.behaves else ():
         pair: Behind = behind.get(question(other.key), (None, None))
         if other.behaves and other.key[0] == one.key[0] and all(pair) and pair[wrong] == known:
             return replace(one, cause=other.cause, title=other.title, behaves=other.behaves)
@@ -137,12 +138,14 @@ def _behind(
     for name in puts:
         if not fits[name] and (found := _of_catalogue(puts[name], which, budget)):
             fits = {q: [*fitting, *_fitting(puts[q], which, [found])] for q, fitting in fits.items()}
-    every = [fit for fitting in fits.values() for fit in fitting]
+    cells, values = Counter[int](), Counter[int]()
+    for fit in (fit for fitting in fits.values() for fit in fitting):
+        cells[id(fit.known)] += 1
+        values[id(fit.known)] += fit.values
 
     def most(fit: Fit) -> tuple[int, int]:
         """The cells, and the values that were kept, for which parameters account in the whole API."""
-        alike = [other.values for other in every if other.known == fit.known]
-        return len(alike), sum(alike)
+        return cells[id(fit.known)], values[id(fit.known)]
 
     return {q: max(fitting, key=most).known for q, fitting in fits.items() if fitting}
 
@@ -200,12 +203,13 @@ def _named(one: Seen, puts: Puts, behind: Behind, finding: Finding) -> Seen:
     if DOCUMENTED in behind and finding.get("status", NEW) != NEW:
         return replace(one, behaves=_kept(sides))  # a person named it, in the ledger
     words = in_words(*sides)
-    kind = next((k.kind for k in reversed(behind) if k and k.kind), one.kind)
+    if not words:
+        return milder
+    told = [k.kind for k in reversed(behind) if k and k.kind] or [one.kind]
+    kind = min(told, key=lambda name: kinds.severity(name, one.key[2]))
     severity = one.severity
     if one.kind_of_change not in BY_PAGE:
         severity = max(kinds.severity(kind, one.key[2]), gravest)
-    if not words:
-        return milder
     return replace(one, severity=severity, cause=(words,), kind=kind, title=words, behaves=_kept(sides))
 
 

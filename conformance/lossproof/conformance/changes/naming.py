@@ -40,10 +40,12 @@ def on_inputs(predicate: str) -> str:
 
 def _behaves_as(parameters: Parameters) -> str:
     """Parameters in the words of a finding."""
-    given = parameters.get(EPS)
-    told = {**parameters, EPS: None if given is None else number(given)}
-    says = oracle.norm_rule(parameters[RULE]).says if RULE in parameters else ""
-    return words.behaves_as({"parameters": told, "says": says})
+    rest = {name: value for name, value in parameters.items() if name not in (RULE, EPS)}
+    parts = [words.behaves_as({"parameters": rest})] if rest else []
+    if rule := parameters.get(RULE):
+        eps = parameters.get(EPS)
+        parts.insert(0, oracle.norm_rule(rule).says.replace("{eps}", GIVEN if eps is None else number(eps)))
+    return "; ".join(parts)
 
 
 def _of_one(name: str, before: Any, after: Any) -> str:
@@ -69,7 +71,7 @@ def _of_norms(old: Parameters, new: Parameters) -> str:
     if old.get(RULE) == new.get(RULE) and old.get(EPS) == new.get(EPS):
         return ""
     if not (old.get(RULE) and new.get(RULE)):  # the page of one side gives no formula
-        return of_one_side(*((new, True) if new.get(RULE) else (old, False)))
+        return of_one_side(*((_norms(new), True) if new.get(RULE) else (_norms(old), False)))
     (a, before), (b, after) = ((oracle.norm_rule(side[RULE]), number(side.get(EPS))) for side in (old, new))
     if a is b:
         return f"the {_noun(a.eps)} {_place(a.eps)} changes from {before} to {after}"

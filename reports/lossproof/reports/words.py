@@ -79,6 +79,8 @@ _PARAMETERS: Final[dict[str, dict[Any, str]]] = {
     "gradient_of": {"other": "gives the gradient with respect to the other input"},
     "clamp": {"followed": "differentiates a norm that is held at its floor as if it were not"},
     "ignore_weights": {True: "ignores the weights"},
+    "eps_dtype": {name: f"rounds eps to {name}" for name in ("float16", "bfloat16", "float32")},
+    "subnormals": {"zero": "takes subnormal numbers for zero"},
     "keepdims": {True: "keeps the axis with length 1", False: "drops the axis"},
     "similar": {1: "label 1 means similar", 0: "label 0 means similar"},
     "squared": {True: "squares the terms", False: "does not square the terms"},

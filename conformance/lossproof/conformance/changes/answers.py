@@ -103,6 +103,14 @@ def allowed(answer: Told, loose: bool = False) -> NDArray[np.float64]:
     return np.where(other, np.maximum(given, noise), given)
 
 
+def differing(old: Told, new: Told, loose: bool = False) -> NDArray[np.bool_]:
+    """Which of the values of two answers to one question differ; none where there are not as many."""
+    a, b = numbers(old), numbers(new)
+    if a.size != b.size or old.get("shape") != new.get("shape"):
+        return np.zeros(0, dtype=np.bool_)
+    return ~_same_values(a, b, allowed(old, loose) + allowed(new, loose))
+
+
 def bounded(answer: Told) -> dict[str, Any]:
     """An answer with a `tolerance` for each of its values; of training only where it moved a pair."""
     if direction := moves(answer):
@@ -156,11 +164,16 @@ def _values(pairs: Sequence[tuple[Told, Told]], loose: bool) -> Difference | Non
         reach.append(allowed(x, loose) + allowed(y, loose))
         scalar = scalar and list(x.get("shape", [None])) == []
     old, new, bound = np.concatenate(a), np.concatenate(b), np.concatenate(reach)
+    same = _same_values(old, new, bound)
+    if same.all():
+        return None
     with np.errstate(all="ignore"):
-        same = (np.abs(old - new) <= bound) | (old == new) | (np.isnan(old) & np.isnan(new))
-        if same.all():
-            return None
         return _relation(old[~same], new[~same], bound[~same], scalar)
+
+
+def _same_values(old: Any, new: Any, bound: Any) -> NDArray[np.bool_]:
+    with np.errstate(all="ignore"):
+        return np.asarray((np.abs(old - new) <= bound) | (old == new) | (np.isnan(old) & np.isnan(new)))
 
 
 def _relation(a: Any, b: Any, reach: Any, scalar: bool) -> Difference:

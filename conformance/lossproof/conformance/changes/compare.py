@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lossproof.conformance.changes.answers import Difference, difference, refusal
+from lossproof.conformance.changes.causes import explained
 from lossproof.conformance.changes.evidence import shown
 from lossproof.conformance.changes.model import CellRow, RowKey, Sample, Seen, Side, same_question
 from lossproof.conformance.families import kinds
@@ -60,6 +61,9 @@ class Change:
     witness: Mapping[str, Any] = field(default_factory=dict)
     old: Mapping[str, Any] = field(default_factory=dict)
     new: Mapping[str, Any] = field(default_factory=dict)
+    old_behaves_as: Mapping[str, Any] = field(default_factory=dict)
+    """The semantic parameters behind the old answers, those that changed; empty where they are not known."""
+    new_behaves_as: Mapping[str, Any] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
 
 
@@ -67,10 +71,14 @@ def compare(old: Side, new: Side) -> list[Change]:
     """Return the changes from `old` to `new`: what users rely on leads, worst and widest first, then class by class."""
     gone = old.absent | new.absent
     keys = [k for k in sorted(set(old.rows) & set(new.rows)) if k[0] not in gone]
+    seen = _gathered(explained(old, new, [one for key in keys for one in _seen(old, new, key)]))
+    relied_on = {one.cause for one in seen if one.kind_of_change in RELIED_ON}
     groups: dict[tuple[str, ...], list[Seen]] = defaultdict(list)
-    for seen in _gathered([seen for key in keys for seen in _seen(old, new, key)]):
-        groups[str(seen.kind_of_change in RELIED_ON), *seen.cause].append(seen)
-    found = [_change(old, new, seen) for seen in groups.values()]
+    for one in seen:
+        # what is named by its sides is one change, though some answers are right by it
+        relied = one.cause in relied_on if one.behaves else one.kind_of_change in RELIED_ON
+        groups[str(relied), *one.cause].append(one)
+    found = [_change(old, new, cells) for cells in groups.values()]
     found += _apis(old, new) + _accuracy(old, new) + _documentation(old, new)
     return sorted(_named(found), key=order)
 
@@ -144,7 +152,7 @@ def _gathered(seen: Sequence[Seen]) -> list[Seen]:
         if one.kind_of_change in ("changed", "changed but undocumented"):
             if lead := judged.get(one.key[:1] + one.key[2:]):
                 one = replace(lead, key=one.key, moved=one.moved)
-            elif classes[one.key[0], *one.cause] & set(JUDGED) == {"fixed"}:
+            elif not one.behaves and classes[one.key[0], *one.cause] & set(JUDGED) == {"fixed"}:
                 one = replace(one, kind_of_change="fixed")
         found.append(one)
     return found
@@ -190,7 +198,8 @@ def _severity(moved: Difference, key: RowKey, before: CellRow, after: CellRow) -
 def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
     keys = [s.key for s in seen]
     names = sorted({k[0] for k in keys})
-    common = Counter(s.kind_of_change for s in seen)
+    common = Counter(s.kind_of_change for s in seen if s.kind_of_change in RELIED_ON)
+    common = common or Counter(s.kind_of_change for s in seen)
     class_ = min(common, key=lambda c: (-common[c], CLASSES.index(c)))
     first, (witness, before, after) = shown(old, new, seen)
     told = first.cause[1] if kinds.named(first.kind).told_apart and len(first.cause) > 1 else ""
@@ -209,7 +218,14 @@ def _change(old: Side, new: Side, seen: Sequence[Seen]) -> Change:
         witness=witness,
         old=before,
         new=after,
+        **_behaviours(first),
     )
+
+
+def _behaviours(seen: Seen) -> dict[str, Any]:
+    """The parameters behind both sides, as a finding has them."""
+    names = ("old_behaves_as", "new_behaves_as")
+    return {n: {"parameters": dict(p)} if p else {} for n, p in zip(names, seen.behaves, strict=False)}
 
 
 def slugged(words: str) -> str:

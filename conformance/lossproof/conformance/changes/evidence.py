@@ -7,12 +7,11 @@ from typing import Any
 
 from lossproof.conformance.changes.answers import Difference, bounded, difference
 from lossproof.conformance.changes.model import CellRow, Seen, Side, same_question
-from lossproof.conformance.changes.replay import recorded, replayed
+from lossproof.conformance.changes.replay import alike, recorded, replayed
 from lossproof.conformance.families import kinds
 from lossproof.conformance.families.regions.registry import named
 from lossproof.conformance.judging.executor import question_of
 from lossproof.conformance.judging.serialize import serialized
-from lossproof.conformance.questions.batches import Batch
 from lossproof.reports import stored
 
 Evidence = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
@@ -104,31 +103,21 @@ def _drawn(old: Side, new: Side, seen: Seen) -> Evidence | None:
     mine, theirs = (replayed(side, seen.key, len(pairs)) for side in (old.asking, new.asking))
     if mine is None or theirs is None:
         return None
-    subject, batches = mine
     loose = old.rows[seen.key]["verdict"] == new.rows[seen.key]["verdict"] == "diverges"
     differing = [
         (batch, pair)
-        for batch, other, pair in zip(batches, theirs[1], pairs, strict=True)
-        if _moved(difference([pair[0]], [pair[1]], loose), seen.moved) and _alike(batch, other)
+        for batch, other, pair in zip(mine.batches, theirs.batches, pairs, strict=True)
+        if _moved(difference([pair[0]], [pair[1]], loose), seen.moved) and alike(batch, other)
     ]
     if not differing:
         return None
     batch, (before, after) = min(differing, key=lambda found: sum(a.size for a in found[0].arrays.values()))
-    return serialized(question_of(subject, batch)), recorded(before, loose), recorded(after, loose)
+    return serialized(question_of(mine.subject, batch)), recorded(before, loose), recorded(after, loose)
 
 
 def _moved(one: Difference | None, cell: Difference) -> bool:
     """Whether the answers to one batch differ as those of the cell do: by an error, or otherwise."""
     return one is not None and kinds.named(one.kind).raises == kinds.named(cell.kind).raises
-
-
-def _alike(one: Batch, other: Batch) -> bool:
-    """Whether both are the same arrays: the pages of two editions may draw different rows."""
-    return one.arrays.keys() == other.arrays.keys() and all(
-        (a.dtype, a.shape, a.tobytes())
-        == (other.arrays[n].dtype, other.arrays[n].shape, other.arrays[n].tobytes())
-        for n, a in one.arrays.items()
-    )
 
 
 def _told(text: Any, model: Any) -> Mapping[str, Any]:

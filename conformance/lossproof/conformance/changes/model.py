@@ -68,6 +68,8 @@ class Seen:
     kind: str
     title: str
     moved: Difference | None
+    behaves: tuple[Mapping[str, Any], ...] = ()
+    """The semantic parameters of the old and of the new side, those that differ; () where they are not known."""
 
 
 def same_question(old: Sample, new: Sample) -> bool:

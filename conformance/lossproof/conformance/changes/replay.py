@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lossproof.conformance.changes.answers import Told, allowed, numbers
 from lossproof.conformance.changes.model import Asking, RowKey
-from lossproof.conformance.model.subject import Subject
+from lossproof.conformance.model.subject import CellKey, Subject
 from lossproof.conformance.properties.registry import cells
 from lossproof.conformance.questions.batches import Batch, batches
 from lossproof.specs import edition_for
 
 
-def replayed(asked: Asking, key: RowKey, count: int) -> tuple[Subject, list[Batch]] | None:
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """The batches of a cell as they were asked."""
+
+    subject: Subject
+    key: CellKey
+    batches: Sequence[Batch]
+
+
+def replayed(asked: Asking, key: RowKey, count: int) -> Replay | None:
     """The first `count` batches of a cell, drawn again; None for a case, and where no spec has such a cell."""
     api, *rest = key
     spec = next((s for s in asked.specs if s.api == api), None)
@@ -26,7 +36,17 @@ def replayed(asked: Asking, key: RowKey, count: int) -> tuple[Subject, list[Batc
     cell = next((k for k in cells(subject) if k.sort == tuple(rest)), None)
     if cell is None or cell.variant.case:
         return None
-    return subject, list(batches(subject, cell.region, cell.dtype, cell.variant, count, asked.seed))
+    drawn = tuple(batches(subject, cell.region, cell.dtype, cell.variant, count, asked.seed))
+    return Replay(subject, cell, drawn)
+
+
+def alike(one: Batch, other: Batch) -> bool:
+    """Whether both are the same arrays: the pages of two editions may draw different rows."""
+    return one.arrays.keys() == other.arrays.keys() and all(
+        (a.dtype, a.shape, a.tobytes())
+        == (other.arrays[n].dtype, other.arrays[n].shape, other.arrays[n].tobytes())
+        for n, a in one.arrays.items()
+    )
 
 
 def recorded(answer: Told, loose: bool) -> dict[str, Any]:

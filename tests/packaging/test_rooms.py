@@ -18,7 +18,8 @@ FLOORS = {
     ),
     "oracle": (
         "errors", "formats", "arithmetic", "norm_rules", "enclosure", "rounding", "kernels", "reduction",
-        "summed_gradients", "loss_over_score", "scores", "losses", "grading", "screening",
+        "summed_gradients", "loss_over_score", "scores", "losses", "grading", "screening", "tallies",
+        "surveying", "tallying",
     ),
     "reports": (
         "errors", "numbers", "words", "guarded", "atomic", "columns", "stored", "schema", "reference", "tables", "run",

@@ -24,6 +24,8 @@ from lossproof.oracle.scores.cosine import BROADCASTS, SCORES, cosine
 from lossproof.oracle.scores.gradient import cosine_gradient
 from lossproof.oracle.scores.matrix import cosine_matrix
 from lossproof.oracle.screening import accepts
+from lossproof.oracle.tallies import Tally, WorstAnswer
+from lossproof.oracle.tallying import tally
 
 __all__ = [
     "BROADCASTS",
@@ -36,7 +38,9 @@ __all__ = [
     "Enclosure",
     "FloatEnvironmentError",
     "NormRule",
+    "Tally",
     "UnsupportedInput",
+    "WorstAnswer",
     "accepts",
     "bound",
     "contrastive",
@@ -55,6 +59,7 @@ __all__ = [
     "norm_rule",
     "norm_rules",
     "reduce",
+    "tally",
     "ulp_error",
     "within",
 ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossproof.oracle.arithmetic.rows import plain, readable
-from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, required
+from lossproof.oracle.enclosure import Alternative, Enclosure, Rows, ladder_of, required
 from lossproof.oracle.formats import FORMATS, Float, FloatFormat, Mask, format_of, name_of, ulp
 from lossproof.oracle.rounding import GRADES, NARROW, bound
+
+Errors = Callable[[Float, Enclosure, FloatFormat], Float]
+"""Finds |answer - exact|, flat."""
 
 SEGMENT_SLACK = 2.0**-40
 """Where a vector lies between two others is found in float64, with that much to spare."""
@@ -80,15 +84,20 @@ def excess(answer: ArrayLike, e: Enclosure, dtype: object, grade: str) -> Float:
     within.
     """
     values, fmt = judged_in(answer, e, dtype)
-    out = _excess(values, e, fmt, grade)
+    return excess_of(values, e, fmt, grade, _errors).reshape(e.shape)
+
+
+def excess_of(values: Float, e: Enclosure, fmt: FloatFormat, grade: str, errors: Errors) -> Float:
+    """`excess`, flat, from the errors that a function finds."""
+    out = _excess(values, e, fmt, grade, errors)
     others = e.alternatives(fmt.name)
     for other in others:
         if not other.hull:
             rows = other.mask.ravel()
-            out = np.where(rows, np.fmin(out, _excess(values, other.enclosure, fmt, grade)), out)
+            out = np.where(rows, np.fmin(out, _excess(values, other.enclosure, fmt, grade, errors)), out)
     kinked, fits = _at_kinks(values, e, bound(e, fmt.name, grade).ravel(), others, fmt)
     out = np.where(kinked & fits, np.fmin(out, 1.0), out)
-    return np.where(kinked & ~fits, np.fmax(out, np.nextafter(1.0, 2.0)), out).reshape(e.shape)
+    return np.where(kinked & ~fits, np.fmax(out, np.nextafter(1.0, 2.0)), out)
 
 
 def grade(answer: ArrayLike, e: Enclosure, dtype: object) -> NDArray[np.str_]:
@@ -112,7 +121,7 @@ def _best_grade(values: Float, e: Enclosure, fmt: FloatFormat) -> NDArray[np.str
 
 def _grade(values: Float, e: Enclosure, fmt: FloatFormat, kinks: tuple[Alternative, ...]) -> NDArray[np.str_]:
     out = np.full(e.problem.size, "none", dtype="<U4")
-    out[_exactly(values, e, fmt)] = "G0"
+    out[exactly(values, e, fmt)] = "G0"
     for name in GRADES if fmt.name in NARROW else GRADES[:3]:
         if not (out == "none").any():
             break
@@ -121,9 +130,9 @@ def _grade(values: Float, e: Enclosure, fmt: FloatFormat, kinks: tuple[Alternati
     return out
 
 
-def _excess(values: Float, e: Enclosure, fmt: FloatFormat, grade: str) -> Float:
+def _excess(values: Float, e: Enclosure, fmt: FloatFormat, grade: str, errors: Errors) -> Float:
     limit = bound(e, fmt.name, grade).ravel()
-    error = _errors(values, e, fmt)
+    error = errors(values, e, fmt)
     with np.errstate(all="ignore"):
         ratio = np.where(error == 0, 0.0, error / limit)
         ratio = np.where(np.isinf(error), np.inf, np.where(np.isinf(limit), 0.0, ratio))
@@ -212,7 +221,7 @@ def _on_segment(
 
 def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -> Float:
     out = np.where(e.problem.undefined, np.nan, np.inf)
-    out[_exactly(values, e, fmt)] = 0.0
+    out[exactly(values, e, fmt)] = 0.0
 
     def ask(arithmetic: Any, numbers: Any, rows: Rows | slice) -> Mask:
         with np.errstate(all="ignore"):
@@ -227,7 +236,21 @@ def _errors(values: Float, e: Enclosure, fmt: FloatFormat, sharp: bool = True) -
     return out
 
 
-def _exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
+def rounded_errors(values: Float, e: Enclosure, fmt: FloatFormat) -> Float:
+    """|answer - exact| rounded once to float64, flat: the same whatever stands beside a value."""
+    out = _errors(values, e, fmt, sharp=False)
+
+    def ask(arithmetic: Any, numbers: Any, rows: Rows | slice) -> Mask:
+        with np.errstate(all="ignore"):
+            found, decided = arithmetic.rounded(numbers - arithmetic.number(values[rows]), FORMATS["float64"])
+            out[rows] = np.where(decided, np.abs(found), out[rows])
+        return np.asarray(decided)
+
+    e.refine(ask, np.isfinite(values), ladder_of(e.problem)[1:])
+    return out
+
+
+def exactly(values: Float, e: Enclosure, fmt: FloatFormat) -> Mask:
     """Where an answer that is not finite is right all the same, or a subnormal one is the nearest (half an
     ulp is then 0).
     """

@@ -11,7 +11,7 @@ import numpy as np
 from lossproof import oracle
 from lossproof.conformance.families.lines.model import Line, Numbers, Rows, Value
 from lossproof.conformance.families.lines.rules import denominator, fitted
-from lossproof.oracle.norm_rules.model import NormRule
+from lossproof.oracle.norm_rules.model import NormRule, Squared
 
 Ending = Callable[[Numbers, Rows], Numbers]
 """What an API makes of the cosine of each row."""
@@ -175,5 +175,5 @@ def _both_added(n: Any) -> Any:
     return (n.arithmetic.sqrt((n.q + n.eps) * (n.r + n.eps)) + n.eps,)
 
 
-_TWICE = NormRule("add twice", "", None, lambda n: n.one, factors=_both_added)
+_TWICE = NormRule("add twice", "", Squared(_both_added), lambda n: n.one, factors=_both_added)
 """sqrt(sum a^2 + eps) sqrt(sum b^2 + eps) + eps; it stands for no rule of the oracle."""

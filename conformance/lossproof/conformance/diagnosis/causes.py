@@ -44,9 +44,9 @@ def explain(
     found: list[Explained] = []
     for finding in applicable(subject, key, ledger):
         found += _take(left, cause_of(subject, finding), lambda f, k=finding: matches(subject, key, f, k))
-    if any(item.mask.any() and _may_lead(item) for item in left):
-        found += _led(subject, key, left, budget, leading())
-    found += diagnosed(subject, key, left, budget)
+    leads = leading() if any(item.mask.any() and _may_lead(item) for item in left) else ()
+    found += _led(subject, key, left, budget, leads)
+    found += [_joined(subject, key, item, leads) for item in diagnosed(subject, key, left, budget)]
     found += coarser(subject, key, left)
     return merged(subject, [*found, *as_they_are(subject, key, left)])
 
@@ -94,7 +94,8 @@ def _led(
     for lead in leading:
         items = _explained_by(subject, key, left, lead)
         found += items
-        if items or lead.gathers(subject, key):
+        stated = any(item.failure.of_value and item.failure.kind == lead.kind for item in left)
+        if items or stated or lead.gathers(subject, key):
             holding.append(lead)
     base = next((lead.all for lead in holding if lead.parameters), {})
     if base:
@@ -109,6 +110,14 @@ def _led(
                 found.append(Explained(cause, int(taken.sum()), item.failure, taken, counted=True))
                 item.mask = item.mask & ~taken
     return found
+
+
+def _joined(subject: Subject, key: CellKey, item: Explained, leading: Sequence[Leading]) -> Explained:
+    """The rows of a predicate under a leading cause of its kind: a dtype in which a wrong eps vanishes is that eps."""
+    of_kind = [lead for lead in leading if lead.kind == item.cause.kind]
+    if not of_kind or not item.cause.behaves_as.predicate:
+        return item
+    return replace(item, cause=_leading_cause(subject, key, of_kind[0]), counted=True)
 
 
 def _explained_by(subject: Subject, key: CellKey, left: Sequence[Left], lead: Leading) -> list[Explained]:

@@ -14,17 +14,29 @@ from lossproof.conformance.families.kinds import severity
 from lossproof.conformance.judging.outcome import Failure
 from lossproof.conformance.judging.relations import Apart
 from lossproof.conformance.model.subject import CellKey, Subject
+from lossproof.reports import words
 
 
 def named_cause(
     subject: Subject, key: CellKey, kind: str, parameters: Mapping[str, Any], predicate: str = ""
 ) -> Cause:
     """The cause that parameters or a predicate name, as a region shows it."""
-    behaves = Behaviour.of(parameters) if parameters else Behaviour.of(predicate=predicate)
-    words = in_words(parameters) or predicate.replace("_", " ")
-    short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values()) or predicate
+    if not parameters:
+        return _where(subject, key, kind, predicate)
+    behaves = Behaviour.of(parameters)
+    short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values())
     slug = slugged(subject.facts.framework, kind, short)
-    title = words if parameters else f"wrong where {words}"
+    return Cause(kind, severity(kind, key.region), behaves, in_words(parameters), slug=slug)
+
+
+def _where(subject: Subject, key: CellKey, kind: str, predicate: str) -> Cause:
+    """The cause that a predicate names; a quantity leaves the range of its dtype at both ends for one reason."""
+    behaves = Behaviour.of(predicate=predicate)
+    quantity, _, end = predicate.rpartition("_")
+    leaves = end in ("overflows", "underflows")
+    slug = slugged(subject.facts.framework, *(("range", quantity) if leaves else (kind, predicate)))
+    where = f"wherever the {words.label(quantity)} leaves the range of the dtype"
+    title = f"wrong {where if leaves else words.behaves_as(behaves.as_json())}"
     return Cause(kind, severity(kind, key.region), behaves, title, slug=slug)
 
 
@@ -47,7 +59,7 @@ def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Expl
     case = subject.case(key.variant.case) if key.variant.case else None
     behaves = Behaviour.of(cases=[case.slug] if case else ())
     told = failure.told if isinstance(failure, Apart) else ""
-    words = failure.says or told or f"{key.property} beyond its bound ({key.region})"
+    said = failure.says or told or f"{key.property} beyond its bound ({key.region})"
     place, what = f"{key.property}-{name}", _what(failure)
     if failure.reply.judged.refused or kinds.named(kind).raises:
         place, what = name, ""  # what is refused and what is not, in whatever words, is checked in one place
@@ -56,7 +68,7 @@ def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Expl
     elif case:
         place, what = case.slug, ""
     slug = slugged(subject.facts.framework, kind, place, what[:24])
-    cause = Cause(kind, severity(kind, key.region), behaves, words, slug=slug)
+    cause = Cause(kind, severity(kind, key.region), behaves, said, slug=slug)
     return Explained(cause, int(item.mask.sum()), failure, item.mask)
 
 

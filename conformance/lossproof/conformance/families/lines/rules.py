@@ -72,7 +72,7 @@ def fitted(rule: NormRule, rows: Rows, cosines: Numbers) -> list[float]:
         eps = np.exp2((low + high) / 2)
         near = np.abs(denominator(rule, rows, eps) / wanted - 1)
         grows = denominator(rule, rows, eps * 1.1) / denominator(rule, rows, eps / 1.1) - 1
-    telling &= (near < 1e-3) & (grows > 1e-3)
+    telling &= (near < 1e-3) & (grows > 1e-6)
     room = rows.bound / np.maximum(np.abs(cosines), 1e-30)
     telling &= np.asarray(grows > 2 * room, dtype=bool)
     return written(eps[telling])

@@ -76,6 +76,12 @@ _PARAMETERS: Final[dict[str, dict[Any, str]]] = {
         "normalise": "normalises the inputs before it broadcasts them",
     },
     "compute_dtype": {"narrowest": "computes in the narrower of both dtypes"},
+    "gradient_factor": {
+        0.0: "gives a gradient of 0",
+        0.5: "halves the gradient",
+        2.0: "doubles the gradient",
+        -1.0: "negates the gradient",
+    },
     "gradient_of": {"other": "gives the gradient with respect to the other input"},
     "clamp": {"followed": "differentiates a norm that is held at its floor as if it were not"},
     "ignore_weights": {True: "ignores the weights"},
@@ -139,7 +145,7 @@ def behaves_as(behaviour: Mapping[str, Any]) -> str:
         )
     for name, value in parameters.items():
         phrases = _PARAMETERS.get(str(name), {})
-        known = isinstance(value, (str, bool, int)) and value in phrases
+        known = isinstance(value, (str, bool, int, float)) and value in phrases
         template = _TEMPLATES.get(str(name), f"{label(str(name))} is {{}}")
         parts.append(phrases[value] if known else template.format(_scalar(value)))
     if predicate := behaviour.get("predicate"):

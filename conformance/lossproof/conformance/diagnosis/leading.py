@@ -179,6 +179,10 @@ def leading(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
     """The causes of an API's wrong answers, the one that explains most of them first."""
     if not subject.states_values:
         return ()
+    changed = {name for key in pilot(subject) for name in asking.first(key).answer.changed}
+    if changed:
+        says = f"changes its input {' and '.join(sorted(changed))}"
+        return (Leading("mutation", says, "changes-inputs", grave=True),)
     found = _of_values(subject, asking)
     if any(c.grave and not c.parameters for c in found):
         return found

@@ -24,6 +24,9 @@ def named_cause(
     if not parameters:
         return _where(subject, key, kind, predicate)
     behaves = Behaviour.of(parameters)
+    if "result_dtype" in parameters:
+        slug = slugged(subject.facts.framework, kind, subject.api.rsplit(".", 1)[-1], "result")
+        return Cause(kind, severity(kind, key.region), behaves, in_words(parameters), slug=slug)
     short = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in parameters.values())
     slug = slugged(subject.facts.framework, kind, short)
     return Cause(kind, severity(kind, key.region), behaves, in_words(parameters), slug=slug)
@@ -63,6 +66,11 @@ def _as_it_is(subject: Subject, key: CellKey, item: Left, rounded: bool) -> Expl
     place, what = f"{key.property}-{name}", _what(failure)
     if failure.reply.judged.refused or kinds.named(kind).raises:
         place, what = name, ""  # what is refused and what is not, in whatever words, is checked in one place
+    elif kinds.named(kind).told_apart:  # a form of the answer: of one array, in whatever words
+        place, what = name, "result"
+        judged = failure.reply.judged
+        if judged.dtype_differs and judged.expected is not None and judged.observed is not None:
+            said = f"returns {judged.observed.dtype}, not {judged.expected.dtype}"
     elif failure.reply.judged.broken_off or (case and failure.says):
         place = name
     elif case:

@@ -14,7 +14,9 @@ def verdict_on(subject: Subject, key: CellKey, executor: Executor) -> Outcome:
     """The bytes of every input array, read back after the call."""
     replies = executor.replies(subject, key)
     failures = tuple(
-        Failure(r, np.ones(1, dtype=np.bool_), "mutation", "changes " + ", ".join(r.answer.changed))
+        Failure(
+            r, np.ones(1, dtype=np.bool_), "mutation", "changes " + ", ".join(r.answer.changed), of_value=True
+        )
         for r in replies
         if r.answer.changed
     )

@@ -33,6 +33,9 @@ BLOCK_ROWS = 1 << 14
 PART = 1 << 15
 """Values of a large batch that are bounded and graded together."""
 
+UNSEEN = 2.0**-36
+"""Of what is negligible beside the rest of a bound, so much does not change a bit of the sum."""
+
 Rows = NDArray[np.intp]
 Ask = Callable[[Arithmetic[Any], Any, Rows | slice], Mask]
 """Puts a question to the numbers of some rows, keeps the answers, and returns where it is decided."""
@@ -214,23 +217,32 @@ class Enclosure:
         """
         out = np.full(self.problem.size, np.nan)
 
-        def told(low: Float, high: Float, rows: Rows | slice | Mask, last: bool) -> Mask:
+        def told(low: Float, high: Float, rows: Rows | slice | Mask) -> tuple[Float, Float]:
             least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
-            most = np.maximum(np.abs(low), np.abs(high))
-            small, large = ulp(least, fmt), ulp(most, fmt)
-            out[rows] = small if last else large
-            decided: Mask = (small == large) | (large <= negligible[rows])
+            small, large = ulp(least, fmt), ulp(np.maximum(np.abs(low), np.abs(high)), fmt)
+            out[rows] = large
+            return small, large
+
+        def first(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
+            small, large = told(*arithmetic.bounds(numbers), rows)
+            decided: Mask = (small == large) | (large <= negligible[rows] * UNSEEN)
+            left[rows] = ~decided
             return decided
 
         def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
-            return told(*arithmetic.bounds(numbers), rows, arithmetic is self.problem.exact)
+            small, large = told(*arithmetic.bounds(numbers), rows)
+            if arithmetic is self.problem.exact:
+                out[rows] = small
+            return np.asarray((small == large) | (large <= negligible[rows]))
 
-        valued = self.valued
-        if valued.any():
-            lower, upper = self._enclose()
-            known = np.zeros_like(valued)
-            known[valued] = told(lower[valued], upper[valued], valued, last=False)
-            self.refine(ask, ~known)
+        left = self.valued
+        if left.any():  # most exponents need no sharper a value
+            self.refine(first, None, FLOATING[:2])
+        if left.any():
+            lower, upper = self._limits or self._neighbours(left)
+            small, large = told(lower[left], upper[left], left)
+            left[left] = (small != large) & (large > negligible[left])
+            self.refine(ask, left)
         return out
 
     @property
@@ -241,20 +253,25 @@ class Enclosure:
 
     def _enclose(self) -> tuple[Float, Float]:
         if self._limits is None:
-            lower, upper = np.full(self.problem.size, np.nan), np.full(self.problem.size, np.nan)
-
-            def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
-                low, high = arithmetic.bounds(numbers)
-                lower[rows], upper[rows] = low + 0.0, high + 0.0  # no zero with a minus sign
-                # Neighbours, or one float that is the value: the same answer whichever stage gives it.
-                with np.errstate(over="ignore"):
-                    decided: Mask = (low == high) | (np.nextafter(low, np.inf) == high)
-                return decided
-
-            self.refine(ask)
+            lower, upper = self._neighbours(None)
             lower.flags.writeable = upper.flags.writeable = False
             self._limits = lower, upper
         return self._limits
+
+    def _neighbours(self, among: Mask | None) -> tuple[Float, Float]:
+        """The float64 numbers around the values, or around some of them; NaN elsewhere."""
+        lower, upper = np.full(self.problem.size, np.nan), np.full(self.problem.size, np.nan)
+
+        def ask(arithmetic: Arithmetic[Any], numbers: Any, rows: Rows | slice) -> Mask:
+            low, high = arithmetic.bounds(numbers)
+            lower[rows], upper[rows] = low + 0.0, high + 0.0  # no zero with a minus sign
+            # Neighbours, or one float that is the value: the same answer whichever stage gives it.
+            with np.errstate(over="ignore"):
+                decided: Mask = (low == high) | (np.nextafter(low, np.inf) == high)
+            return decided
+
+        self.refine(ask, among)
+        return lower, upper
 
     def _rounded(self, fmt: FloatFormat) -> tuple[NDArray[Any], Rows]:
         """Rounded values, flat, and which of them are undecided."""

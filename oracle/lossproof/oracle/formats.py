@@ -170,12 +170,16 @@ def round_integer(n: int, exponent: int, fmt: FloatFormat, sticky: bool = False)
     return math.ldexp(float(kept), quantum)
 
 
+EXPONENT = np.int64(0x7FF0000000000000)
+"""The bits of the exponent of a float64, which alone are the power of two at or below a normal number."""
+
+
 def ulp(values: Float, fmt: FloatFormat) -> Float:
     """The spacing of `fmt` at each value: 2^(e - p + 1) for 2^e <= |v| < 2^(e + 1), never below the
     smallest subnormal.
 
     Beyond the largest finite number the spacing goes on growing as if there were no largest exponent.
     """
-    _, e = np.frexp(values)
-    exponent = np.where(values == 0, fmt.emin, e - 1)
-    return np.asarray(np.ldexp(1.0, np.maximum(exponent, fmt.emin) - fmt.precision + 1))
+    bits = np.asarray(values, dtype=np.float64).view(np.int64) & EXPONENT
+    power: Float = np.maximum(bits.view(np.float64), math.ldexp(1.0, fmt.emin))
+    return np.asarray(power * math.ldexp(1.0, 1 - fmt.precision))

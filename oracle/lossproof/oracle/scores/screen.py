@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossproof.oracle.arithmetic.binary64 import SAFE
-from lossproof.oracle.formats import Float, FloatFormat, Mask
+from lossproof.oracle.formats import Float, FloatFormat, Mask, ulp
 from lossproof.oracle.kernels import choice
 from lossproof.oracle.kernels.fused import RANGE, SCORE_TERMS, Floats, usable
 from lossproof.oracle.kernels.row_sums import RowSums
@@ -37,7 +37,6 @@ ROWS_AT_ONCE = 1 << 14
 Found = tuple[Mask, Mask]
 """Which answers are right, and which are left open."""
 Ask = Callable[[NDArray[Any], NDArray[Any], Float], Found | None]
-EXPONENT = np.int64(0x7FF0000000000000)
 
 
 @dataclass(frozen=True)
@@ -253,7 +252,7 @@ class Screen:
         if work is DOUBLE:
             low = np.abs(value)
             low -= drawn.radius.at(k, size) * (1 + SLACK)
-            most += _half_ulps(np.maximum(low, 0.0, out=low), self.fmt)
+            most += 0.5 * ulp(np.maximum(low, 0.0, out=low), self.fmt)
             most += self._flushed(drawn, k, denominator)
         right = np.less_equal(error, most)
         if sure is not None:
@@ -290,11 +289,3 @@ def in_range(work: Working, exact: bool, squared: Float) -> tuple[Mask | None, f
     if exact:
         fine |= squared == 0
     return fine[0] & fine[1], least
-
-
-def _half_ulps(low: Float, fmt: FloatFormat) -> Float:
-    """Half an ulp in the format of numbers that are at least so large, from their exponent bits."""
-    power = (low.view(np.int64) & EXPONENT).view(np.float64)
-    np.maximum(power, 2.0**fmt.emin, out=power)
-    power *= fmt.u
-    return power

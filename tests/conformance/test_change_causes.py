@@ -78,7 +78,9 @@ def test_a_change_is_told_by_the_rules_behind_both_sides(
     release: Release, before: str, after: str, class_: str, severity: str, title: str
 ) -> None:
     changes = relied_on(release(before), release(after))
-    assert [(c.kind_of_change, c.severity, c.title) for c in changes] == [(class_, severity, title)]
+    found = [(c.kind_of_change, c.severity, c.title) for c in changes]
+    assert found[0] == (class_, severity, title)
+    assert {name for name, *_ in found[1:]} <= {"fixed"}  # cells in which the new rule is the documented one
 
 
 def test_the_graver_of_two_mistakes_makes_the_kind_and_the_severity(release: Release) -> None:
@@ -216,7 +218,7 @@ def test_an_eps_held_in_the_dtype_of_the_inputs_is_the_same_eps(
          "now: floors each norm: max(|x|, 1e-7); before: unexplained; now returns the distance 1 - c"),
         ({"zero": 0.0}, {"zero": None}, "a zero vector gives NaN where it gave 0"),
         ({"eps_dtype": "float32"}, {}, "no longer rounds eps to float32"),
-        ({}, {"axis": 1}, "now: axis is 1"),
+        ({}, {"axis": 1}, "now always works along axis 1"),
         ({"reduction": "mean"}, {"reduction": "sum"}, "now: sums; before: divides the sum by the number of elements"),
         ({"ignore_weights": True, "reduction": "sum"}, {"reduction": "sum"}, "no longer ignores the weights"),
         ({"reduction": "sum"}, {"reduction": "sum"}, ""),

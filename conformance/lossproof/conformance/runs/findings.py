@@ -107,7 +107,7 @@ def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
 
 
 def _title(group: Sequence[tuple[Judgement, Explained]], judgement: Judgement, item: Explained) -> str:
-    """What is wrong in one line; of several cases that go wrong alike, the first stands for all."""
+    """The finding in one line; of several cases that go wrong alike, the first stands for all."""
     case = judgement.outcome.case
     name = judgement.subject.api.rsplit(".", 1)[-1]
     cases = {j.outcome.case.slug for j, _ in group if j.outcome.case is not None}

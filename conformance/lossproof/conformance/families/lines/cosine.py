@@ -14,7 +14,7 @@ from lossproof.conformance.families.lines.rules import denominator, fitted
 from lossproof.oracle.norm_rules.model import NormRule, Squared
 
 Ending = Callable[[Numbers, Rows], Numbers]
-"""What an API makes of the cosine of each row."""
+"""The result of an API for the cosine of each row."""
 
 
 @dataclass(frozen=True)

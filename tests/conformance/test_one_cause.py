@@ -47,7 +47,7 @@ def tried(folder: Path, name: str, api: str = COSINE, *more: str) -> Any:
         ("under_the_norm_of_x", COSINE, "S1", "divides by |x|^2: y is divided by x's norm"),
         ("clipped", COSINE, "S1", "clips the cosine at 0"),
         ("centred", COSINE, "S1", "subtracts the mean of each vector first"),
-        ("noisy", COSINE, "S1", "gives another answer when it is asked again"),
+        ("noisy", COSINE, "S2", "gives another answer when it is asked again"),
         ("cubed", COSINE, "S1", "value beyond its bound on ordinary input, for no known reason"),
         ("labels_0_and_1", LOSS, "S1", "expects labels 0 and 1: label -1 gives no loss"),
         ("margin_added", LOSS, "S1", "adds the margin instead of subtracting it"),

@@ -137,7 +137,8 @@ def _explained_by(subject: Subject, key: CellKey, left: Sequence[Left], lead: Le
 def _leading_cause(subject: Subject, key: CellKey, lead: Leading) -> Cause:
     """A leading cause as a cell shows it."""
     framework, name = subject.facts.framework, subject.api.rsplit(".", 1)[-1]
-    grave = "S1" if lead.grave else severity(lead.kind, key.region)
+    rule = kinds.named(lead.kind).of_norm_rule  # of which ordinary input shows nothing, as a rule
+    grave = "S1" if lead.grave and rule else severity(lead.kind, key.region)
     if lead.parameters:
         cause = named_cause(subject, key, lead.kind, lead.parameters)
         return replace(cause, words=lead.says, weighed=True, severity=grave)

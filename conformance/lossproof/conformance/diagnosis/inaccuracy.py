@@ -31,21 +31,28 @@ def one_sided(signs: NDArray[np.float64]) -> bool:
     return signs.size >= FEWEST and fewer * 8 < signs.size
 
 
-def signs_of(items: Sequence[Left]) -> NDArray[np.float64]:
-    """Of each wrong value whether it is too large (1) or too small (-1)."""
-    found = [_signs(item) for item in items]
-    return np.concatenate(found) if found else np.zeros(0)
+def errs_like_rounding(items: Sequence[Left]) -> bool:
+    """Whether wrong values lie on both sides of the documented ones, nearer to zero and farther from it."""
+    signs, outward = (
+        (np.concatenate(part) for part in zip(*map(_signs, items), strict=True)) if items else _NONE
+    )
+    return not (one_sided(signs) or one_sided(outward))
 
 
-def _signs(item: Left) -> NDArray[np.float64]:
+_NONE = np.zeros(0), np.zeros(0)
+
+
+def _signs(item: Left) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each wrong value whether it is too large (1) or too small (-1), and whether its absolute value is."""
     judged = item.failure.reply.judged
     assert judged.expected is not None
     if judged.observed is None or judged.size_differs or item.mask.size != judged.observed.size:
-        return np.zeros(0)
+        return _NONE
     values = judged.observed.astype(np.float64).ravel()
     exact = np.asarray(judged.expected.value.lower).ravel()
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.sign((values - exact)[item.mask.ravel()]))
+        signs = np.sign((values - exact)[item.mask.ravel()])
+        return np.asarray(signs), np.asarray(signs * np.sign(exact[item.mask.ravel()]))
 
 
 def missed_by_little(failure: Failure, mask: Mask) -> bool:
@@ -61,11 +68,11 @@ def coarser_dtype(subject: Subject, items: Sequence[Left]) -> str:
     They must lie no farther from them than such arithmetic would leave them: a wide bound accepts much, but another
     formula errs to one side. "" for none.
     """
-    signs = signs_of(items)
-    if signs.size < FEWEST or one_sided(signs):
+    wrong = sum(int(item.mask.sum()) for item in items)
+    if wrong < FEWEST or not errs_like_rounding(items):
         return ""
     for name in LOW_PRECISION:
         match = [i.mask & explained(subject, i.failure, {"compute_dtype": name}) for i in items]
-        if 2 * sum(int(m.sum()) for m in match) >= signs.size:
+        if 2 * sum(int(m.sum()) for m in match) >= wrong:
             return name
     return ""

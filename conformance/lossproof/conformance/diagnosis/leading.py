@@ -17,9 +17,8 @@ import numpy as np
 from lossproof.conformance.diagnosis.inaccuracy import (
     Left,
     coarser_dtype,
+    errs_like_rounding,
     missed_by_little,
-    one_sided,
-    signs_of,
 )
 from lossproof.conformance.diagnosis.matching import case_explained, explained
 from lossproof.conformance.diagnosis.model import in_words
@@ -237,7 +236,7 @@ def _unexplained(subject: Subject, asked: Sequence[Left], open_: Mask) -> Leadin
     if name := coarser_dtype(subject, left):
         says = f"no more accurate than {name}"
         return Leading("accuracy", says, "", {"compute_dtype": name}, grave=True)
-    rounded = not one_sided(signs_of(left)) and all(missed_by_little(i.failure, i.mask) for i in left)
+    rounded = errs_like_rounding(left) and all(missed_by_little(i.failure, i.mask) for i in left)
     return Leading("accuracy" if rounded else "formula", grave=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lossproof.conformance.diagnosis.inaccuracy import Left, missed_by_little, one_sided, signs_of
+from lossproof.conformance.diagnosis.inaccuracy import Left, errs_like_rounding, missed_by_little
 from lossproof.conformance.diagnosis.matching import at_extremes, on_ordinary_input
 from lossproof.conformance.diagnosis.model import Behaviour, Cause, Explained, in_words
 from lossproof.conformance.families import kinds
@@ -47,7 +47,7 @@ def as_they_are(subject: Subject, key: CellKey, left: Sequence[Left]) -> list[Ex
     """Failures that nothing explains, as what they are: inaccurate, if they err by little and to both sides."""
     open_ = [item for item in left if item.mask.any()]
     valued = [i for i in open_ if i.failure.reply.judged.expected is not None and not i.failure.says]
-    rounded = not one_sided(signs_of(valued))
+    rounded = errs_like_rounding(valued)
     return [_as_it_is(subject, key, item, rounded) for item in open_]
 
 

@@ -93,10 +93,12 @@ class Vectors(Inputs):
         pair = np.broadcast_arrays(*self._pair(by_role))
         x, y = (np.moveaxis(a.astype(np.float64).astype(Wide), axis, -1) for a in pair)
         x, y = (a.reshape(-1, a.shape[-1]) for a in (x, y))
-        q, r = (x * x).sum(-1), (y * y).sum(-1)
         sizes = [np.abs(a) for a in (x, y)]
+        with np.errstate(invalid="ignore"):  # of infinite elements
+            products = x * y
+        q, r = (x * x).sum(-1), (y * y).sum(-1)
         return {
-            "p": (x * y).sum(-1), "q": q, "r": r, "s": np.abs(x * y).sum(-1), "sumx": x.sum(-1), "sumy": y.sum(-1),
+            "p": products.sum(-1), "q": q, "r": r, "s": np.abs(products).sum(-1), "sumx": x.sum(-1), "sumy": y.sum(-1),
             "l1x": sizes[0].sum(-1), "l1y": sizes[1].sum(-1), "topx": sizes[0].max(-1, initial=0),
             "topy": sizes[1].max(-1, initial=0), "allq": np.full(q.size, q.sum()), "allr": np.full(r.size, r.sum()),
             "length": np.full(q.size, x.shape[-1]),

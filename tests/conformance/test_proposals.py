@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fake_sessions import in_place_of, session_of
-
 from lossproof.conformance.runs.proposal import proposal
 from lossproof.conformance.runs.proposals import entered, table
 from lossproof.specs.models import KnownFinding
+
+from .fake_sessions import in_place_of, session_of
 
 WITNESS = {
     "api": "faulty.add_squared",

@@ -80,11 +80,12 @@ def _rows(subject: Subject, reply: Reply, wrong: Mask) -> Rows | None:
         sums["label"] = np.broadcast_to(by_role["labels"].astype(np.float64), judged.wrong.shape).ravel()
     value = expected.value
     with np.errstate(all="ignore"):
+        seen = observed.astype(np.float64).astype(Wide).ravel()
         middle: Numbers = (np.asarray(value.lower, Wide) + np.asarray(value.upper, Wide)) / 2
     return Rows(
         sums,
         documented=np.where(judged.undefined, np.nan, middle).ravel(),
-        observed=observed.astype(np.float64).astype(Wide).ravel(),
+        observed=seen,
         bound=reach(expected, judged.flush).ravel(),
         unit=np.full(size, FORMATS[expected.compute].unit),
         wrong=wrong.ravel(),

@@ -95,8 +95,8 @@ def _own(group: Sequence[tuple[Judgement, Explained]]) -> Sequence[tuple[Judgeme
 
 def _of_all(behaves: Behaviour, items: Sequence[Explained]) -> Behaviour:
     """The behaviour with the cases of all cells."""
-    cases = {case for item in items for case in item.cause.behaves_as.cases}
-    return replace(behaves, cases=tuple(sorted(cases))) if behaves.cases else behaves
+    more = (case for item in items for case in item.cause.behaves_as.cases)
+    return replace(behaves, cases=tuple(dict.fromkeys((*behaves.cases, *more)))) if behaves.cases else behaves
 
 
 def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:

@@ -302,7 +302,8 @@ def _explaining(
             says = in_words(parameters)
             yield replace(cause, kind=kind, says=says, parameters=parameters, base=bases[number])
             return
-    yield cause
+    if not all(missed_by_little(f, f.wrong) for f in failures):  # else fewer bits may be the reason
+        yield cause
 
 
 def _of_gradients(subject: Subject, asking: Asking) -> tuple[Leading, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ def tried(folder: Path, name: str, api: str = COSINE, *more: str) -> Any:
         ("clipped", COSINE, "S1", "clips the cosine at 0"),
         ("centred", COSINE, "S1", "subtracts the mean of each vector first"),
         ("noisy", COSINE, "S2", "gives another answer when it is asked again"),
-        ("cubed", COSINE, "S1", "value beyond its bound on ordinary input, for no known reason"),
-        ("labels_0_and_1", LOSS, "S1", "expects labels 0 and 1: label -1 gives no loss"),
+        ("cubed", COSINE, "S1", "gets the value wrong on ordinary input; no known cause explains it"),
+        ("labels_0_and_1", LOSS, "S1", "gives no loss for label -1, as if labels were 0 and 1"),
         ("margin_added", LOSS, "S1", "adds the margin instead of subtracting it"),
     ],
 )
@@ -80,6 +81,18 @@ def test_the_pilot_does_not_depend_on_what_is_selected(tmp_path: Path) -> None:
     assert (both.finding == both.finding_few).all()
     assert (both.verdict == both.verdict_few).all()
     assert json.dumps([f["title"] for f in few.findings])
+
+
+def test_an_error_finding_counts_what_raises_and_what_is_accepted_apart(tmp_path: Path) -> None:
+    done = tried(tmp_path, "checks_badly", LOSS, "--property=error", "--property=reduction")
+    (found,) = [f for f in done.findings if f["kind"] == "error"]
+    rows = done.results[done.results.kind == "error"]
+    raised = int(rows.observed.str.contains("ZeroDivisionError").sum())
+    assert 0 < raised < found["cells"]
+    assert "raises" in found["title"]
+    assert {f"{raised} cell", f"{found['cells'] - raised} cell"} & set(
+        re.findall(r"\d+ cell", found["title"])
+    )
 
 
 # --- lines ---

@@ -87,3 +87,14 @@ labels_0_and_1 = _embedding(
     lambda c, y, m: np.where(y == 1, 1 - c, np.where(y == 0, np.maximum(0, c - m), 0))
 )
 margin_added = _embedding(lambda c, y, m: np.where(y == 1, 1 - c, np.maximum(0, c + m)))
+
+
+def checks_badly(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+    """Takes shapes that broadcast, and raises where a sum is asked for."""
+    if reduction == "sum":
+        return 1 / 0
+    wide = [np.asarray(a).astype(np.float64) for a in (input1, input2)]
+    roots = [np.sqrt(_dot(a, a, -1) + 1e-12) for a in wide]
+    cosine, target = _dot(*wide, -1) / (roots[0] * roots[1]), np.asarray(target)
+    losses = np.where(target == 1, 1 - cosine, np.maximum(0, cosine - margin))
+    return np.asarray(losses if reduction == "none" else losses.mean()).astype(np.asarray(input1).dtype)

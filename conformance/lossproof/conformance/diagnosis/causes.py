@@ -70,7 +70,7 @@ def _take(left: Sequence[Left], cause: Cause, matching: Any) -> list[Explained]:
     return taken
 
 
-def _is_value(key: CellKey, item: Left) -> bool:
+def _is_value(item: Left) -> bool:
     """Whether a failure is about values of the documented shape and dtype."""
     failure, judged = item.failure, item.failure.reply.judged
     if judged.expected is None or failure.of_value:
@@ -104,7 +104,7 @@ def _led(
         cause = _leading_cause(subject, key, lead)
         for item in left:
             judged = item.failure.reply.judged
-            counts = _is_value(key, item) or (judged.refused and lead.concerns(subject, key))
+            counts = _is_value(item) or (judged.refused and lead.concerns(subject, key))
             taken = item.mask & judged.wrong if judged.wrong.shape == item.mask.shape else item.mask
             if counts and taken.any():
                 found.append(Explained(cause, int(taken.sum()), item.failure, taken, counted=True))
@@ -126,7 +126,7 @@ def _explained_by(subject: Subject, key: CellKey, left: Sequence[Left], lead: Le
     cause = _leading_cause(subject, key, lead)
     for item in left:
         sized = lead.parameters and item.failure.reply.judged.size_differs
-        if item.mask.any() and (_is_value(key, item) or sized):
+        if item.mask.any() and (_is_value(item) or sized):
             match = item.mask & lead.explains(subject, item.failure)
             if match.any():
                 found.append(Explained(cause, int(match.sum()), item.failure, match, lead=shown))
@@ -143,7 +143,7 @@ def _leading_cause(subject: Subject, key: CellKey, lead: Leading) -> Cause:
         cause = named_cause(subject, key, lead.kind, lead.parameters)
         return replace(cause, words=lead.says, weighed=True, severity=grave)
     what = lead.aspect or ("gradient" if lead.gradient else "value")
-    slug = slugged(framework, lead.kind, lead.name.replace(" ", "-") or f"{what}-{name}")
-    words = lead.says or f"{what} beyond its bound on ordinary input, for no known reason"
+    slug = slugged(framework, lead.kind, lead.name or f"{what}-{name}")
+    said = lead.says or f"gets the {what} wrong on ordinary input; no known cause explains it"
     behaves = Behaviour(says=lead.says)
-    return Cause(lead.kind, grave, behaves, words, slug=slug, weighed=True)
+    return Cause(lead.kind, grave, behaves, said, slug=slug, weighed=True)

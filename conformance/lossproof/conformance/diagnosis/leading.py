@@ -135,9 +135,13 @@ class Asking:
 
 def pilot(subject: Subject) -> Iterator[CellKey]:
     """The cells whose first batch shows whether an API is right at all: ordinary rows in each dtype."""
-    for dtype in FLOATS:
-        if possible(ORDINARY, subject, dtype):
-            yield CellKey("value", ORDINARY, dtype, subject.row_wise)
+    for dtype in _dtypes(subject):
+        yield CellKey("value", ORDINARY, dtype, subject.row_wise)
+
+
+def _dtypes(subject: Subject) -> Iterator[str]:
+    """The dtypes in which ordinary rows can be asked, the commonest first."""
+    return (dtype for dtype in FLOATS if possible(ORDINARY, subject, dtype))
 
 
 def suspicious(subject: Subject, asking: Asking) -> bool:
@@ -153,7 +157,7 @@ def suspicious(subject: Subject, asking: Asking) -> bool:
 
 def questions(subject: Subject) -> Iterator[CellKey]:
     """The cells whose first batches tell a cause: regions of moderate size, and margins."""
-    dtypes = [d for d in FLOATS if possible(ORDINARY, subject, d)]
+    dtypes = [*_dtypes(subject)]
     for dtype in dtypes[:2]:
         for region in of_inputs(subject):
             asked = [
@@ -242,7 +246,7 @@ def _unexplained(subject: Subject, asked: Sequence[Left], open_: Mask) -> Leadin
 
 def _of_aspects(subject: Subject, asking: Asking, bases: Sequence[Parameters]) -> Iterator[Leading]:
     """The causes that show on other axes, in reductions, under weights, and on inputs of different shapes."""
-    dtype = next((d for d in FLOATS if possible(ORDINARY, subject, d)), None)
+    dtype = next(_dtypes(subject), None)
     if dtype is None:
         return
     for aspect, variants, others in _aspects(subject):
@@ -260,7 +264,7 @@ def _of_aspects(subject: Subject, asking: Asking, bases: Sequence[Parameters]) -
 def _aspects(subject: Subject) -> Iterator[tuple[str, list[Variant], list[Parameters]]]:
     """An aspect of the call, the variants that ask for it, and the parameters of code that has it wrong."""
     plain, semantics = subject.row_wise, subject.semantics
-    axis, reduction = subject.option("axis"), subject.option("reduction")
+    axis = subject.option("axis")
     if axis is not None:
         asked = [plain.having(**{axis.name: value}) for value in axis.ask]
         yield "axis", asked, [{"axis": value} for value in (-1, 0, 1, -2)]
@@ -269,9 +273,8 @@ def _aspects(subject: Subject) -> Iterator[tuple[str, list[Variant], list[Parame
         asked = [replace(plain, broadcast=kind) for kind in ("axis", "left")]
         yield "broadcasting", asked, [{"broadcasting": early}]
     reductions: list[Parameters] = [{"reduction": name} for name in ("sum", "mean")]
-    if reduction is not None:
-        asked = [plain.having(**{reduction.name: None if v == "null" else v}) for v in reduction.means]
-        yield "reduction", asked, [*reductions, {"reduction": "none"}]
+    if subject.reductions:
+        yield "reduction", [*subject.reductions], [*reductions, {"reduction": "none"}]
     if subject.has("weights"):
         other = "numpy" if semantics.weights == "per_sample" else "per_sample"
         by_weights = [{"reduction": name} for name in ("mean_by_weight", "mean_by_nonzero")]
@@ -308,7 +311,7 @@ def _explaining(
 
 def _of_gradients(subject: Subject, asking: Asking) -> tuple[Leading, ...]:
     """The cause of gradients that are wrong on ordinary input: one of the catalogue if it explains them all."""
-    dtype = next((d for d in FLOATS if possible(ORDINARY, subject, d)), None)
+    dtype = next(_dtypes(subject), None)
     names = [n for n, role in subject.roles.items() if role in family_of(subject).inputs.roles]
     if dtype is None or "gradient" in subject.edition.silent:
         return ()

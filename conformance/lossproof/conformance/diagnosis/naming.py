@@ -89,27 +89,27 @@ def _what(failure: Failure) -> str:
     return told.rsplit(".", 1)[-1]
 
 
-def slugged(*words: str) -> str:
+def slugged(*parts: str) -> str:
     """Words as a slug: lower case, one hyphen between them, at most 72 characters."""
-    text = "-".join(w for w in words if w).lower().replace("_", "-")
+    text = "-".join(part for part in parts if part).lower().replace("_", "-")
     kept = "".join(c if c.isalnum() or c in "-." else "-" for c in text)
-    parts = [p.strip(".") for p in kept.split("-")]
-    return "-".join(p for p in parts if p)[:72].rstrip("-.")
+    trimmed = [p.strip(".") for p in kept.split("-")]
+    return "-".join(p for p in trimmed if p)[:72].rstrip("-.")
 
 
 def merged(subject: Subject, found: list[Explained]) -> list[Explained]:
     """The causes of a cell, each once, with the severity that its inputs deserve."""
-    merged: dict[tuple[str, str, Behaviour], Explained] = {}
+    causes: dict[tuple[str, str, Behaviour], Explained] = {}
     for item in (_tempered(subject, each) for each in found):
         name = (item.cause.slug, item.cause.kind, item.cause.behaves_as)
-        if name in merged:
-            first = merged[name]
+        if name in causes:
+            first = causes[name]
             order = (first.counted, first.cause.severity), (item.counted, item.cause.severity)
             if order[0] > order[1]:  # shown on the input that it explains, and where it matters most
                 first, item = item, first
             item = replace(first, rows=first.rows + item.rows)
-        merged[name] = item
-    return list(merged.values())
+        causes[name] = item
+    return list(causes.values())
 
 
 def _tempered(subject: Subject, item: Explained) -> Explained:

@@ -154,10 +154,16 @@ class Subject:
         reduction = self.option("reduction")
         if reduction is None or self.meaning(reduction.default) == "none":
             return self.base
-        for value, means in reduction.means.items():
-            if means == "none":
-                return self.base.having(**{reduction.name: None if value == "null" else value})
-        return self.base
+        means = zip(self.reductions, reduction.means.values(), strict=True)
+        return next((variant for variant, meaning in means if meaning == "none"), self.base)
+
+    @cached_property
+    def reductions(self) -> tuple[Variant, ...]:
+        """A variant for each documented value of the reduction option."""
+        option = self.option("reduction")
+        if option is None:
+            return ()
+        return tuple(self.base.having(**{option.name: None if v == "null" else v}) for v in option.means)
 
     def meaning(self, reduction: Any) -> str:
         """The meaning of a documented value of the reduction option."""

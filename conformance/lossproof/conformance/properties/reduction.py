@@ -19,8 +19,7 @@ def documented(subject: Subject) -> Iterator[Variant]:
             yield subject.base
         return
     yield subject.base
-    for value in option.means:
-        yield subject.base.having(**{option.name: None if value == "null" else value})
+    yield from subject.reductions
 
 
 def cells(subject: Subject) -> Iterator[CellKey]:

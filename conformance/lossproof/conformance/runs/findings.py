@@ -18,6 +18,7 @@ from lossproof.conformance.properties.selection import could_show
 from lossproof.conformance.runs.evidence import FINDING_CALLS
 from lossproof.conformance.runs.judgement import Judgement
 from lossproof.conformance.runs.session import Session
+from lossproof.conformance.workers.protocol import ErrorInfo
 from lossproof.reports import words
 from lossproof.reports.columns import JUDGED_BY_OLDER
 from lossproof.specs.models import KnownFinding
@@ -107,25 +108,32 @@ def _in_words(behaves: dict[str, Any]) -> dict[str, Any]:
 
 
 def _title(group: Sequence[tuple[Judgement, Explained]], judgement: Judgement, item: Explained) -> str:
-    """The finding in one line; of several cases that go wrong alike, the first stands for all."""
-    case = judgement.outcome.case
+    """The finding in one line; of several cells that go wrong alike, the first stands for all."""
+    case, error = judgement.outcome.case, item.failure.reply.answer.error
     name = judgement.subject.api.rsplit(".", 1)[-1]
-    cases = {j.outcome.case.slug for j, _ in group if j.outcome.case is not None}
-    raised = {i.failure.reply.answer.error.type for _, i in group if i.failure.reply.answer.error}
-    said = f"{name}: {item.cause.words}"
-    error = item.failure.reply.answer.error
+    alike = [(j, i) for j, i in group if (i.failure.reply.answer.error is None) == (error is None)]
+    said, others = f"{name}: {item.cause.words}", len(group) - len(alike)
     if kinds.named(item.cause.kind).raises and error is not None:
-        classes = " or ".join(sorted(r.rsplit(".", 1)[-1] for r in raised))
-        message = f": {' '.join(error.message.split())[:48]}" if len(raised) == 1 and error.message else ""
-        said = f"{name}: raises {classes}{message} ({words.count(len(group), 'cell')})"
-    if case is not None and not item.cause.weighed:
+        raised = [e for _, i in alike if (e := i.failure.reply.answer.error) is not None]
+        said = f"{name}: {_raised(raised)} ({words.count(len(alike), 'cell')})"
+    elif case is not None and not item.cause.weighed:
+        cases = {j.outcome.case.slug for j, _ in alike if j.outcome.case is not None}
         more = f", and {len(cases) - 1} more" if len(cases) > 1 else ""
-        return f"{said} ({case.says.rstrip('.')}{more})"
+        said = f"{said} ({case.says.rstrip('.')}{more})"
+    if kinds.named(item.cause.kind).raises and others:
+        return (
+            f"{said}; {'raises' if error is None else 'accepts bad input'} in {words.count(others, 'cell')}"
+        )
     ulps = judgement.outcome.error
     digits = kinds.named(item.cause.kind).of_digits
-    if not digits or ulps is None or not math.isfinite(ulps):
-        return said
-    return f"{said}, {ulps:.3g} ulp off"
+    return said if not digits or ulps is None or not math.isfinite(ulps) else f"{said}, {ulps:.3g} ulp off"
+
+
+def _raised(errors: Sequence[ErrorInfo]) -> str:
+    """The exceptions that came, by class; with the message where there is one class."""
+    classes = sorted({e.type.rsplit(".", 1)[-1] for e in errors})
+    message = " ".join(errors[0].message.split())[:48]
+    return f"raises {' or '.join(classes)}{f': {message}' if message and len(classes) == 1 else ''}"
 
 
 def _known_title(known: KnownFinding, status: Status) -> str:

@@ -170,9 +170,6 @@ def excused(case: Case | None, outcome: Outcome, name: str) -> Outcome:
     if kinds.named(outcome.kind).of_page:
         return _unsupported(outcome, "the documentation contradicts itself here")
     if case is None or case.ask == "call":
-        whole = case is not None and any(a.dtype not in FORMATS for a in case.arrays.values())
-        if whole and error and case is not None and case.expect.raises is None:
-            return _unsupported(outcome, f"your code refuses integers: {message}")
         return outcome
     if error.endswith("AttributeError") and _lacking(message) in (*OF_FUNCTIONS, name):
         return _unsupported(outcome, f"your code has none: {message}")

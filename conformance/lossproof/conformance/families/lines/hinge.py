@@ -18,9 +18,12 @@ def hinge(c: Numbers, label: Numbers, margin: Numbers) -> Numbers:
 
 
 WRONG: dict[str, tuple[str, Hinge]] = {
-    "labels 0 and 1": ("expects labels 0 and 1: label -1 gives no loss", lambda c, y, m: np.where(y == 1, 1 - c, 0)),
+    "labels 0 and 1": (
+        "gives no loss for label -1, as if labels were 0 and 1",
+        lambda c, y, m: np.where(y == 1, 1 - c, 0),
+    ),
     "labels as weights": (
-        "expects labels 0 and 1: it weighs the terms by y and 1 - y",
+        "weighs the terms by y and 1 - y, as if labels were 0 and 1",
         lambda c, y, m: y * (1 - c) + (1 - y) * np.maximum(0, c - m),
     ),
     "labels swapped": ("takes the labels the other way round", lambda c, y, m: hinge(c, -y, m)),
